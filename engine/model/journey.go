@@ -1,0 +1,93 @@
+package model
+
+// A Journey is one packet's whole way, across NAT and nodes.
+type Journey struct {
+	ID string `json:"id"`
+	// Conversation is shared by all packets of one connection, both directions,
+	// before and after NAT.
+	Conversation string `json:"conversation"`
+	Reply        bool   `json:"reply"`    // from the answering side
+	Protocol     string `json:"protocol"` // TCP, UDP, ICMP, ...
+	// Summary says what the packet is: "SYN", "GET /", "200 OK", "FIN ACK".
+	Summary string `json:"summary"`
+	// From and To are vertex IDs where they are known: who sent it, who got it
+	// (or where it ended).
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Source and Destination are address:port as the packet was sent.
+	Source      string `json:"source"`
+	Destination string `json:"destination"`
+	// Verdict is delivered, dropped, rejected, or underway.
+	Verdict string `json:"verdict"`
+	// Start is in nanoseconds since the Unix epoch, Duration in nanoseconds.
+	Start    int64 `json:"start"`
+	Duration int64 `json:"duration"`
+	Length   int   `json:"length"` // bytes, with the IP header
+	Hops     []Hop `json:"hops"`
+}
+
+// A Hop is one step of a journey: something the kernel was seen to do.
+type Hop struct {
+	// Time is in nanoseconds since the journey's start.
+	Time  int64 `json:"time"`
+	Place Place `json:"place"`
+	// Header is the packet's header at this hop (after the decision, where there
+	// is one); Before is what it was, where the hop changed it.
+	Header   Header    `json:"header"`
+	Before   *Header   `json:"before,omitempty"`
+	Decision *Decision `json:"decision,omitempty"`
+	// Sentence says in plain words what happened here.
+	Sentence string `json:"sentence"`
+}
+
+// A Place is where a hop happened.
+type Place struct {
+	// Vertex is the ID of whose network namespace this is: "pod/default/shop",
+	// "node/node-1", "client", "underlay".
+	Vertex string `json:"vertex"`
+	Device string `json:"device,omitempty"`
+	// Peer is the vertex at the device's other end: a veth's pod, a bridge port's node.
+	Peer string `json:"peer,omitempty"`
+	// Hook is prerouting, input, forward, output or postrouting for a rule's hop.
+	Hook string `json:"hook,omitempty"`
+	// Direction is in or out, for a device's hop.
+	Direction string `json:"direction,omitempty"`
+}
+
+// A Header is what a packet says of itself.
+type Header struct {
+	Source      string `json:"source"`      // address:port, or address
+	Destination string `json:"destination"` // address:port, or address
+	Protocol    string `json:"protocol"`
+	Flags       string `json:"flags,omitempty"` // of TCP: "SYN ACK"
+	TTL         int    `json:"ttl,omitempty"`
+	Length      int    `json:"length,omitempty"`
+	// Encap is the outer header of an encapsulated packet.
+	Encap string `json:"encap,omitempty"`
+}
+
+// A Decision is what a rule did at a hop, and the object that it came from.
+type Decision struct {
+	// Kind is dnat, snat, masquerade, policy, route, reject or drop.
+	Kind  string `json:"kind"`
+	Table string `json:"table,omitempty"`
+	Chain string `json:"chain,omitempty"`
+	// Rule is the rule's text in the node's own words.
+	Rule string `json:"rule,omitempty"`
+	// Object is the object that the rule stands for.
+	Object *Object `json:"object,omitempty"`
+	// Endpoint is the chosen endpoint's place among Endpoints, from 1; both 0
+	// where there was nothing to choose.
+	Endpoint  int `json:"endpoint,omitempty"`
+	Endpoints int `json:"endpoints,omitempty"`
+	// Sentence says it in plain words.
+	Sentence string `json:"sentence"`
+}
+
+// An Object names an object of the session's API.
+type Object struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Port      string `json:"port,omitempty"` // of a Service: name or number
+}

@@ -1,0 +1,105 @@
+package model
+
+// A Session is what a learner is told of their cluster.
+type Session struct {
+	ID string `json:"id"`
+	// URL is the page's path, APIServer the URL that kubectl talks to.
+	URL       string `json:"url"`
+	APIServer string `json:"apiServer"`
+	// ExpiresAt is RFC 3339.
+	ExpiresAt string `json:"expiresAt"`
+}
+
+// An ApplyResult is what the API said to one document of a paste.
+type ApplyResult struct {
+	// Document counts from 1; Line is where it starts in the paste, from 1.
+	Document int `json:"document"`
+	Line     int `json:"line"`
+	// Object is the object, and Action created, configured or unchanged, where
+	// it was taken.
+	Object *Object `json:"object,omitempty"`
+	Action string  `json:"action,omitempty"`
+	// Warnings are the API server's own.
+	Warnings []string     `json:"warnings,omitempty"`
+	Errors   []ApplyError `json:"errors,omitempty"`
+}
+
+// An ApplyError is one reason why a document was not taken.
+type ApplyError struct {
+	// Line is where it went wrong in the paste, from 1; 0 if that is not known.
+	Line int `json:"line"`
+	// Field is the path of the field, as the API server writes it.
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// A Request asks for traffic: From is client, node/NAME or pod/NAMESPACE/NAME,
+// To a URL or host:port.
+type Request struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Method string `json:"method,omitempty"` // of HTTP; GET if empty
+	Count  int    `json:"count,omitempty"`  // 1 if zero, at most 100
+}
+
+// A RequestResult is what the sender saw, and where the packets are to be seen.
+type RequestResult struct {
+	Answers []Answer `json:"answers"`
+	// Journeys are the IDs of the journeys of this request's packets.
+	Journeys []string `json:"journeys"`
+}
+
+// An Answer is what the sender saw of one attempt.
+type Answer struct {
+	// Outcome is answered, refused, unreachable, timeout or error.
+	Outcome string `json:"outcome"`
+	Status  int    `json:"status,omitempty"` // of HTTP
+	// Body is the beginning of it, at most 4 KiB.
+	Body   string `json:"body,omitempty"`
+	Local  string `json:"local,omitempty"`  // address:port of the sender's socket
+	Remote string `json:"remote,omitempty"` // address:port that was dialled
+	Error  string `json:"error,omitempty"`
+	// Duration is in nanoseconds.
+	Duration int64 `json:"duration"`
+}
+
+// A Message is one entry of a session's stream. Seq rises by one a message, so
+// that a viewer who comes back says the last one it saw. Exactly one of the
+// other fields, named by Type, is set.
+type Message struct {
+	Seq  uint64 `json:"seq"`
+	Type string `json:"type"` // snapshot, topology, journey, event, lost, session, closed
+
+	// Snapshot starts a viewer that is new or was away for too long: everything
+	// as of Seq.
+	Snapshot *Snapshot `json:"snapshot,omitempty"`
+	Topology *Diff     `json:"topology,omitempty"`
+	Journey  *Journey  `json:"journey,omitempty"`
+	Event    *Event    `json:"event,omitempty"`
+	Lost     *Lost     `json:"lost,omitempty"`
+	Session  *Session  `json:"session,omitempty"`
+}
+
+// A Snapshot is everything that a new viewer needs.
+type Snapshot struct {
+	Session  Session   `json:"session"`
+	Graph    Graph     `json:"graph"`
+	Journeys []Journey `json:"journeys"` // the recent ones, oldest first
+	Events   []Event   `json:"events"`   // the recent ones, oldest first
+}
+
+// An Event is a Kubernetes event.
+type Event struct {
+	Time    int64  `json:"time"` // milliseconds since the Unix epoch
+	Type    string `json:"type"` // Normal, Warning
+	Reason  string `json:"reason"`
+	Object  Object `json:"object"`
+	Message string `json:"message"`
+	Count   int    `json:"count,omitempty"`
+}
+
+// Lost counts what this viewer was not told, and why.
+type Lost struct {
+	Count  uint64 `json:"count"`
+	Reason string `json:"reason"`
+}
