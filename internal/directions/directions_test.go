@@ -1,0 +1,125 @@
+package directions
+
+import (
+	"bufio"
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const project = "github.com/podhop/podhop"
+
+// A rule says of the packages under In what they may not import. A trailing
+// slash stands for everything below; Except lists who may all the same.
+type rule struct {
+	In     string
+	Never  []string
+	Except []string
+	Why    string
+}
+
+var rules = []rule{
+	{In: "/", Never: []string{project + "/server"}, Except: []string{"/server", "/internal/command"},
+		Why: "nothing but the command line imports the server"},
+	{In: "/engine/", Never: []string{project + "/web", project + "/lessons"},
+		Why: "the engine has no pages"},
+	{In: "/web/", Never: []string{project + "/engine"}, Except: []string{project + "/engine/model"},
+		Why: "the page knows the wire types alone"},
+	{In: "/engine/model/", Never: []string{project, "k8s.io", "golang.org/x", "github.com"},
+		Why: "the wire types are standard library only"},
+	{In: "/engine/network/", Never: []string{"k8s.io", project + "/engine"}, Except: []string{project + "/engine/network"},
+		Why: "the network knows no Kubernetes types"},
+	{In: "/engine/api/", Never: []string{project + "/engine"}, Except: []string{project + "/engine/api"},
+		Why: "the API knows nothing of nodes"},
+	{In: "/engine/topology/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project + "/engine", project + "/internal/nsexec"},
+		Except: []string{project + "/engine/model", project + "/engine/topology"},
+		Why:    "planners are pure"},
+	{In: "/engine/trace/packet/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "decoders are pure"},
+	{In: "/engine/trace/join/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "the joiner is pure"},
+	{In: "/engine/trace/explain/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "explanations are pure"},
+	{In: "/", Never: []string{"nhooyr.io/websocket"}, Except: []string{"/server/stream"},
+		Why: "the websocket package stays in one place, so that a move is one line"},
+	{In: "/", Never: []string{"github.com/vishvananda/netlink"}, Except: []string{"/engine/network", "/internal/nsexec"},
+		Why: "network.Set alone touches netlink"},
+	{In: "/internal/", Never: []string{project + "/engine", project + "/server", project + "/web", project + "/lessons"},
+		Except: []string{"/internal/command"},
+		Why:    "helpers know nobody"},
+}
+
+func TestDirections(t *testing.T) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	seen := 0
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		words := strings.Fields(lines.Text())
+		seen++
+		for _, imported := range words[1:] {
+			for _, r := range rules {
+				if r.forbids(words[0], imported) {
+					t.Errorf("%s imports %s: %s", words[0], imported, r.Why)
+				}
+			}
+		}
+	}
+	if seen < 5 {
+		t.Errorf("saw %d packages only", seen)
+	}
+}
+
+func TestRulesCanFail(t *testing.T) {
+	for _, c := range []struct {
+		pkg, imported string
+		want          bool
+	}{
+		{"/engine/network", "k8s.io/api/core/v1", true},
+		{"/engine/network", project + "/internal/nsexec", false},
+		{"/engine/networking", "k8s.io/api/core/v1", false},
+		{"/web", project + "/engine/trace", true},
+		{"/web", project + "/engine/model", false},
+		{"/lessons", project + "/server", true},
+		{"/internal/command", project + "/server", false},
+		{"/server", "nhooyr.io/websocket", true},
+		{"/server/stream", "nhooyr.io/websocket", false},
+	} {
+		got := false
+		for _, r := range rules {
+			got = got || r.forbids(project+c.pkg, c.imported)
+		}
+		if got != c.want {
+			t.Errorf("%s imports %s: forbidden %v, want %v", c.pkg, c.imported, got, c.want)
+		}
+	}
+}
+
+func (r rule) forbids(pkg, imported string) bool {
+	if !within(pkg, project+r.In) {
+		return false
+	}
+	for _, e := range r.Except {
+		// An exception is a place that may (starts with /) or a package that may be.
+		if strings.HasPrefix(e, "/") && within(pkg, project+e) || within(imported, e) {
+			return false
+		}
+	}
+	for _, n := range r.Never {
+		if within(imported, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// within tells whether pkg is root or below it.
+func within(pkg, root string) bool {
+	root = strings.TrimSuffix(root, "/")
+	return pkg == root || strings.HasPrefix(pkg, root+"/")
+}
