@@ -29,7 +29,7 @@ run: setup build images ## set everything up, and serve the playground on http:/
 
 .PHONY: setup
 setup: ## install what is missing, through Debian's packages
-	@.ci/setup run
+	@$(if $(filter no,$(SETUP)),:,.ci/setup run)
 
 .PHONY: prepare
 prepare: setup ## write the edited Kubernetes that go.mod points to

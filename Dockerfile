@@ -1,0 +1,27 @@
+# Podhop in a container. The first stage builds the server and the catalogue of
+# container images; the second holds just those and the four tools that run them.
+
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+
+# Upstream Kubernetes first: its download changes with go.mod alone.
+COPY go.mod go.sum ./
+COPY internal/upstream internal/upstream
+RUN go -C internal/upstream run . -root ../.. && go mod download
+
+COPY . .
+RUN make --no-print-directory build SETUP=no
+RUN bin/podhop images build --images /catalogue
+
+FROM debian:bookworm-slim
+RUN apt-get update && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        ca-certificates conntrack crun iproute2 nftables uidmap && \
+    rm -rf /var/lib/apt/lists/*
+COPY --from=build /src/bin/podhop /usr/local/bin/podhop
+COPY --from=build /catalogue /usr/share/podhop/images
+ENV PODHOP_IMAGES=/usr/share/podhop/images PODHOP_DATA=/var/lib/podhop
+VOLUME /var/lib/podhop
+EXPOSE 8080 8443
+ENTRYPOINT ["podhop"]
+CMD ["serve"]
