@@ -1,0 +1,87 @@
+// Package lessons loads lessons: content kept as data, one folder a lesson, so
+// that an author needs no Go. See Load for the format.
+//
+// It must not know how a lesson is shown (web) or where it runs (server); it
+// renders markdown because bad markdown is an author's error like any other.
+package lessons
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"io/fs"
+	"slices"
+)
+
+//go:embed all:01-* all:02-* samples
+var content embed.FS
+
+// Content is the lessons that come with Podhop.
+func Content() fs.FS { return content }
+
+// A Library is every lesson that loaded, in the order of its folders.
+type Library struct {
+	Lessons []Lesson
+	// Samples are manifests offered in any playground, in the order of their files.
+	Samples []Manifest
+}
+
+// Lesson finds a lesson by its slug.
+func (l Library) Lesson(slug string) (Lesson, bool) {
+	i := slices.IndexFunc(l.Lessons, func(x Lesson) bool { return x.Slug == slug })
+	if i < 0 {
+		return Lesson{}, false
+	}
+	return l.Lessons[i], true
+}
+
+// A Lesson is one folder.
+type Lesson struct {
+	// Slug is the folder's name without its number: "your-first-pod".
+	Slug    string
+	Title   string
+	Summary string
+	Minutes int
+	Level   string
+	// Start is applied when the lesson is opened.
+	Start []Manifest
+	Steps []Step
+}
+
+// StartYAML is all of Start as one stream of documents; empty if there is none.
+func (l Lesson) StartYAML() []byte {
+	var b bytes.Buffer
+	for i, m := range l.Start {
+		if i > 0 {
+			b.WriteString("---\n")
+		}
+		b.WriteString(m.Text)
+	}
+	return b.Bytes()
+}
+
+// A Step is one page of a lesson.
+type Step struct {
+	Title string
+	// HTML was made from markdown without raw HTML, so it is safe as it stands.
+	HTML template.HTML
+	// Manifest is offered to be loaded into the editor; nil if there is none.
+	Manifest *Manifest
+	// Send is offered to be put into the send bar; nil if there is none.
+	Send *Send
+}
+
+// A Manifest is a named piece of YAML.
+type Manifest struct {
+	Name string // the file's name
+	Text string
+}
+
+// A Send is a request worth making at a step. From and To are IDs of the map
+// ("client", "node/node-1", "pod/default/my-pod", "service/default/web") or, for
+// To, a URL or host:port.
+type Send struct {
+	From  string `yaml:"from"`
+	To    string `yaml:"to"`
+	Count int    `yaml:"count"`
+}

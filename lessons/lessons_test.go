@@ -1,0 +1,186 @@
+package lessons
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestContentLoads(t *testing.T) {
+	lib, errs := Load(Content())
+	for _, err := range errs {
+		t.Error(err)
+	}
+	var titles []string
+	for _, l := range lib.Lessons {
+		titles = append(titles, l.Title)
+		for _, s := range l.Steps {
+			if len(s.HTML) == 0 {
+				t.Errorf("%s, %s: no text", l.Title, s.Title)
+			}
+		}
+	}
+	if got, want := strings.Join(titles, "; "), "Your first Pod; Reach pods through a Service"; got != want {
+		t.Errorf("lessons are %q, want %q", got, want)
+	}
+	if len(lib.Samples) != 4 {
+		t.Errorf("got %d samples, want 4", len(lib.Samples))
+	}
+}
+
+// The embed pattern names folders one by one: a new lesson must not be left out.
+func TestEveryFolderIsEmbedded(t *testing.T) {
+	onDisk, err := filepath.Glob("[0-9]*-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range onDisk {
+		if _, err := fs.Stat(Content(), dir); err != nil {
+			t.Errorf("%s is not embedded: %v", dir, err)
+		}
+	}
+	if len(onDisk) == 0 {
+		t.Error("found no lessons on disk")
+	}
+}
+
+// Lessons and samples use the article's manifests as they stand.
+func TestArticleManifestsAreSharedByLessonsAndSamples(t *testing.T) {
+	for sample, copies := range map[string][]string{
+		"samples/1-my-pod.yaml":        {"01-your-first-pod/my-pod.yaml", "02-reach-pods-through-a-service/start/my-pod.yaml"},
+		"samples/3-my-deployment.yaml": {"02-reach-pods-through-a-service/my-deployment.yaml"},
+		"samples/4-my-service.yaml":    {"02-reach-pods-through-a-service/my-service.yaml"},
+	} {
+		want, err := os.ReadFile(sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range copies {
+			got, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != string(want) {
+				t.Errorf("%s differs from %s", name, sample)
+			}
+		}
+	}
+}
+
+const goodYAML = `title: T
+summary: S
+minutes: 5
+level: beginner
+steps:
+- title: One
+  text: 1.md
+`
+
+func TestLoadReportsFileAndLine(t *testing.T) {
+	cases := []struct {
+		name   string
+		yaml   string
+		files  map[string]string
+		errors []string
+	}{
+		{name: "good", yaml: goodYAML, files: map[string]string{"1.md": "hello"}},
+		{
+			name:   "no lesson.yaml",
+			errors: []string{"01-x/lesson.yaml: lesson.yaml: there is no such file"},
+		},
+		{
+			name: "broken yaml", yaml: "title: [",
+			errors: []string{"01-x/lesson.yaml:1: did not find expected node content"},
+		},
+		{
+			name: "unknown fields", yaml: "titel: T\n" + strings.Replace(goodYAML, "text", "txt", 1),
+			errors: []string{"01-x/lesson.yaml:1: field titel not found", "01-x/lesson.yaml:8: field txt not found in a step"},
+		},
+		{
+			name: "step without file", yaml: goodYAML,
+			errors: []string{"01-x/lesson.yaml:7: 1.md: there is no such file"},
+		},
+		{
+			name: "file outside", yaml: strings.Replace(goodYAML, "1.md", "../../etc/passwd", 1),
+			errors: []string{`01-x/lesson.yaml:7: "../../etc/passwd": must be a file inside the lesson's folder`},
+		},
+		{
+			name:   "bad values",
+			yaml:   "title: T\nsummary: S\nminutes: 0\nlevel: expert\nsteps: []\n",
+			errors: []string{"lesson.yaml:3: minutes", "lesson.yaml:4: level", "lesson.yaml:5: steps"},
+		},
+		{
+			name: "markdown that tries to script", yaml: goodYAML,
+			files:  map[string]string{"1.md": "fine\n\n<script>alert(1)</script>\n\nand <b onclick=x>y</b>\n"},
+			errors: []string{"01-x/1.md:3: raw HTML is not allowed", "01-x/1.md:5: raw HTML is not allowed"},
+		},
+		{
+			name: "broken manifest", yaml: goodYAML + "  manifest: m.yaml\n",
+			files:  map[string]string{"1.md": "x", "m.yaml": "kind: Pod\nmetadata:\n\tname: x\n"},
+			errors: []string{"01-x/m.yaml:3: "},
+		},
+		{
+			name: "send without from", yaml: goodYAML + "  send:\n    to: http://x\n",
+			files:  map[string]string{"1.md": "x"},
+			errors: []string{"01-x/lesson.yaml:9: send: must have from and to"},
+		},
+		{
+			name: "broken start", yaml: goodYAML,
+			files:  map[string]string{"1.md": "x", "start/a.yaml": "a: b: c"},
+			errors: []string{"01-x/start/a.yaml:1: "},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			fsys := fstest.MapFS{"02-good/lesson.yaml": {Data: []byte(goodYAML)}, "02-good/1.md": {Data: []byte("hello")}}
+			fsys["01-x/keep"] = &fstest.MapFile{}
+			if c.yaml != "" {
+				fsys["01-x/lesson.yaml"] = &fstest.MapFile{Data: []byte(c.yaml)}
+			}
+			for name, text := range c.files {
+				fsys["01-x/"+name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			lib, errs := Load(fsys)
+			if len(errs) != len(c.errors) {
+				t.Fatalf("got %d errors, want %d: %v", len(errs), len(c.errors), errs)
+			}
+			for i, want := range c.errors {
+				var e *Error
+				if !errors.As(errs[i], &e) || !strings.Contains(errs[i].Error(), want) {
+					t.Errorf("error %d is %q, want it to contain %q", i, errs[i], want)
+				}
+			}
+			if _, ok := lib.Lesson("good"); !ok {
+				t.Error("the good lesson did not load beside the bad one")
+			}
+			if _, ok := lib.Lesson("x"); ok != (len(c.errors) == 0) {
+				t.Errorf("lesson x loaded: %v", ok)
+			}
+		})
+	}
+}
+
+func TestMarkdownNeedsNoStyleAttribute(t *testing.T) {
+	lib, errs := Load(fstest.MapFS{
+		"01-x/lesson.yaml": {Data: []byte(goodYAML)},
+		"01-x/1.md":        {Data: []byte("```yaml\nkind: Pod\n```\n\n[x](javascript:alert(1))\n")},
+	})
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	html := string(lib.Lessons[0].Steps[0].HTML)
+	if !strings.Contains(html, `class="chroma"`) || strings.Contains(html, "style=") || strings.Contains(html, "javascript:") {
+		t.Errorf("rendered as %s", html)
+	}
+}
+
+func TestStartYAML(t *testing.T) {
+	l := Lesson{Start: []Manifest{{Name: "a", Text: "kind: A\n"}, {Name: "b", Text: "kind: B\n"}}}
+	if got, want := string(l.StartYAML()), "kind: A\n---\nkind: B\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
