@@ -1,4 +1,6 @@
 package main
 
+import "slices"
+
 // edits are the only places where Podhop's Kubernetes differs from the published one.
-var edits = []edit{}
+var edits = slices.Concat(stopEdits, volumeEdits, metricsEdits, nodeNetworkEdits, startEdits)

@@ -10,6 +10,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -56,13 +57,15 @@ func run(root string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(dst); err != nil {
+	edited, err := apply(src, edits)
+	if err != nil {
+		return err // before anything is touched
+	}
+	// A build that runs meanwhile must find either all of the old or all of the new.
+	if err := os.Remove(stamp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := copyTree(dst, src); err != nil {
-		return err
-	}
-	if err := apply(dst, edits); err != nil {
+	if err := sync(dst, src, edited); err != nil {
 		return err
 	}
 	return os.WriteFile(stamp, []byte(want), 0o644)
@@ -86,28 +89,67 @@ func download(version string) (string, error) {
 	return info.Dir, nil
 }
 
-// copyTree copies what a build needs: no tests, no documents.
-func copyTree(dst, src string) error {
-	return filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
+// sync makes dst what a build needs of src (no tests, no documents), with the
+// edited files in the place of src's. A file that is right already is not
+// touched, so that build caches hold; what is too many goes.
+func sync(dst, src string, edited map[string][]byte) error {
+	keep := map[string]bool{".": true}
+	err := filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, _ := filepath.Rel(src, path)
-		to := filepath.Join(dst, rel)
+		rel, err := filepath.Rel(src, path)
+		if err != nil {
+			return err
+		}
 		switch {
 		case d.IsDir() && (d.Name() == "testdata" || rel == "vendor" || rel == "docs"):
 			return fs.SkipDir
 		case d.IsDir():
-			return os.MkdirAll(to, 0o755)
+			keep[rel] = true
+			return os.MkdirAll(filepath.Join(dst, rel), 0o755)
 		case strings.HasSuffix(rel, "_test.go") || strings.HasSuffix(rel, ".md") || !d.Type().IsRegular():
 			return nil
 		}
-		b, err := os.ReadFile(path)
+		keep[rel] = true
+		text, ok := edited[filepath.ToSlash(rel)]
+		if !ok {
+			if text, err = os.ReadFile(path); err != nil {
+				return err
+			}
+		}
+		return write(filepath.Join(dst, rel), text)
+	})
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(dst, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(to, b, 0o644)
+		rel, err := filepath.Rel(dst, path)
+		if err != nil || keep[rel] {
+			return err
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return fs.SkipDir
+		}
+		return nil
 	})
+}
+
+// write replaces the file at once, unless it holds text already.
+func write(path string, text []byte) error {
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, text) {
+		return nil
+	}
+	if err := os.WriteFile(path+"~", text, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+"~", path)
 }
 
 // An edit replaces Old by New in File, which must hold Old exactly Count times
@@ -117,26 +159,28 @@ type edit struct {
 	Count               int
 }
 
-// apply makes all edits, and reports every one that does not fit.
-func apply(dst string, edits []edit) error {
+// apply answers the edited text of each file of src that an edit names, and
+// reports every edit that does not fit. Edits of one file see those before them.
+func apply(src string, edits []edit) (map[string][]byte, error) {
+	edited := map[string][]byte{}
 	var errs []error
 	for _, e := range edits {
-		path := filepath.Join(dst, e.File)
-		b, err := os.ReadFile(path)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		text, ok := edited[e.File]
+		if !ok {
+			var err error
+			if text, err = os.ReadFile(filepath.Join(src, e.File)); err != nil {
+				errs = append(errs, err)
+				continue
+			}
 		}
-		want, got := max(e.Count, 1), strings.Count(string(b), e.Old)
+		want, got := max(e.Count, 1), bytes.Count(text, []byte(e.Old))
 		if got != want {
 			errs = append(errs, fmt.Errorf("%s: %q stands there %d times, not %d (%s)", e.File, e.Old, got, want, e.Why))
 			continue
 		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(b), e.Old, e.New)), 0o644); err != nil {
-			errs = append(errs, err)
-		}
+		edited[e.File] = bytes.ReplaceAll(text, []byte(e.Old), []byte(e.New))
 	}
-	return errors.Join(errs...)
+	return edited, errors.Join(errs...)
 }
 
 func fingerprint(version string, edits []edit) string {

@@ -1,0 +1,32 @@
+package main
+
+// startEdits take out of a kubelet's start what costs every node of every
+// session and gives it nothing.
+var startEdits = []edit{
+	{
+		File: "pkg/kubelet/kubelet.go",
+		Why:  "the kernel's log is the host's: a session's kubelet must not read it, one descriptor a node",
+		Old:  "oomWatcher, err := oomwatcher.NewWatcher(kubeDeps.Recorder)",
+		New:  "var oomWatcher oomwatcher.Watcher",
+	}, {
+		File: "pkg/kubelet/config/apiserver.go",
+		Why:  "a session's first pod comes right after its nodes: look more often than once a second whether the node is known",
+		Old:  "			time.Sleep(WaitForAPIServerSyncPeriod)",
+		New:  "			select {\n			case <-ctx.Done():\n				return\n			case <-time.After(WaitForAPIServerSyncPeriod / 200):\n			}",
+	}, {
+		File: "pkg/kubelet/prober/worker.go",
+		Why:  "a session's kubelet never restarts over running pods, so its first probes need no random delay (of up to a whole period)",
+		Old:  "	if probeTickerPeriod > time.Since(w.probeManager.start) {\n		time.Sleep(time.Duration(rand.Float64() * float64(probeTickerPeriod)))\n	}\n",
+		New:  "",
+	}, {
+		File: "pkg/kubelet/prober/worker.go",
+		Why:  "imports of the above",
+		Old:  "	\"math/rand\"\n",
+		New:  "",
+	}, {
+		File: "pkg/kubelet/kubelet.go",
+		Why:  "one informer and two loops less a node: no signer answers PodCertificateRequests in a session",
+		Old:  "if kubeDeps.KubeClient != nil && utilfeature.DefaultFeatureGate.Enabled(features.PodCertificateRequest) {",
+		New:  "if false {",
+	},
+}
