@@ -1,0 +1,204 @@
+package feed
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// ErrClosed is what a viewer gets after the last message of a session that is gone.
+var ErrClosed = errors.New("the session's stream is closed")
+
+// Config bounds a Feed. Zero fields take the defaults named.
+type Config struct {
+	// First is the first sequence number, 1 if zero. A session that is restored
+	// after a restart passes one that its viewers have not seen yet.
+	First uint64
+	// LogMessages and LogBytes bound what a viewer can resume from: 2048 and 2 MiB.
+	LogMessages, LogBytes int
+	// Journeys and JourneyBytes bound the recent journeys of a snapshot: 500 and 2 MiB.
+	Journeys, JourneyBytes int
+	// Events bounds the recent events of a snapshot: 100.
+	Events int
+	// Interval is the least time between two topology messages: 30 ms. What
+	// changed and changed again in between is told once.
+	Interval time.Duration
+	// Watched is called without locks held when the first viewer comes (true) and
+	// when the last one has gone (false): captures need not run unwatched. It may
+	// be nil.
+	Watched func(bool)
+}
+
+// A Feed is one session's stream. All methods may be called at once from
+// anywhere, and none of those that publish waits for a viewer. What is
+// published must not be changed afterwards: viewers share it.
+type Feed struct {
+	cfg Config
+
+	mu      sync.Mutex
+	closed  bool
+	wake    chan struct{} // closed on the next message; nil if nobody waits
+	seq     uint64        // of the newest message
+	log     ring
+	session model.Session
+
+	graph    model.Graph // as of seq
+	pending  *model.Graph
+	flushed  time.Time
+	flushing *time.Timer
+
+	journeys recent
+	events   []model.Event
+
+	viewers int
+	watch   sync.Mutex // orders the calls of Watched
+	watched bool
+}
+
+// New returns the Feed of one session.
+func New(cfg Config, session model.Session) *Feed {
+	setDefault(&cfg.First, 1)
+	setDefault(&cfg.LogMessages, 2048)
+	setDefault(&cfg.LogBytes, 2<<20)
+	setDefault(&cfg.Journeys, 500)
+	setDefault(&cfg.JourneyBytes, 2<<20)
+	setDefault(&cfg.Events, 100)
+	setDefault(&cfg.Interval, 30*time.Millisecond)
+	return &Feed{
+		cfg:      cfg,
+		seq:      cfg.First - 1,
+		session:  session,
+		log:      ring{messages: cfg.LogMessages, bytes: cfg.LogBytes},
+		journeys: recent{count: cfg.Journeys, bytes: cfg.JourneyBytes},
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Journey publishes a whole journey.
+func (f *Feed) Journey(j *model.Journey) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	size := journeySize(j)
+	f.append(model.Message{Type: "journey", Journey: j}, size)
+	f.journeys.add(j, f.seq, size)
+}
+
+// Event publishes a Kubernetes event. One that only counts on replaces the one
+// before in what a new viewer gets.
+func (f *Feed) Event(e model.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	f.append(model.Message{Type: "event", Event: &e}, 200+len(e.Message))
+	f.events = slices.DeleteFunc(f.events, func(old model.Event) bool {
+		return old.Object == e.Object && old.Reason == e.Reason && old.Message == e.Message
+	})
+	if len(f.events) == f.cfg.Events {
+		f.events = slices.Delete(f.events, 0, 1)
+	}
+	f.events = append(f.events, e)
+}
+
+// Lost publishes that the engine itself lost count records before they became
+// journeys, and why.
+func (f *Feed) Lost(count uint64, reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.closed && count > 0 {
+		f.append(model.Message{Type: "lost", Lost: &model.Lost{Count: count, Reason: reason}}, 100)
+	}
+}
+
+// SetSession publishes what changed about the session itself: its expiry.
+func (f *Feed) SetSession(s model.Session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.session == s {
+		return
+	}
+	f.session = s
+	f.append(model.Message{Type: "session", Session: &s}, 200)
+}
+
+// Close tells every viewer that the session is gone, and publishes nothing
+// more. It may be called twice.
+func (f *Feed) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	if f.flushing != nil {
+		f.flushing.Stop()
+	}
+	f.flush()
+	f.append(model.Message{Type: "closed"}, 50)
+	f.closed = true
+}
+
+// Journeys are the recent ones, oldest first.
+func (f *Feed) Journeys() []model.Journey {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.journeys.list()
+}
+
+// FindJourney finds one of the recent journeys by its ID.
+func (f *Feed) FindJourney(id string) (model.Journey, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.journeys.find(id)
+}
+
+// Viewers counts the subscriptions that are open.
+func (f *Feed) Viewers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.viewers
+}
+
+// append gives m its number and wakes who waits. f.mu is held.
+func (f *Feed) append(m model.Message, size int) {
+	f.seq++
+	m.Seq = f.seq
+	f.log.add(m, size)
+	if f.wake != nil {
+		close(f.wake)
+		f.wake = nil
+	}
+}
+
+// snapshot is everything as of f.seq. f.mu is held.
+func (f *Feed) snapshot() model.Message {
+	return model.Message{Seq: f.seq, Type: "snapshot", Snapshot: &model.Snapshot{
+		Session:  f.session,
+		Graph:    orEmpty(f.graph),
+		Journeys: f.journeys.list(),
+		Events:   append([]model.Event{}, f.events...),
+	}}
+}
+
+// orEmpty keeps null out of the JSON.
+func orEmpty(g model.Graph) model.Graph {
+	if g.Vertices == nil {
+		g.Vertices = []model.Vertex{}
+	}
+	if g.Edges == nil {
+		g.Edges = []model.Edge{}
+	}
+	return g
+}

@@ -1,0 +1,139 @@
+package feed
+
+import (
+	"context"
+	"sync"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// A Subscription is one viewer's place in a Feed. Next and Batch must not be
+// called at once by two goroutines; Close may be called at any time.
+type Subscription struct {
+	feed  *Feed
+	done  chan struct{}
+	close sync.Once
+
+	seq   uint64 // the last message that the viewer has
+	fresh bool   // it has nothing yet
+	queue []model.Message
+	lost  uint64
+}
+
+// Subscribe starts a viewer after the message whose Seq is after, or, if after is
+// 0 or that place is not held any more, with a snapshot. Close it.
+func (f *Feed) Subscribe(after uint64) *Subscription {
+	f.mu.Lock()
+	f.viewers++
+	f.mu.Unlock()
+	f.tellWatched()
+	return &Subscription{feed: f, done: make(chan struct{}), seq: after, fresh: after == 0}
+}
+
+// Close lets go of the viewer and ends a Next that waits. It may be called twice.
+func (s *Subscription) Close() {
+	s.close.Do(func() {
+		close(s.done)
+		s.feed.mu.Lock()
+		s.feed.viewers--
+		s.feed.mu.Unlock()
+		s.feed.tellWatched()
+	})
+}
+
+// Lost counts the journeys that this viewer was told it missed.
+func (s *Subscription) Lost() uint64 { return s.lost }
+
+// Next waits for the next message. Its errors are ctx's, and ErrClosed once the
+// session or the subscription is closed.
+func (s *Subscription) Next(ctx context.Context) (model.Message, error) {
+	if len(s.queue) == 0 {
+		batch, err := s.Batch(ctx, 1)
+		if err != nil {
+			return model.Message{}, err
+		}
+		s.queue = batch
+	}
+	m := s.queue[0]
+	s.queue = s.queue[1:]
+	return m, nil
+}
+
+// Batch waits for the next message and returns what else is there, at most
+// limit messages (a snapshot and its loss count as one). Its errors are Next's.
+func (s *Subscription) Batch(ctx context.Context, limit int) ([]model.Message, error) {
+	if len(s.queue) > 0 {
+		batch := s.queue
+		s.queue = nil
+		return batch, nil
+	}
+	for {
+		batch, wake, err := s.take(limit)
+		if err != nil || len(batch) > 0 {
+			return batch, err
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.done:
+			return nil, ErrClosed
+		}
+	}
+}
+
+// take returns what there is, or what to wait for.
+func (s *Subscription) take(limit int) ([]model.Message, chan struct{}, error) {
+	f := s.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.fresh {
+		s.fresh = false
+		return s.resnapshot(f, false), nil, nil
+	}
+	batch, ok := f.log.after(s.seq, f.seq, limit)
+	if !ok {
+		return s.resnapshot(f, true), nil, nil
+	}
+	if len(batch) > 0 {
+		s.seq = batch[len(batch)-1].Seq
+		return batch, nil, nil
+	}
+	if f.closed {
+		return nil, nil, ErrClosed
+	}
+	if f.wake == nil {
+		f.wake = make(chan struct{})
+	}
+	return nil, f.wake, nil
+}
+
+// resnapshot starts the viewer afresh. The loss comes after the snapshot, with
+// its Seq: who is cut off between the two comes back with all that is left.
+func (s *Subscription) resnapshot(f *Feed, behind bool) []model.Message {
+	batch := []model.Message{f.snapshot()}
+	if behind && s.seq < f.seq {
+		if missed := f.journeys.missed(s.seq); missed > 0 {
+			s.lost += missed
+			batch = append(batch, model.Message{Seq: f.seq, Type: "lost", Lost: &model.Lost{
+				Count: missed, Reason: "journeys that passed before this viewer could read them",
+			}})
+		}
+	}
+	s.seq = f.seq
+	return batch
+}
+
+// tellWatched calls Watched with what is true now. Two calls at once are put in
+// order, and the later one finds the truth.
+func (f *Feed) tellWatched() {
+	if f.cfg.Watched == nil {
+		return
+	}
+	f.watch.Lock()
+	defer f.watch.Unlock()
+	if watched := f.Viewers() > 0; watched != f.watched {
+		f.watched = watched
+		f.cfg.Watched(watched)
+	}
+}
