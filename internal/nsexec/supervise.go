@@ -1,0 +1,202 @@
+package nsexec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// envInside marks the re-executed process and carries what it must know, as JSON.
+	envInside = "PODHOP_NSEXEC"
+	// envWait names the descriptor on which the re-executed process waits until
+	// newuidmap and newgidmap have written its maps.
+	envWait = "PODHOP_NSEXEC_WAIT"
+
+	// openFiles is what a server of hundreds of sessions needs: each pod's
+	// namespace is a descriptor.
+	openFiles = 1 << 20
+)
+
+// ErrNoNamespaces says that the kernel or a sandbox around us refuses to make
+// the namespaces that everything here rests on.
+var ErrNoNamespaces = errors.New("cannot create namespaces")
+
+// SuperviseConfig says what to run inside and what to hand over.
+type SuperviseConfig struct {
+	// Args are the program's arguments without its name; nil means os.Args[1:].
+	Args []string
+	// Env is added to this process' environment.
+	Env []string
+	// Listeners are TCP addresses to open here, on the host's network, and to
+	// hand over by name: Listener finds them inside.
+	Listeners map[string]string
+	// Listening, if not nil, is told the address that each listener really got.
+	Listening func(name string, addr net.Addr)
+	// IDs is the mapping to ask for; nil chooses the largest that this user may have.
+	IDs []IDMap
+}
+
+// inside is what the supervisor tells the re-executed process.
+type inside struct {
+	Listeners map[string]int `json:"listeners,omitempty"` // name -> descriptor
+	Life      int            `json:"life"`                // reads EOF when the supervisor has died
+	IDs       []IDMap        `json:"ids"`
+	Rootless  bool           `json:"rootless"`
+}
+
+// Supervise runs this program again inside namespaces of its own, forwards
+// signals to it, and returns its exit code once it is gone. When the supervisor
+// dies, even by SIGKILL, the kernel kills the process inside, and with it its
+// pid namespace: nothing is left. It blocks, and may be called once.
+func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
+	raiseOpenFiles()
+	ids, helpers := cfg.IDs, false
+	if ids == nil {
+		if ids, helpers, err = chooseIDs(); err != nil {
+			return 1, err
+		}
+	}
+	// Both ends are close-on-exec here; the read end is inherited below, the write
+	// end lives as long as we do.
+	life, lifeW, err := os.Pipe()
+	if err != nil {
+		return 1, err
+	}
+	defer lifeW.Close()
+	defer life.Close()
+
+	in := inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0}
+	var files []*os.File
+	hand := func(f *os.File) int {
+		files = append(files, f)
+		return 2 + len(files)
+	}
+	in.Life = hand(life)
+	for name, addr := range cfg.Listeners {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return 1, fmt.Errorf("listener %s: %w", name, err)
+		}
+		defer l.Close()
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			return 1, fmt.Errorf("listener %s: %w", name, err)
+		}
+		defer f.Close()
+		in.Listeners[name] = hand(f)
+		if cfg.Listening != nil {
+			cfg.Listening(name, l.Addr())
+		}
+	}
+	state, err := json.Marshal(in)
+	if err != nil {
+		return 1, err
+	}
+
+	args := cfg.Args
+	if args == nil {
+		args = os.Args[1:]
+	}
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(append(os.Environ(), cfg.Env...), envInside+"="+string(state))
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID |
+			syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS,
+		Pdeathsig: syscall.SIGKILL,
+		// A terminal's ^C must reach the server once, through us.
+		Setpgid: true,
+	}
+	var goAhead *os.File
+	if helpers {
+		var wait *os.File
+		if wait, goAhead, err = os.Pipe(); err != nil {
+			return 1, err
+		}
+		defer wait.Close()
+		defer goAhead.Close()
+		cmd.Env = append(cmd.Env, envWait+"="+strconv.Itoa(hand(wait)))
+	} else {
+		cmd.SysProcAttr.UidMappings = sysMaps(ids, os.Getuid())
+		cmd.SysProcAttr.GidMappings = sysMaps(ids, os.Getgid())
+		// An ordinary user may write a gid map only after giving up setgroups.
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = !in.Rootless
+	}
+	cmd.ExtraFiles = files
+
+	// The parent death signal is sent when the thread that forked exits, not the
+	// process (go.dev/issue/27505): stay on this one.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(signals)
+
+	if err := cmd.Start(); err != nil {
+		return 1, fmt.Errorf("%w (%v): %s", ErrNoNamespaces, err, hint())
+	}
+	if helpers {
+		if err := mapWithHelpers(cmd.Process.Pid, ids); err != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+			return 1, err
+		}
+		if _, err := goAhead.Write([]byte{1}); err != nil {
+			return 1, err
+		}
+	}
+	life.Close()
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			cmd.Process.Signal(s)
+		case err := <-done:
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				if ws := exit.Sys().(syscall.WaitStatus); ws.Signaled() {
+					return 128 + int(ws.Signal()), nil
+				}
+				return exit.ExitCode(), nil
+			}
+			return 0, err
+		}
+	}
+}
+
+// raiseOpenFiles raises the hard limit where we may (real root); the process
+// inside cannot, and takes the hard limit as its soft one by itself.
+func raiseOpenFiles() {
+	var lim syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim) != nil || lim.Max >= openFiles {
+		return
+	}
+	lim.Max = openFiles
+	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lim) // not ours to raise: Environment.OpenFiles says what there is
+}
+
+func hint() string {
+	if b, err := os.ReadFile("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"); err == nil && len(b) > 0 && b[0] == '1' {
+		return "this system lets no ordinary program make user namespaces (kernel.apparmor_restrict_unprivileged_userns=1)"
+	}
+	if b, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err == nil && string(b) == "0\n" {
+		return "user namespaces are switched off (user.max_user_namespaces=0)"
+	}
+	if n, err := unix.PrctlRetInt(unix.PR_GET_SECCOMP, 0, 0, 0, 0); err == nil && n == 2 {
+		return "in a container, run it with --security-opt seccomp=unconfined --security-opt systempaths=unconfined"
+	}
+	return "user, mount, pid and network namespaces are needed"
+}
