@@ -1,0 +1,129 @@
+package catalog
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+)
+
+// plain needs neither apt nor Go.
+func plain(name, text string) Recipe {
+	return Recipe{Name: name, Base: "plain-base", Files: []File{{Path: "/etc/motd", Text: text}},
+		Config: v1.Config{Cmd: []string{"sh"}}, Names: []Names{library(name, "1.0", "2.0")}}
+}
+
+func TestBuildOnlyWhatChanged(t *testing.T) {
+	dir, cache := t.TempDir(), t.TempDir()
+	base := Recipe{Name: "plain-base", Files: skeleton()}
+	build := func(recipes ...Recipe) Result {
+		t.Helper()
+		res, err := Build(t.Context(), Config{Dir: dir, Cache: cache, Recipes: append([]Recipe{base}, recipes...)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(res.Skipped) > 0 {
+			t.Fatal("skipped: ", res.Skipped)
+		}
+		return res
+	}
+	expect := func(got Result, built, upToDate string) {
+		t.Helper()
+		if strings.Join(got.Built, " ") != built || strings.Join(got.UpToDate, " ") != upToDate {
+			t.Errorf("built %v, up to date %v; want %q and %q", got.Built, got.UpToDate, built, upToDate)
+		}
+	}
+	expect(build(plain("a", "1"), plain("b", "1")), "a b", "")
+	expect(build(plain("a", "1"), plain("b", "1")), "", "a b")
+	expect(build(plain("a", "1"), plain("b", "2")), "b", "a")
+	blobs := func() int {
+		files, _ := filepath.Glob(filepath.Join(dir, "blobs", "sha256", "*"))
+		return len(files)
+	}
+	// The base's layer is shared: per image a layer, a configuration and a manifest.
+	if n := blobs(); n != 7 {
+		t.Errorf("%d blobs after a rebuild, want 7", n)
+	}
+	base.Files = slices.Concat(base.Files, []File{{Path: "/etc/base", Text: "new"}})
+	expect(build(plain("b", "2")), "b", "")
+	if n := blobs(); n != 4 {
+		t.Errorf("%d blobs after an image was dropped, want 4", n)
+	}
+
+	path, err := layout.FromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := path.ImageIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate.Index(index, validate.Fast); err != nil {
+		t.Error("not a valid OCI layout: ", err)
+	}
+}
+
+func TestSkippedSaysWhy(t *testing.T) {
+	r := plain("a", "1")
+	r.Keep = []string{"/usr/bin/nosuch"}
+	res, err := Build(t.Context(), Config{Dir: t.TempDir(), Cache: t.TempDir(), Recipes: []Recipe{{Name: "plain-base"}, r, plain("b", "1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(res.Built, []string{"b"}) {
+		t.Errorf("built %v, want b alone", res.Built)
+	}
+	if err := res.Skipped["a"]; err == nil || !strings.Contains(err.Error(), "no package has /usr/bin/nosuch") {
+		t.Errorf("skipped a: %v", err)
+	}
+}
+
+func TestParseShow(t *testing.T) {
+	const text = `Package: nginx
+Version: 1.22.1-9
+Depends: libc6 (>= 2.34), libcrypt1 (>= 1:4.1.0), libpcre2-8-0 | libpcre3, iproute2, nginx-common (<< 1.22.1-9.1~), zlib1g (>= 1:1.1.4)
+Pre-Depends: bind9-libs
+Filename: pool/main/n/nginx/nginx_1.22.1-9_amd64.deb
+Description-en: small server
+ with a long text: and a colon
+
+Package: virtual
+Version: 1
+`
+	debs := parseShow(strings.NewReader(text))
+	if len(debs) != 1 || debs[0].Name != "nginx" || debs[0].Version != "1.22.1-9" {
+		t.Fatalf("got %+v", debs)
+	}
+	got := debs[0].libraries()
+	slices.Sort(got)
+	want := []string{"bind9-libs", "libc6", "libcrypt1", "libpcre2-8-0", "zlib1g"}
+	if !slices.Equal(got, want) {
+		t.Errorf("libraries %v, want %v", got, want)
+	}
+}
+
+func TestRecipes(t *testing.T) {
+	seen := map[string]string{}
+	known := map[string]bool{}
+	for _, r := range Recipes() {
+		if r.Base != "" && !known[r.Base] {
+			t.Errorf("%s: base %q does not come before it", r.Name, r.Base)
+		}
+		if known[r.Name] {
+			t.Errorf("%s is there twice", r.Name)
+		}
+		known[r.Name] = true
+		for _, n := range r.Names {
+			for _, repository := range n.Repositories {
+				if other := seen[repository]; other != "" {
+					t.Errorf("%s and %s both answer for %s", r.Name, other, repository)
+				}
+				seen[repository] = r.Name
+			}
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+)
+
+// ErrNoGo is returned for images that hold Go programs where there is no Go.
+var ErrNoGo = errors.New("no Go toolchain here")
+
+// programs are our own, standard library only, built from these very sources
+// wherever the binary runs.
+//
+//go:embed programs
+var programs embed.FS
+
+// ownSources returns the source text of each of our programs.
+func ownSources() (map[string]string, error) {
+	entries, err := programs.ReadDir("programs")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		text, err := programs.ReadFile(path.Join("programs", e.Name(), "main.go"))
+		if err != nil {
+			return nil, err
+		}
+		out["programs/"+e.Name()] = string(text)
+	}
+	return out, nil
+}
+
+// buildProgram builds a static program into file. A program that is not our own
+// is built in moduleDir, a checkout of Podhop, whose go.mod names its version.
+func buildProgram(ctx context.Context, name, moduleDir, file string, sources map[string]string) error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return ErrNoGo
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, name)
+	cmd.Dir = moduleDir
+	if text, own := sources[name]; own {
+		dir, err := os.MkdirTemp("", "podhop-program-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		for f, content := range map[string]string{"go.mod": "module " + path.Base(name) + "\n\ngo 1.24\n", "main.go": text} {
+			if err := os.WriteFile(filepath.Join(dir, f), []byte(content), 0o644); err != nil {
+				return err
+			}
+		}
+		cmd.Dir, cmd.Args[len(cmd.Args)-1] = dir, "."
+	}
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w: %s", name, err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// upstreamVersion is the version of Kubernetes this binary is built with.
+func upstreamVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path == "k8s.io/kubernetes" {
+			return strings.TrimPrefix(m.Version, "v")
+		}
+	}
+	return ""
+}

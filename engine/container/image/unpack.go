@@ -1,0 +1,196 @@
+package image
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// UnpackOptions says how Unpack writes a layer.
+type UnpackOptions struct {
+	// SingleID leaves all files to the caller's own user: no other is mapped.
+	SingleID bool
+	// Base is added to user and group ids, for a kernel that cannot map the
+	// ids of a mount.
+	Base int
+	// MaxBytes bounds what is written; 0 is no bound.
+	MaxBytes int64
+}
+
+// Unpack writes the layer into dir, an empty folder, as a lower layer of
+// overlayfs mounted with userxattr: a deleted file becomes a 0/0 character
+// device (which Linux lets any user namespace make), an opaque folder has
+// user.overlay.opaque. Nothing is written outside of dir, whatever the archive
+// says; devices and extended attributes are left out. The archive is checked
+// against DiffID.
+func (l Layer) Unpack(dir string, opt UnpackOptions) error {
+	archive, err := l.Open()
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	defer archive.Close()
+	root, err := os.OpenRoot(dir) // refuses paths and links that leave dir
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	digest := sha256.New()
+	all := io.TeeReader(archive, digest)
+	u := unpacker{root: root, opt: opt}
+	if err := u.archive(tar.NewReader(all)); err != nil {
+		return fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	if _, err := io.Copy(io.Discard, all); err != nil { // padding behind the end mark
+		return fmt.Errorf("layer %s: %w", l.DiffID, err)
+	}
+	if got := "sha256:" + hex.EncodeToString(digest.Sum(nil)); got != l.DiffID {
+		return fmt.Errorf("layer %s: its content has digest %s", l.DiffID, got)
+	}
+	return nil
+}
+
+type unpacker struct {
+	root    *os.Root
+	opt     UnpackOptions
+	written int64
+}
+
+func (u *unpacker) archive(tr *tar.Reader) error {
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.entry(h, tr); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+}
+
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..wh..opq"
+)
+
+func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
+	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
+	if name == "" {
+		return nil
+	}
+	dir, base := path.Split(name)
+	dir = strings.TrimSuffix(dir, "/")
+	if dir != "" {
+		if err := u.root.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	mode := h.FileInfo().Mode()
+	switch {
+	case base == opaque:
+		return u.at(dir, func(fd int) error { return unix.Fsetxattr(fd, "user.overlay.opaque", []byte("y"), 0) })
+	case strings.HasPrefix(base, whiteout):
+		return u.at(dir, func(fd int) error { return unix.Mknodat(fd, strings.TrimPrefix(base, whiteout), unix.S_IFCHR, 0) })
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if err := u.root.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	case tar.TypeReg:
+		if err := u.file(name, content); err != nil {
+			return err
+		}
+	case tar.TypeSymlink:
+		if err := u.replace(name); err != nil {
+			return err
+		}
+		if err := u.root.Symlink(h.Linkname, name); err != nil {
+			return err
+		}
+	case tar.TypeLink:
+		if err := u.replace(name); err != nil {
+			return err
+		}
+		return u.root.Link(strings.TrimPrefix(path.Clean("/"+h.Linkname), "/"), name)
+	default:
+		return nil // devices and pipes: a container gets its own /dev
+	}
+	if err := u.own(name, h); err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeSymlink {
+		return nil
+	}
+	if err := u.root.Chmod(name, mode); err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeReg {
+		return u.root.Chtimes(name, h.ModTime, h.ModTime)
+	}
+	return nil
+}
+
+// at calls fn with a descriptor of a folder.
+func (u *unpacker) at(dir string, fn func(fd int) error) error {
+	if dir == "" {
+		dir = "."
+	}
+	f, err := u.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return fn(int(f.Fd()))
+}
+
+func (u *unpacker) replace(name string) error {
+	if err := u.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (u *unpacker) file(name string, content io.Reader) error {
+	if err := u.replace(name); err != nil {
+		return err
+	}
+	f, err := u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if u.opt.MaxBytes > 0 {
+		content = io.LimitReader(content, u.opt.MaxBytes-u.written+1)
+	}
+	n, err := io.Copy(f, content)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if u.written += n; err == nil && u.opt.MaxBytes > 0 && u.written > u.opt.MaxBytes {
+		err = ErrTooLarge
+	}
+	return err
+}
+
+// own gives a file to its owner. One whose id is not mapped here stays root's.
+func (u *unpacker) own(name string, h *tar.Header) error {
+	if u.opt.SingleID || h.Uid+u.opt.Base == 0 && h.Gid+u.opt.Base == 0 {
+		return nil
+	}
+	err := u.root.Lchown(name, h.Uid+u.opt.Base, h.Gid+u.opt.Base)
+	if errors.Is(err, unix.EINVAL) {
+		err = u.root.Lchown(name, u.opt.Base, u.opt.Base)
+	}
+	return err
+}
