@@ -1,0 +1,20 @@
+package store
+
+import "time"
+
+// Entry is one acknowledged change of a tenant.
+type Entry struct {
+	Revision uint64
+	Prefix   string    // the resource's prefix, e.g. "/pods/"
+	Key      string    // the whole key, e.g. "/pods/default/web"
+	Value    []byte    // the encoded object; nil if it was deleted. Must not be changed.
+	Expires  time.Time // zero: never
+}
+
+// A Journal is told of every change of a tenant, in the order of revisions,
+// before the writer gets its answer and before any watcher hears of it. If it
+// returns an error the write fails with that error and changes nothing.
+// It is called with the tenant's lock held.
+type Journal interface {
+	Append(Entry) error
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// History kept for each resource, so that a watch can resume and a paged list
+// can go on at its first page's revision. Whichever limit is hit first counts.
+const (
+	historyEvents = 256
+	historyBytes  = 512 << 10
+)
+
+// item is one stored object. Its bytes are immutable: clones share them.
+type item struct {
+	key     string
+	data    []byte
+	rev     uint64
+	expires int64 // Unix nanoseconds; 0: never
+}
+
+// change is one committed write, kept as history. cur is nil for a deletion.
+type change struct {
+	rev, prevRev uint64
+	key          string
+	cur, prev    []byte
+}
+
+// bucket holds the objects of one resource, sorted by key.
+type bucket struct {
+	resource  schema.GroupResource
+	items     []item
+	history   []change
+	historyB  int
+	compacted uint64 // history up to and including this revision is gone
+	watchers  map[*watcher]struct{}
+}
+
+// Tenant is one session's isolated key space. It is safe for concurrent use.
+type Tenant struct {
+	mu      sync.RWMutex
+	rev     uint64
+	buckets map[string]*bucket
+	journal Journal
+	clock   func() time.Time
+
+	populated chan struct{} // closed when a resource gets its first object
+	expiry    expiry
+	closed    bool
+}
+
+// NewTenant returns an empty tenant. Its first revision is 1, as etcd's is.
+func NewTenant() *Tenant {
+	return &Tenant{rev: 1, buckets: map[string]*bucket{}, populated: make(chan struct{}), clock: time.Now}
+}
+
+// Clone returns a tenant with the same objects and revision and no history.
+// The objects' bytes are shared.
+func (t *Tenant) Clone() *Tenant {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := NewTenant()
+	n.rev, n.clock = t.rev, t.clock
+	for prefix, b := range t.buckets {
+		nb := &bucket{resource: b.resource, items: slices.Clone(b.items), compacted: t.rev}
+		n.buckets[prefix] = nb
+		for _, it := range nb.items {
+			n.expires(prefix, it)
+		}
+	}
+	return n
+}
+
+// SetJournal makes every later change go through j first.
+func (t *Tenant) SetJournal(j Journal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.journal = j
+}
+
+// Close ends all watches and stops expiry. Reads and writes still work.
+func (t *Tenant) Close() {
+	t.mu.Lock()
+	t.closed = true
+	t.expiry.stop()
+	var ws []*watcher
+	for _, b := range t.buckets {
+		for w := range b.watchers {
+			ws = append(ws, w)
+		}
+	}
+	t.mu.Unlock()
+	for _, w := range ws {
+		w.Stop()
+	}
+}
+
+// Usage is what a tenant holds.
+type Usage struct {
+	Objects, Watchers int
+	Bytes             int64 // of encoded objects, shared ones counted in full
+	HistoryBytes      int64
+}
+
+// Usage counts what the tenant holds now.
+func (t *Tenant) Usage() Usage {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var u Usage
+	for _, b := range t.buckets {
+		u.Objects += len(b.items)
+		u.Watchers += len(b.watchers)
+		u.HistoryBytes += int64(b.historyB)
+		for _, it := range b.items {
+			u.Bytes += int64(len(it.data))
+		}
+	}
+	return u
+}
+
+// Populated returns the resources that have, or once had, an object, and a
+// channel that is closed when another resource joins them.
+func (t *Tenant) Populated() ([]schema.GroupResource, <-chan struct{}) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var out []schema.GroupResource
+	for _, b := range t.buckets {
+		if len(b.items) > 0 || len(b.history) > 0 || b.compacted > 0 {
+			out = append(out, b.resource)
+		}
+	}
+	slices.SortFunc(out, func(a, b schema.GroupResource) int { return cmp.Compare(a.String(), b.String()) })
+	return out, t.populated
+}
+
+// bucket returns the bucket of a resource, made if need be. t.mu must be held for writing.
+func (t *Tenant) bucket(prefix string, gr schema.GroupResource) *bucket {
+	b := t.buckets[prefix]
+	if b == nil {
+		b = &bucket{resource: gr}
+		t.buckets[prefix] = b
+	}
+	return b
+}
+
+func (b *bucket) find(key string) (int, bool) {
+	return slices.BinarySearchFunc(b.items, key, func(it item, k string) int { return cmp.Compare(it.key, k) })
+}
+
+// get returns the stored item of a key, the zero item if there is none, and the tenant's revision.
+func (t *Tenant) get(prefix, key string) (item, uint64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if b := t.buckets[prefix]; b != nil {
+		if i, ok := b.find(key); ok {
+			return b.items[i], t.rev
+		}
+	}
+	return item{}, t.rev
+}
+
+// put writes next over the state that the caller saw, which had revision seen
+// (0: nothing stored); next.data nil deletes. When the state has changed in the
+// meantime it writes nothing and returns false.
+func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next item) (rev uint64, ok bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.bucket(prefix, gr)
+	i, found := b.find(next.key)
+	var old item
+	if found {
+		old = b.items[i]
+	}
+	if old.rev != seen {
+		return 0, false, nil
+	}
+	next.rev = t.rev + 1
+	if t.journal != nil {
+		e := Entry{Revision: next.rev, Prefix: prefix, Key: next.key, Value: next.data}
+		if next.expires != 0 {
+			e.Expires = time.Unix(0, next.expires)
+		}
+		if err := t.journal.Append(e); err != nil {
+			return 0, false, err
+		}
+	}
+	t.rev = next.rev
+	first := len(b.items) == 0 && len(b.history) == 0 && b.compacted == 0
+	switch {
+	case next.data == nil:
+		b.items = slices.Delete(b.items, i, i+1)
+	case found:
+		b.items[i] = next
+	default:
+		b.items = slices.Insert(b.items, i, next)
+	}
+	if next.data != nil {
+		t.expires(prefix, next)
+	}
+	b.record(change{rev: next.rev, prevRev: old.rev, key: next.key, cur: next.data, prev: old.data})
+	if first {
+		close(t.populated)
+		t.populated = make(chan struct{})
+	}
+	return next.rev, true, nil
+}
+
+// span returns the items whose key is prefix (recursive: begins with it). The
+// caller must hold t.mu and not keep the slice.
+func (b *bucket) span(key string, recursive bool) []item {
+	i, found := b.find(key)
+	if !recursive {
+		if found {
+			return b.items[i : i+1]
+		}
+		return nil
+	}
+	j := i
+	for j < len(b.items) && strings.HasPrefix(b.items[j].key, key) {
+		j++
+	}
+	return b.items[i:j]
+}
