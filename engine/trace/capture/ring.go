@@ -1,0 +1,239 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/podhop/podhop/engine/trace/record"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	blockSize = 64 << 10
+	// snapLength is how much of a packet is kept: headers, one encapsulation, and
+	// an HTTP request's or DNS question's first line.
+	snapLength = 256
+	// retire is after how many milliseconds the kernel hands over a block that is
+	// not full.
+	retire = 8
+)
+
+// Offsets in a tpacket_block_desc and in a tpacket3_hdr (linux/if_packet.h),
+// which a sockaddr_ll follows.
+const (
+	blockStatus, blockPackets, blockFirst = 8, 12, 16
+
+	frameNext, frameSec, frameNsec, frameSnap, frameLen, frameMAC, frameNet = 0, 4, 8, 12, 16, 24, 26
+
+	frameAddress   = 48
+	addressIndex   = 4
+	addressPkttype = 10
+)
+
+// ring is a TPACKET_V3 ring on all devices of a namespace.
+type ring struct {
+	cfg     *Config
+	devices *devices
+	file    *os.File
+	conn    syscall.RawConn
+	memory  []byte
+	blocks  int
+
+	read atomic.Uint64 // packets that were emitted
+
+	mu       sync.Mutex
+	received uint64 // packets that the kernel put into the ring
+	waiters  []waiter
+	closed   bool
+}
+
+type waiter struct {
+	until uint64
+	done  chan struct{}
+}
+
+// ipOnly takes the first snapLength bytes of IP packets, and nothing of others:
+// neither ARP nor what learners' tools send besides IP has journeys.
+func ipOnly() []unix.SockFilter {
+	const load, equal, ret = unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	const skbProtocol = 0xfffff000 // SKF_AD_OFF + SKF_AD_PROTOCOL (linux/filter.h)
+	return []unix.SockFilter{
+		{Code: load, K: skbProtocol},
+		{Code: equal, K: unix.ETH_P_IP, Jt: 2},
+		{Code: equal, K: unix.ETH_P_IPV6, Jt: 1},
+		{Code: ret, K: 0},
+		{Code: ret, K: snapLength},
+	}
+}
+
+func openRing(cfg *Config, devices *devices) (*ring, error) {
+	r := &ring{cfg: cfg, devices: devices, blocks: cfg.Blocks}
+	if r.blocks == 0 {
+		r.blocks = 16
+	}
+	var fd int
+	err := cfg.Net.Do(func() (err error) {
+		// Protocol 0: nothing is captured until the ring is there, and bound.
+		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		return os.NewSyscallError("socket", err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.memory, err = mapRing(fd, r.blocks); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	r.file = os.NewFile(uintptr(fd), "ring of "+cfg.Name)
+	if r.conn, err = r.file.SyscallConn(); err != nil {
+		unix.Munmap(r.memory)
+		r.file.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func mapRing(fd, blocks int) ([]byte, error) {
+	filter := ipOnly()
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}); err != nil {
+		return nil, fmt.Errorf("attach filter: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
+		return nil, fmt.Errorf("TPACKET_V3: %w", err)
+	}
+	req := unix.TpacketReq3{Block_size: blockSize, Block_nr: uint32(blocks), Frame_size: 2048, Frame_nr: uint32(blocks * blockSize / 2048), Retire_blk_tov: retire}
+	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
+		return nil, fmt.Errorf("PACKET_RX_RING: %w", err)
+	}
+	memory, err := unix.Mmap(fd, 0, blockSize*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("mmap: %w", err)
+	}
+	all := bits.ReverseBytes16(unix.ETH_P_ALL) // outgoing packets, too
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all}); err != nil {
+		unix.Munmap(memory)
+		return nil, fmt.Errorf("bind: %w", err)
+	}
+	return memory, nil
+}
+
+// run reads blocks until the file is closed.
+func (r *ring) run() {
+	defer r.end()
+	for i := 0; ; i = (i + 1) % r.blocks {
+		block := r.memory[i*blockSize : (i+1)*blockSize]
+		status := (*uint32)(unsafe.Pointer(&block[blockStatus]))
+		ready := func(uintptr) bool { return atomic.LoadUint32(status)&unix.TP_STATUS_USER != 0 }
+		if !ready(0) && r.conn.Read(ready) != nil {
+			return
+		}
+		batch := r.block(block)
+		atomic.StoreUint32(status, unix.TP_STATUS_KERNEL)
+		n := uint64(len(batch.Frames))
+		if lost := r.statistics(); lost > 0 {
+			batch.Lost = append(batch.Lost, record.Lost{Count: lost, Reason: "the capture ring was full"})
+		}
+		r.cfg.Emit(batch)
+		r.read.Add(n)
+		r.wake()
+	}
+}
+
+// block copies a block's packets out of the ring.
+func (r *ring) block(b []byte) record.Batch {
+	n, at := binary.NativeEndian.Uint32(b[blockPackets:]), b[binary.NativeEndian.Uint32(b[blockFirst:]):]
+	batch := record.Batch{Frames: make([]record.Frame, 0, n)}
+	size := 0
+	for p, i := at, uint32(0); i < n; i++ {
+		size += int(binary.NativeEndian.Uint32(p[frameSnap:]))
+		p = p[binary.NativeEndian.Uint32(p[frameNext:]):]
+	}
+	data := make([]byte, 0, size)
+	for i := uint32(0); i < n; i++ {
+		snap, mac, net := binary.NativeEndian.Uint32(at[frameSnap:]), binary.NativeEndian.Uint16(at[frameMAC:]), binary.NativeEndian.Uint16(at[frameNet:])
+		start := len(data)
+		data = append(data, at[mac:uint32(mac)+snap]...)
+		address := at[frameAddress:]
+		batch.Frames = append(batch.Frames, record.Frame{
+			Time:      int64(binary.NativeEndian.Uint32(at[frameSec:]))*1e9 + int64(binary.NativeEndian.Uint32(at[frameNsec:])),
+			Namespace: r.cfg.Name,
+			Device:    r.devices.get(int(binary.NativeEndian.Uint32(address[addressIndex:]))),
+			Direction: direction(address[addressPkttype]),
+			Length:    int(binary.NativeEndian.Uint32(at[frameLen:])),
+			Data:      data[start:len(data):len(data)],
+			Bare:      mac == net,
+		})
+		at = at[binary.NativeEndian.Uint32(at[frameNext:]):]
+	}
+	return batch
+}
+
+func direction(pkttype byte) string {
+	switch pkttype {
+	case unix.PACKET_OUTGOING:
+		return record.Out
+	case unix.PACKET_OTHERHOST:
+		return record.Foreign
+	}
+	return record.In
+}
+
+// statistics adds up what the kernel counted since it was last asked, and
+// returns how many packets found no room.
+func (r *ring) statistics() (lost uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conn.Control(func(fd uintptr) {
+		s, err := unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err == nil {
+			r.received += uint64(s.Packets - s.Drops) // it counts drops as packets
+			lost = uint64(s.Drops)
+		}
+	})
+	return lost
+}
+
+// flush returns a channel that closes when all that is in the ring was emitted.
+func (r *ring) flush() <-chan struct{} {
+	done := make(chan struct{})
+	lost := r.statistics()
+	if lost > 0 {
+		r.cfg.Emit(record.Batch{Lost: []record.Lost{{Count: lost, Reason: "the capture ring was full"}}})
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.read.Load() >= r.received {
+		close(done)
+		return done
+	}
+	r.waiters = append(r.waiters, waiter{r.received, done})
+	return done
+}
+
+func (r *ring) wake() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept := r.waiters[:0]
+	for _, w := range r.waiters {
+		if r.closed || r.read.Load() >= w.until {
+			close(w.done)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	r.waiters = kept
+}
+
+func (r *ring) end() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.wake()
+	unix.Munmap(r.memory)
+}

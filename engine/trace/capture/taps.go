@@ -1,0 +1,175 @@
+package capture
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"github.com/podhop/podhop/engine/trace/packet"
+	"golang.org/x/sys/unix"
+)
+
+// tapTable is our own table. Its owner is a socket: the kernel takes the table
+// away when the socket closes, however the process ends.
+const tapTable = "podhop-trace"
+
+// tapPriority is before conntrack (-200) and everything else that decides.
+const tapPriority = -350
+
+const tableOwner = 2 // NFT_TABLE_F_OWNER
+
+// taps asks the kernel to trace packets' rules: table inet podhop-trace, with
+// chains at prerouting and output.
+type taps struct {
+	conn *netlink.Conn
+}
+
+func openTaps(ns Namespace, rate int) (*taps, error) {
+	if rate == 0 {
+		rate = 100
+	}
+	t := &taps{}
+	err := ns.Do(func() (err error) {
+		t.conn, err = netlink.Dial(unix.NETLINK_NETFILTER, nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.install(uint64(rate)); err != nil {
+		t.conn.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *taps) close() error { return t.conn.Close() }
+
+func (t *taps) install(rate uint64) error {
+	messages := []netlink.Message{
+		message(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl,
+			attribute(unix.NFTA_TABLE_NAME, name(tapTable)),
+			attribute(unix.NFTA_TABLE_FLAGS, be32(tableOwner))),
+	}
+	for _, hook := range []struct {
+		name   string
+		number uint32
+	}{{"prerouting", unix.NF_INET_PRE_ROUTING}, {"output", unix.NF_INET_LOCAL_OUT}} {
+		messages = append(messages, message(unix.NFT_MSG_NEWCHAIN, netlink.Create,
+			attribute(unix.NFTA_CHAIN_TABLE, name(tapTable)),
+			attribute(unix.NFTA_CHAIN_NAME, name(hook.name)),
+			nested(unix.NFTA_CHAIN_HOOK,
+				attribute(unix.NFTA_HOOK_HOOKNUM, be32(hook.number)),
+				attribute(unix.NFTA_HOOK_PRIORITY, be32(uint32(0x100000000+tapPriority)))),
+			attribute(unix.NFTA_CHAIN_TYPE, name("filter"))))
+		// Connections that begin have room of their own: it is for their first packet
+		// that rules choose.
+		for _, match := range [][]expr.Any{opening(), nil} {
+			rule, err := tapRule(hook.name, match, rate)
+			if err != nil {
+				return err
+			}
+			messages = append(messages, rule)
+		}
+	}
+	return t.transaction(messages)
+}
+
+// opening matches the first packet of TCP connections:
+// meta l4proto tcp, tcp flags & (syn|ack) == syn.
+func opening() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.TCP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{packet.SYN | packet.ACK}, Xor: []byte{0}},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.SYN}},
+	}
+}
+
+// tapRule is "MATCH limit rate RATE/second burst RATE packets meta nftrace set 1 accept".
+func tapRule(chain string, match []expr.Any, rate uint64) (netlink.Message, error) {
+	exprs := append(match,
+		&expr.Limit{Type: expr.LimitTypePkts, Rate: rate, Unit: expr.LimitTimeSecond, Burst: uint32(rate)},
+		&expr.Immediate{Register: 1, Data: []byte{1}},
+		&expr.Meta{Key: expr.MetaKeyNFTRACE, SourceRegister: true, Register: 1},
+		&expr.Verdict{Kind: expr.VerdictAccept})
+	var list []netlink.Attribute
+	for _, e := range exprs {
+		b, err := expr.Marshal(unix.NFPROTO_INET, e)
+		if err != nil {
+			return netlink.Message{}, err
+		}
+		list = append(list, attribute(unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, b))
+	}
+	return message(unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append,
+		attribute(unix.NFTA_RULE_TABLE, name(tapTable)),
+		attribute(unix.NFTA_RULE_CHAIN, name(chain)),
+		nested(unix.NFTA_RULE_EXPRESSIONS, list...)), nil
+}
+
+// transaction sends one nftables batch and waits for its acknowledgements.
+func (t *taps) transaction(messages []netlink.Message) error {
+	edge := func(kind netlink.HeaderType) netlink.Message {
+		return netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request}, Data: []byte{0, 0, 0, unix.NFNL_SUBSYS_NFTABLES}}
+	}
+	batch := append([]netlink.Message{edge(unix.NFNL_MSG_BATCH_BEGIN)}, messages...)
+	if _, err := t.conn.SendMessages(append(batch, edge(unix.NFNL_MSG_BATCH_END))); err != nil {
+		return err
+	}
+	var errs []error
+	for range messages {
+		if _, err := t.conn.Receive(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("table inet %s: %w", tapTable, errors.Join(errs...))
+	}
+	return nil
+}
+
+// generation is the number of the namespace's last change to its rules.
+func (t *taps) generation() (uint32, error) {
+	replies, err := t.conn.Execute(netlink.Message{
+		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request},
+		Data:   make([]byte, 4),
+	})
+	if err != nil {
+		return 0, err
+	}
+	var n uint32
+	for _, m := range replies {
+		if len(m.Data) > 4 {
+			attributes(m.Data[4:], func(kind uint16, v []byte) {
+				if kind == unix.NFTA_GEN_ID {
+					n = uint32(number(v))
+				}
+			})
+		}
+	}
+	return n, nil
+}
+
+func message(kind uint16, flags netlink.HeaderFlags, attributes ...netlink.Attribute) netlink.Message {
+	data, _ := netlink.MarshalAttributes(attributes) // of attributes that we made: none is too long
+	return netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind), Flags: netlink.Request | netlink.Acknowledge | flags},
+		Data:   append([]byte{unix.NFPROTO_INET, 0, 0, 0}, data...),
+	}
+}
+
+func attribute(kind uint16, data []byte) netlink.Attribute {
+	return netlink.Attribute{Type: kind, Data: data}
+}
+
+func nested(kind uint16, inner ...netlink.Attribute) netlink.Attribute {
+	data, _ := netlink.MarshalAttributes(inner)
+	return attribute(unix.NLA_F_NESTED|kind, data)
+}
+
+func name(s string) []byte { return append([]byte(s), 0) }
+
+func be32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }

@@ -1,0 +1,100 @@
+package explain
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace/join"
+	"github.com/podhop/podhop/engine/trace/packet"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// Verdicts of a journey; model.Journey lists them.
+const (
+	delivered = "delivered"
+	dropped   = "dropped"
+	rejected  = "rejected"
+	underway  = "underway"
+)
+
+// Rules is the rules of all nodes.
+type Rules interface {
+	// Ruleset is a namespace's rules as they are now; nil if they could not be read.
+	Ruleset(namespace string) *Ruleset
+	// Rule is a rule that an event named, also one that is gone since; nil if it
+	// is not known.
+	Rule(namespace, family, table string, handle uint64) *Rule
+}
+
+// An Explainer turns ways into journeys. It is not safe for concurrent use.
+type Explainer struct {
+	rules Rules
+	// names gives the vertex that has an address; empty if none has.
+	names  func(netip.Addr) string
+	memory memory
+}
+
+// New makes an Explainer.
+func New(rules Rules, names func(netip.Addr) string) *Explainer {
+	return &Explainer{rules: rules, names: names, memory: memory{byKey: map[memoryKey]remembered{}}}
+}
+
+// Journey explains one way. The journey has no ID yet. The ways of a
+// conversation must come in the order they started.
+func (x *Explainer) Journey(w *join.Way) model.Journey {
+	first := w.Steps[0].Packet()
+	j := model.Journey{
+		Conversation: w.Conversation,
+		Reply:        w.Reply,
+		Protocol:     packet.ProtocolName(first.Protocol),
+		Summary:      first.Summary(),
+		Start:        w.Start(),
+		Length:       first.Length,
+	}
+	b := builder{x: x, way: w, journey: &j}
+	b.build()
+	j.Source, j.Destination = j.Hops[0].Header.Source, j.Hops[0].Header.Destination
+	if h := j.Hops[0].Before; h != nil {
+		j.Source, j.Destination = h.Source, h.Destination
+	}
+	j.Duration = j.Hops[len(j.Hops)-1].Time
+	return j
+}
+
+// header is what a packet says of itself.
+func header(p *packet.Packet) model.Header {
+	h := model.Header{
+		Source:      address(p, p.Source),
+		Destination: address(p, p.Destination),
+		Protocol:    packet.ProtocolName(p.Protocol),
+		Flags:       p.FlagNames(),
+		TTL:         int(p.TTL),
+		Length:      p.Length,
+	}
+	if o := p.Outer; o != nil {
+		h.Encap = o.Kind + " " + o.Source.String() + " > " + o.Destination.String()
+	}
+	return h
+}
+
+// rewritten is a packet's header with another tuple.
+func rewritten(p *packet.Packet, t record.Tuple) model.Header {
+	h := header(p)
+	h.Source, h.Destination = address(p, t.Source), address(p, t.Destination)
+	return h
+}
+
+// address is address:port where the protocol has ports, else the address.
+func address(p *packet.Packet, a netip.AddrPort) string {
+	if !hasPorts(p) {
+		return a.Addr().String()
+	}
+	return a.String()
+}
+
+func hasPorts(p *packet.Packet) bool {
+	return !p.Fragment && (p.Protocol == packet.TCP || p.Protocol == packet.UDP || p.Protocol == packet.SCTP)
+}
+
+func isPod(vertex string) bool { return strings.HasPrefix(vertex, "pod/") }

@@ -1,0 +1,131 @@
+package join
+
+import (
+	"slices"
+
+	"github.com/podhop/podhop/engine/trace/packet"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// answers remembers resets and ICMP errors for as long as the packets that
+// they answer are on their way.
+type answers struct {
+	resets map[uint32][]*Answer // by acknowledgement number
+	errors map[quoted][]*Answer
+	order  []kept
+}
+
+// maxAnswers bounds what a port scan can make us remember.
+const maxAnswers = 8192
+
+type quoted struct {
+	protocol uint8
+	id       uint16
+	length   int
+}
+
+type kept struct {
+	at int64
+	// Exactly one of these says where it is.
+	reset  *uint32
+	quoted *quoted
+}
+
+func newAnswers() *answers {
+	return &answers{resets: map[uint32][]*Answer{}, errors: map[quoted][]*Answer{}}
+}
+
+// see takes note of a packet if it answers another one.
+func (a *answers) see(s *Seen, now int64) {
+	p := &s.Packet
+	switch {
+	case p.Protocol == packet.TCP && p.Flags&(packet.RST|packet.ACK) == packet.RST|packet.ACK:
+		a.resets[p.Ack] = a.put(a.resets[p.Ack], s, kept{at: now, reset: &p.Ack})
+	case p.IsError() && p.Type != packet.Redirect:
+		q := quoted{p.Answers.Protocol, p.Answers.ID, p.Answers.Length}
+		a.errors[q] = a.put(a.errors[q], s, kept{at: now, quoted: &q})
+	}
+}
+
+// put adds an answer, or notes an earlier sight of one that is known.
+func (a *answers) put(list []*Answer, s *Seen, k kept) []*Answer {
+	for _, o := range list {
+		if o.Packet.Key() == s.Packet.Key() && s.Time-o.time < 1e9 && o.time-s.Time < 1e9 {
+			if s.Time < o.time {
+				o.By, o.time, o.Packet = sender(s), s.Time, s.Packet
+			}
+			return list
+		}
+	}
+	if len(a.order) >= maxAnswers {
+		return list
+	}
+	a.order = append(a.order, k)
+	return append(list, &Answer{By: sender(s), Packet: s.Packet, time: s.Time})
+}
+
+// sender is who sent a packet, going by where it was seen first.
+func sender(s *Seen) string {
+	if s.Direction != record.Out && s.Device.Peer != "" {
+		return s.Device.Peer
+	}
+	return s.Namespace
+}
+
+// find is the answer that a packet brought about: to a SYN a reset that
+// acknowledges it, to any packet an ICMP error that quotes it.
+func (a *answers) find(w *Way, c *connections) *Answer {
+	p := w.Steps[0].Packet()
+	if p.IsError() {
+		return nil
+	}
+	tuples := w.flows(c)
+	q := quoted{p.Protocol, p.ID, p.Length}
+	for _, r := range a.errors[q] {
+		e := r.Packet.Answers
+		f := flow{protocol: e.Protocol, tuple: record.Tuple{Source: e.Source, Destination: e.Destination}}
+		if (p.Protocol != packet.TCP || e.Seq == p.Seq) && containsTuple(tuples, f) {
+			return r
+		}
+	}
+	if p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK|packet.RST) == packet.SYN {
+		for _, r := range a.resets[p.Seq+1] {
+			f := flow{protocol: packet.TCP, tuple: r.Packet.Tuple().Reverse()}
+			if containsTuple(tuples, f) {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// containsTuple compares without scope: an answer comes from where the packet went.
+func containsTuple(flows []flow, f flow) bool {
+	return slices.ContainsFunc(flows, func(g flow) bool { return g.protocol == f.protocol && g.tuple == f.tuple })
+}
+
+// flows is every tuple that the packet has somewhere.
+func (w *Way) flows(c *connections) []flow {
+	var flows []flow
+	for i := range w.Steps {
+		s := &w.Steps[i]
+		f := flowOf(s.Packet().Protocol, s.Namespace(), s.Packet().Tuple())
+		if !slices.Contains(flows, f) {
+			flows = append(flows, f)
+		}
+	}
+	return c.closure(flows...)
+}
+
+// forget drops the answers that were taken note of before the given time.
+func (a *answers) forget(before int64) {
+	n := 0
+	for ; n < len(a.order) && a.order[n].at < before; n++ {
+		if k := a.order[n]; k.reset != nil {
+			delete(a.resets, *k.reset)
+		} else {
+			delete(a.errors, *k.quoted)
+		}
+	}
+	a.order = a.order[n:]
+}

@@ -1,0 +1,130 @@
+package join
+
+import (
+	"strconv"
+
+	"github.com/podhop/podhop/engine/trace/packet"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// idle is after how long, in nanoseconds, equal tuples of a protocol without
+// connections mean a new conversation.
+const idle = 60e9
+
+// conversations knows which tuples belong together.
+type conversations struct {
+	limit  int
+	last   uint64
+	byFlow map[flow]membership
+}
+
+type membership struct {
+	*conversation
+	reply bool
+}
+
+type conversation struct {
+	id    string
+	isn   uint32 // initial sequence number of TCP's opening side
+	known bool   // isn is
+	used  int64
+}
+
+func newConversations(limit int) *conversations {
+	return &conversations{limit: limit, byFlow: map[flow]membership{}}
+}
+
+// assign gives a way its conversation. Ways must come in the order they started.
+func (v *conversations) assign(w *Way, c *connections, now int64) {
+	p := w.Steps[0].Packet()
+	if e := p.Answers; e != nil && e.Source.IsValid() {
+		v.assignError(w, e, c, now)
+		return
+	}
+	flows := w.flows(c)
+	m, ok := v.lookup(flows)
+	opening := p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK) == packet.SYN
+	if ok && (opening && m.known && m.isn != p.Seq || p.Protocol != packet.TCP && now-m.used > idle) {
+		ok = false // the ports are used again
+	}
+	if !ok {
+		m = v.open(p, flows, c)
+		w.New = true
+	}
+	if opening && !m.known {
+		m.isn, m.known = p.Seq, true
+	}
+	v.join(w, m, flows, now)
+}
+
+// assignError joins an ICMP error to the conversation of the packet it quotes.
+func (v *conversations) assignError(w *Way, e *packet.Embedded, c *connections, now int64) {
+	var quoted []flow
+	for i := range w.Steps {
+		s := &w.Steps[i]
+		if e := s.Packet().Answers; e != nil && e.Source.IsValid() {
+			quoted = append(quoted, flowOf(e.Protocol, s.Namespace(), record.Tuple{Source: e.Source, Destination: e.Destination}))
+		}
+	}
+	flows := c.closure(quoted...)
+	m, ok := v.lookup(flows)
+	if !ok {
+		m = v.open(w.Steps[0].Packet(), flows, c)
+		w.New = true
+	}
+	v.put(m, flows, now)
+	w.Conversation, w.Reply = m.id, !m.reply
+}
+
+func (v *conversations) lookup(flows []flow) (membership, bool) {
+	for _, f := range flows {
+		if m, ok := v.byFlow[f]; ok {
+			return m, true
+		}
+	}
+	return membership{}, false
+}
+
+// open starts a conversation, and says whether these flows are its answers:
+// conntrack knows, or a SYN ACK tells; otherwise who is heard first began.
+func (v *conversations) open(p *packet.Packet, flows []flow, c *connections) membership {
+	v.last++
+	m := membership{conversation: &conversation{id: "c" + strconv.FormatUint(v.last, 10)}}
+	if reply, known := c.direction(flows); known {
+		m.reply = reply
+	} else {
+		m.reply = p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK) == packet.SYN|packet.ACK || p.IsEchoReply()
+	}
+	return m
+}
+
+func (v *conversations) join(w *Way, m membership, flows []flow, now int64) {
+	v.put(m, flows, now)
+	w.Conversation, w.Reply = m.id, m.reply
+}
+
+func (v *conversations) put(m membership, flows []flow, now int64) {
+	if len(v.byFlow) >= v.limit {
+		v.shrink(now)
+	}
+	m.used = now
+	for _, f := range flows {
+		v.byFlow[f] = m
+		v.byFlow[f.reverse()] = membership{m.conversation, !m.reply}
+	}
+}
+
+// shrink makes room: first what was idle, then whatever was not used just now.
+func (v *conversations) shrink(now int64) {
+	for _, age := range []int64{idle, idle / 10, 0} {
+		for f, m := range v.byFlow {
+			if now-m.used > age {
+				delete(v.byFlow, f)
+			}
+		}
+		if len(v.byFlow) < v.limit/2 {
+			return
+		}
+	}
+	clear(v.byFlow)
+}

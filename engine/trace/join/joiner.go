@@ -1,0 +1,266 @@
+package join
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/podhop/podhop/engine/trace/packet"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// Config bounds a Joiner. Zero fields take the defaults.
+type Config struct {
+	// Quiet is how long, in nanoseconds, nothing must have been heard of a packet
+	// before its way counts as whole: longer than sockets of different namespaces
+	// can lag behind each other. 50 ms.
+	Quiet int64
+	// MaxPackets is how many packets may be on their way at once. 8192.
+	MaxPackets int
+	// MaxRecords is how many records of one key are held, which is many packets
+	// only where packets are equal. 1024.
+	MaxRecords int
+	// MaxConnections bounds the tuples of conntrack entries and conversations
+	// each. 65536.
+	MaxConnections int
+}
+
+// A Joiner turns records into ways. It is not safe for concurrent use. Times
+// given to it as now are nanoseconds of any one clock.
+type Joiner struct {
+	cfg           Config
+	buckets       map[packet.Key]*bucket
+	head, tail    *bucket // by when they were last heard of
+	serial        uint64
+	traces        map[traceID]*trace
+	connections   *connections
+	conversations *conversations
+	answers       *answers
+	lost          map[string]uint64
+}
+
+// A bucket holds the records of all packets of one key.
+type bucket struct {
+	key         packet.Key
+	serial      uint64
+	heard       int64
+	prev, next  *bucket
+	seen        []Seen
+	evaluations []*Evaluation
+}
+
+type traceID struct {
+	namespace string
+	id        uint32
+}
+
+// A trace is where the rule events of one packet in one hook go.
+type trace struct {
+	evaluation *Evaluation
+	at         int64
+}
+
+// New makes a Joiner.
+func New(cfg Config) *Joiner {
+	cfg.Quiet = cmp.Or(cfg.Quiet, 50e6)
+	cfg.MaxPackets = cmp.Or(cfg.MaxPackets, 8192)
+	cfg.MaxRecords = cmp.Or(cfg.MaxRecords, 1024)
+	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 65536)
+	return &Joiner{
+		cfg:           cfg,
+		buckets:       map[packet.Key]*bucket{},
+		traces:        map[traceID]*trace{},
+		connections:   newConnections(cfg.MaxConnections),
+		conversations: newConversations(cfg.MaxConnections),
+		answers:       newAnswers(),
+		lost:          map[string]uint64{},
+	}
+}
+
+// Add takes a batch. The joiner keeps the memory of the frames' data.
+func (j *Joiner) Add(b record.Batch, now int64) {
+	for i := range b.Connections {
+		if !j.connections.add(b.Connections[i], now) {
+			j.lost["too many connections at once"]++
+		}
+	}
+	for i := range b.Frames {
+		j.frame(&b.Frames[i], now)
+	}
+	for i := range b.Rules {
+		j.rule(&b.Rules[i], now)
+	}
+	for _, l := range b.Lost {
+		j.lost[l.Reason] += l.Count
+	}
+}
+
+func (j *Joiner) frame(f *record.Frame, now int64) {
+	if f.Direction == record.Foreign && f.Namespace != Underlay {
+		return // flooded by the bridge; the host's stack throws it away
+	}
+	parse := packet.ParseFrame
+	if f.Bare {
+		parse = packet.ParseIP
+	}
+	p, err := parse(f.Data)
+	if err != nil {
+		if err != packet.ErrNotIP {
+			j.lost["malformed packets"]++
+		}
+		return
+	}
+	if housekeeping(&p) {
+		return
+	}
+	b := j.bucket(p.Key(), now)
+	if b == nil {
+		return
+	}
+	if len(b.seen) >= j.cfg.MaxRecords {
+		j.lost["too many equal packets at once"]++
+		return
+	}
+	b.seen = append(b.seen, Seen{Time: f.Time, Namespace: f.Namespace, Device: f.Device, Direction: f.Direction, Packet: p})
+	j.answers.see(&b.seen[len(b.seen)-1], now)
+}
+
+// housekeeping is what the hosts say to everybody on their link: multicast
+// listener reports, router solicitations. No journey of theirs has an end.
+func housekeeping(p *packet.Packet) bool {
+	to := p.Destination.Addr()
+	return to.IsMulticast() || to.Is4() && to.As4() == [4]byte{255, 255, 255, 255} ||
+		p.Protocol == packet.ICMPv6 && p.Type >= 133 && p.Type <= 137
+}
+
+func (j *Joiner) rule(r *record.Rule, now int64) {
+	id := traceID{r.Namespace, r.ID}
+	t := j.traces[id]
+	if len(r.Network) > 0 {
+		p, err := packet.ParseHeaders(r.Network, r.Transport)
+		if err != nil || housekeeping(&p) {
+			delete(j.traces, id)
+			return
+		}
+		b := j.bucket(p.Key(), now)
+		if b == nil || len(b.evaluations) >= j.cfg.MaxRecords {
+			delete(j.traces, id)
+			return
+		}
+		t = &trace{evaluation: &Evaluation{Namespace: r.Namespace, Packet: p, In: r.In, Out: r.Out}}
+		b.evaluations = append(b.evaluations, t.evaluation)
+		j.traces[id] = t
+	}
+	if t == nil || len(t.evaluation.Events) >= 64 {
+		return
+	}
+	t.at = now
+	e := *r
+	e.Network, e.Transport = nil, nil
+	t.evaluation.Events = append(t.evaluation.Events, e)
+}
+
+// bucket is the key's bucket, heard of now; nil if there is no room.
+func (j *Joiner) bucket(k packet.Key, now int64) *bucket {
+	b := j.buckets[k]
+	if b == nil {
+		if len(j.buckets) >= j.cfg.MaxPackets {
+			j.lost["too many packets at once"]++
+			return nil
+		}
+		j.serial++
+		b = &bucket{key: k, serial: j.serial}
+		j.buckets[k] = b
+	} else {
+		j.unlink(b)
+	}
+	b.heard, b.prev = now, j.tail
+	if j.tail != nil {
+		j.tail.next = b
+	} else {
+		j.head = b
+	}
+	j.tail = b
+	return b
+}
+
+func (j *Joiner) unlink(b *bucket) {
+	if b.prev != nil {
+		b.prev.next = b.next
+	} else {
+		j.head = b.next
+	}
+	if b.next != nil {
+		b.next.prev = b.prev
+	} else {
+		j.tail = b.prev
+	}
+	b.prev, b.next = nil, nil
+}
+
+// Take returns the ways that became whole by now, in the order they started.
+func (j *Joiner) Take(now int64) []Way {
+	var due []*bucket
+	for b := j.head; b != nil && now-b.heard >= j.cfg.Quiet; b = j.head {
+		j.unlink(b)
+		delete(j.buckets, b.key)
+		due = append(due, b)
+	}
+	if len(due) == 0 {
+		return nil
+	}
+	var ways []Way
+	for _, b := range due {
+		ways = append(ways, j.split(b)...)
+	}
+	slices.SortStableFunc(ways, func(a, b Way) int { return cmp.Compare(a.Start(), b.Start()) })
+	for i := range ways {
+		j.translate(&ways[i])
+		j.conversations.assign(&ways[i], j.connections, now)
+		ways[i].Answer = j.answers.find(&ways[i], j.connections)
+	}
+	j.tidy(now)
+	return ways
+}
+
+// tidy forgets what no packet that is still on its way can need.
+func (j *Joiner) tidy(now int64) {
+	for id, t := range j.traces {
+		if now-t.at > j.cfg.Quiet {
+			delete(j.traces, id)
+		}
+	}
+	j.connections.forget(now - 20*j.cfg.Quiet)
+	j.answers.forget(now - 20*j.cfg.Quiet)
+}
+
+// Next is when Take has something to do, 0 if nothing is on its way.
+func (j *Joiner) Next() int64 {
+	if j.head == nil {
+		return 0
+	}
+	return j.head.heard + j.cfg.Quiet
+}
+
+// Mark names everything added so far: Passed(Mark()) turns true once all of it
+// has been taken.
+func (j *Joiner) Mark() uint64 { return j.serial }
+
+// Passed reports whether everything up to the mark has been taken.
+func (j *Joiner) Passed(mark uint64) bool {
+	for _, b := range j.buckets {
+		if b.serial <= mark {
+			return false
+		}
+	}
+	return true
+}
+
+// Lost returns how many records were thrown away since it was last called, by reason.
+func (j *Joiner) Lost() map[string]uint64 {
+	if len(j.lost) == 0 {
+		return nil
+	}
+	l := j.lost
+	j.lost = map[string]uint64{}
+	return l
+}

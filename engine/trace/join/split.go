@@ -1,0 +1,168 @@
+package join
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/podhop/podhop/engine/trace/packet"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// A candidate is one packet of a bucket, as far as its records are told apart.
+type candidate struct {
+	seen        []Seen
+	evaluations []*Evaluation
+	tuples      []flow
+}
+
+// split tells the packets of one bucket apart. Usually there is one; UDP and
+// ICMP without IP IDs, and retransmissions of packets without, may be many:
+// then the n-th time that a place saw the key belongs to the n-th packet.
+func (j *Joiner) split(b *bucket) []Way {
+	slices.SortStableFunc(b.seen, func(x, y Seen) int { return cmp.Compare(x.Time, y.Time) })
+	var all []*candidate
+	for i := range b.seen {
+		s := &b.seen[i]
+		c := j.pick(all, &s.Packet, s.Namespace, func(c *candidate) bool { return !c.sawAt(s) })
+		if c == nil {
+			c = &candidate{tuples: j.tuples(&s.Packet, s.Namespace)}
+			all = append(all, c)
+		}
+		c.seen = append(c.seen, *s)
+	}
+	for _, e := range b.evaluations {
+		if len(e.Events) == 0 {
+			continue
+		}
+		c := j.pick(all, &e.Packet, e.Namespace, func(c *candidate) bool { return !c.evaluated(e) })
+		if c == nil {
+			c = &candidate{tuples: j.tuples(&e.Packet, e.Namespace)}
+			all = append(all, c)
+		}
+		c.evaluations = append(c.evaluations, e)
+	}
+	ways := make([]Way, 0, len(all))
+	for _, c := range all {
+		ways = append(ways, Way{Steps: c.steps()})
+	}
+	return ways
+}
+
+// pick is the first candidate that may have been at this place too.
+func (j *Joiner) pick(all []*candidate, p *packet.Packet, namespace string, free func(*candidate) bool) *candidate {
+	strong := p.Protocol == packet.TCP && !p.Fragment || p.ID != 0
+	f := flowOf(p.Protocol, namespace, p.Tuple())
+	for _, c := range all {
+		if free(c) && (strong || slices.Contains(c.tuples, f)) {
+			return c
+		}
+	}
+	return nil
+}
+
+// tuples is every tuple that the packet may have at other hops.
+func (j *Joiner) tuples(p *packet.Packet, namespace string) []flow {
+	return j.connections.closure(flowOf(p.Protocol, namespace, p.Tuple()))
+}
+
+// sawAt reports whether the packet was at this place before. A packet that
+// comes back in a routing loop has a smaller TTL; an equal one is another packet.
+func (c *candidate) sawAt(s *Seen) bool {
+	for i := range c.seen {
+		o := &c.seen[i]
+		if o.Namespace == s.Namespace && o.Device.Name == s.Device.Name && o.Direction == s.Direction && o.Packet.TTL == s.Packet.TTL {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *candidate) evaluated(e *Evaluation) bool {
+	for _, o := range c.evaluations {
+		if o.Namespace == e.Namespace && o.Events[0].Table == e.Events[0].Table && o.Events[0].Family == e.Events[0].Family &&
+			o.Events[0].Chain == e.Events[0].Chain && o.Packet.TTL == e.Packet.TTL {
+			return true
+		}
+	}
+	return false
+}
+
+// steps puts the rules' evaluations, which carry no time, between the devices:
+// behind the device that the packet came in by, or before the one that a
+// packet of the namespace's own processes goes out of.
+func (c *candidate) steps() []Step {
+	c.dropFlooded()
+	steps := make([]Step, 0, len(c.seen)+len(c.evaluations))
+	done := make([]bool, len(c.evaluations))
+	put := func(match func(*Evaluation) bool) {
+		for i, e := range c.evaluations {
+			if !done[i] && match(e) {
+				done[i] = true
+				steps = append(steps, Step{Evaluation: e})
+			}
+		}
+	}
+	for i := range c.seen {
+		s := &c.seen[i]
+		if s.Direction == record.Out {
+			put(func(e *Evaluation) bool { return e.Namespace == s.Namespace && e.In == "" })
+			// Rules that name a device which was not captured come before the way out, too.
+			put(func(e *Evaluation) bool { return e.Namespace == s.Namespace && !c.entered(e) })
+		}
+		steps = append(steps, Step{Seen: s})
+		if s.Direction != record.Out {
+			put(func(e *Evaluation) bool {
+				return e.Namespace == s.Namespace && e.In == s.Device.Name && e.Packet.TTL <= s.Packet.TTL
+			})
+		}
+	}
+	put(func(*Evaluation) bool { return true })
+	return steps
+}
+
+// entered reports whether the packet was seen coming in by the evaluation's device.
+func (c *candidate) entered(e *Evaluation) bool {
+	return slices.ContainsFunc(c.seen, func(s Seen) bool {
+		return s.Namespace == e.Namespace && s.Device.Name == e.In && s.Direction != record.Out
+	})
+}
+
+// dropFlooded leaves, of the ports that a bridge sent one packet out of, the
+// one whose other end took it.
+func (c *candidate) dropFlooded() {
+	taken := map[string]bool{}
+	outs := 0
+	for _, s := range c.seen {
+		if s.Namespace == Underlay && s.Direction == record.Out {
+			outs++
+		} else if s.Direction == record.In {
+			taken[s.Namespace] = true
+		}
+	}
+	if outs < 2 {
+		return
+	}
+	c.seen = slices.DeleteFunc(c.seen, func(s Seen) bool {
+		return s.Namespace == Underlay && s.Direction == record.Out && !taken[s.Device.Peer]
+	})
+}
+
+// translate notes, at each step, what the namespace's conntrack does to the packet.
+func (j *Joiner) translate(w *Way) {
+	for i := range w.Steps {
+		s := &w.Steps[i]
+		p := s.Packet()
+		f := flowOf(p.Protocol, s.Namespace(), p.Tuple())
+		if e, ok := j.connections.find(s.Namespace(), f); ok {
+			if t := e.translate(); t != p.Tuple() {
+				s.Translated = &t
+			}
+		}
+		// The reverse of what it makes of the answer is what this was before.
+		if e, ok := j.connections.find(s.Namespace(), f.reverse()); ok {
+			if t := e.translate().Reverse(); t != p.Tuple() {
+				s.Origin = &t
+			}
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package trace_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/engine/trace/record"
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+// A lab is a session's network in small: an underlay, two nodes, a client, and
+// pods, with rules as kube-proxy writes them (testdata/kube-proxy.nft).
+type lab struct {
+	t    testing.TB
+	nets map[string]*nsexec.NetNS
+	ips  map[netip.Addr]string
+	// peers is what is at the other end of a namespace's devices.
+	peers map[string]map[string]string
+}
+
+func newLab(t testing.TB) *lab {
+	l := &lab{t: t, nets: map[string]*nsexec.NetNS{}, ips: map[netip.Addr]string{}, peers: map[string]map[string]string{}}
+	t.Cleanup(func() {
+		for _, n := range l.nets {
+			n.Close()
+		}
+	})
+	l.add("underlay")
+	l.run("underlay", "ip link add br0 type bridge; ip addr add 172.18.0.1/24 dev br0; ip link set br0 up")
+	l.host("client", "client", "172.18.0.100")
+	for i := 1; i <= 2; i++ {
+		node, ip := fmt.Sprintf("node/node-%d", i), fmt.Sprintf("172.18.0.1%d", i)
+		l.host(node, fmt.Sprintf("node-%d", i), ip)
+		l.run(node, fmt.Sprintf("sysctl -qw net.ipv4.ip_forward=1; ip route add 10.244.%d.0/24 via 172.18.0.1%d", 3-i, 3-i))
+		rules, err := os.ReadFile("testdata/kube-proxy.nft")
+		if err != nil {
+			t.Fatal(err)
+		}
+		hairpin := ""
+		if i == 1 {
+			hairpin = "elements = { 10.244.1.3 . 10.244.1.3 . tcp . 8080 }"
+		}
+		l.nft(node, strings.NewReplacer("NODEIP", ip, "PODCIDR", fmt.Sprintf("10.244.%d.0/24", i), "HAIRPIN", hairpin).Replace(string(rules)))
+	}
+	l.pod("node/node-1", "pod/default/shop", "10.244.1.2")
+	l.pod("node/node-1", "pod/default/web-0", "10.244.1.3")
+	l.pod("node/node-2", "pod/default/web-1", "10.244.2.2")
+	l.pod("node/node-2", "pod/default/web-2", "10.244.2.3")
+	return l
+}
+
+func (l *lab) add(vertex string) *nsexec.NetNS {
+	n, err := nsexec.NewNetNS()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.nets[vertex], l.peers[vertex] = n, map[string]string{}
+	return n
+}
+
+// host is a namespace with an eth0 at the underlay's bridge.
+func (l *lab) host(vertex, port, ip string) {
+	n := l.add(vertex)
+	l.run("underlay", fmt.Sprintf("ip link add %s type veth peer name eth0 netns %s; ip link set %s master br0 up", port, n.Path(), port))
+	l.run(vertex, fmt.Sprintf("ip addr add %s/24 dev eth0; ip link set eth0 up; ip route add default via 172.18.0.1", ip))
+	l.peers["underlay"][port], l.peers[vertex]["eth0"] = vertex, "underlay"
+	l.ips[netip.MustParseAddr(ip)] = vertex
+}
+
+// pod is a routed pod: a /32, and a veth to its node.
+func (l *lab) pod(node, vertex, ip string) {
+	n := l.add(vertex)
+	veth := "veth-" + vertex[strings.LastIndexByte(vertex, '/')+1:]
+	gw := ip[:strings.LastIndexByte(ip, '.')] + ".1"
+	l.run(node, fmt.Sprintf("ip link add %s type veth peer name eth0 netns %s; ip addr add %s/32 dev %s; ip link set %s up; ip route add %s/32 dev %s", veth, n.Path(), gw, veth, veth, ip, veth))
+	l.run(vertex, fmt.Sprintf("ip addr add %s/32 dev eth0; ip link set eth0 up; ip route add %s dev eth0; ip route add default via %s", ip, gw, gw))
+	l.peers[node][veth] = vertex
+	l.ips[netip.MustParseAddr(ip)] = vertex
+}
+
+func (l *lab) run(vertex, script string) {
+	l.t.Helper()
+	l.command(vertex, exec.Command("sh", "-ec", script))
+}
+
+func (l *lab) nft(vertex, rules string) {
+	l.t.Helper()
+	cmd := exec.Command("nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	l.command(vertex, cmd)
+}
+
+func (l *lab) command(vertex string, cmd *exec.Cmd) string {
+	l.t.Helper()
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := l.nets[vertex].Do(cmd.Run); err != nil {
+		l.t.Fatalf("%s: %s: %v\n%s", vertex, cmd, err, out.String())
+	}
+	return out.String()
+}
+
+// sources are the underlay, the client and the nodes.
+func (l *lab) sources() []trace.Source {
+	var all []trace.Source
+	for _, name := range []string{"underlay", "client", "node/node-1", "node/node-2"} {
+		n, peers := l.nets[name], l.peers[name]
+		all = append(all, trace.Source{Name: name, Net: n, Devices: func(index int) (d record.Device, ok bool) {
+			n.Do(func() error {
+				i, err := net.InterfaceByIndex(index)
+				if err == nil {
+					d, ok = record.Device{Name: i.Name, Peer: peers[i.Name]}, true
+				}
+				return nil
+			})
+			return d, ok
+		}})
+	}
+	return all
+}
+
+// serve answers HTTP in a namespace, with its vertex as the body.
+func (l *lab) serve(vertex, address string) {
+	l.t.Helper()
+	li, err := l.nets[vertex].Listen("tcp4", address)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, vertex) })}
+	go s.Serve(li)
+	l.t.Cleanup(func() { s.Close() })
+}
+
+// get sends one HTTP request from a namespace, and returns the body and the
+// connection's addresses.
+func (l *lab) get(vertex, address string) (body string, local, remote netip.AddrPort, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c, err := l.nets[vertex].DialContext(ctx, "tcp4", address)
+	if err != nil {
+		return "", local, remote, err
+	}
+	local, remote = netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(address)
+	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
+	req, _ := http.NewRequestWithContext(ctx, "GET", "http://"+address+"/", nil)
+	res, err := tr.RoundTrip(req)
+	if err != nil {
+		return "", local, remote, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return string(b), local, remote, err
+}
+
+// A watch is a tracer that somebody watches, and what it emitted.
+type watch struct {
+	*trace.Tracer
+	t       testing.TB
+	release func()
+	mu      sync.Mutex
+	all     []model.Journey
+	lost    map[string]uint64
+}
+
+func (l *lab) watch() *watch {
+	l.t.Helper()
+	w := &watch{t: l.t, lost: map[string]uint64{}}
+	tracer, err := trace.New(trace.Config{
+		Sources: l.sources,
+		Names:   func(a netip.Addr) string { return l.ips[a] },
+		Emit: func(j model.Journey) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.all = append(w.all, j)
+		},
+		Lost: func(n uint64, reason string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.lost[reason] += n
+		},
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { tracer.Close() })
+	w.Tracer = tracer
+	if w.release, err = tracer.Watch(); err != nil {
+		l.t.Fatal(err)
+	}
+	return w
+}
+
+// conversation flushes, and returns a connection's journeys.
+func (w *watch) conversation(protocol string, local, remote netip.AddrPort) []model.Journey {
+	w.t.Helper()
+	w.flush()
+	id := w.Conversation(protocol, local, remote)
+	if id == "" {
+		w.t.Fatalf("no conversation of %s %s %s; journeys:\n%s", protocol, local, remote, w.text(w.journeys(func(model.Journey) bool { return true })))
+	}
+	return w.journeys(func(j model.Journey) bool { return j.Conversation == id })
+}
+
+func (w *watch) flush() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := w.Flush(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *watch) journeys(want func(model.Journey) bool) []model.Journey {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var some []model.Journey
+	for _, j := range w.all {
+		if want(j) {
+			some = append(some, j)
+		}
+	}
+	return some
+}
+
+// text is journeys as people read them; what differs from run to run is left out.
+func (w *watch) text(all []model.Journey) string {
+	var b strings.Builder
+	for _, j := range all {
+		b.WriteString(render(j))
+	}
+	return b.String()
+}
+
+func render(j model.Journey) string {
+	var b strings.Builder
+	way := "request"
+	if j.Reply {
+		way = "reply"
+	}
+	fmt.Fprintf(&b, "%s %s: %s to %s, %s, %s > %s\n", j.Protocol, j.Summary, j.From, j.To, way, j.Source, j.Destination)
+	for _, h := range j.Hops {
+		fmt.Fprintf(&b, "  %s", h.Place.Vertex)
+		for _, s := range []string{h.Place.Device, h.Place.Direction, h.Place.Hook} {
+			if s != "" {
+				b.WriteString(" " + s)
+			}
+		}
+		if h.Before != nil {
+			fmt.Fprintf(&b, " [%s > %s]", h.Before.Source, h.Before.Destination)
+		}
+		fmt.Fprintf(&b, " %s > %s", h.Header.Source, h.Header.Destination)
+		if d := h.Decision; d != nil {
+			b.WriteString(" " + d.Kind)
+			if d.Object != nil {
+				fmt.Fprintf(&b, " %s/%s:%s", d.Object.Namespace, d.Object.Name, d.Object.Port)
+			}
+			if d.Endpoints > 0 {
+				fmt.Fprintf(&b, " %d/%d", d.Endpoint, d.Endpoints)
+			}
+			if d.Chain != "" {
+				fmt.Fprintf(&b, " {%s %s: %s}", d.Table, d.Chain, d.Rule)
+			}
+		}
+		fmt.Fprintf(&b, "\n    %s\n", h.Sentence)
+	}
+	fmt.Fprintf(&b, "  => %s\n", j.Verdict)
+	return b.String()
+}

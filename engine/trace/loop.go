@@ -1,0 +1,161 @@
+package trace
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine/trace/explain"
+	"github.com/podhop/podhop/engine/trace/join"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// queued is how many batches may wait for the joiner. When it is full, the
+// readers wait, the kernel's buffers fill, and the kernel counts what it drops.
+const queued = 256
+
+// loop joins, explains and emits, on one goroutine while somebody watches.
+type loop struct {
+	t     *Tracer
+	rules *rules
+
+	joiner    *join.Joiner
+	explainer *explain.Explainer
+	last      uint64 // journey
+
+	pipe *pipe // of the time since somebody watches
+	done sync.WaitGroup
+}
+
+// pipe leads from the captures to the loop.
+type pipe struct {
+	batches chan record.Batch
+	flushes chan chan struct{}
+	quit    chan struct{}
+}
+
+func newLoop(t *Tracer) *loop {
+	l := &loop{t: t, rules: newRules(t.cfg.Log)}
+	l.joiner = join.New(join.Config{})
+	l.explainer = explain.New(l.rules, t.cfg.Names)
+	return l
+}
+
+func (l *loop) start() {
+	p := &pipe{batches: make(chan record.Batch, queued), flushes: make(chan chan struct{}), quit: make(chan struct{})}
+	l.pipe = p
+	l.done.Go(func() { l.run(p) })
+}
+
+// stop lets the loop finish what was captured. No capture may be running any more.
+func (l *loop) stop() {
+	close(l.pipe.quit)
+	l.done.Wait()
+}
+
+// emit takes a batch of a capture.
+func (p *pipe) emit(b record.Batch) { p.batches <- b }
+
+// clock is what the joiner calls now: any clock does that never goes back.
+func clock() int64 { return int64(time.Since(epoch)) }
+
+var epoch = time.Now()
+
+type flush struct {
+	mark uint64
+	done chan struct{}
+}
+
+func (l *loop) run(p *pipe) {
+	var waiting []flush
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if next := l.joiner.Next(); next > 0 {
+			timer.Reset(time.Duration(next - clock()))
+		}
+		select {
+		case b := <-p.batches:
+			l.joiner.Add(b, clock())
+		case done := <-p.flushes:
+			l.drain(p)
+			waiting = append(waiting, flush{l.joiner.Mark(), done})
+		case <-timer.C:
+		case <-p.quit:
+			l.drain(p)
+			l.take(clock() + time.Hour.Nanoseconds())
+			l.answer(&waiting)
+			return
+		}
+		l.take(clock())
+		l.answer(&waiting)
+	}
+}
+
+// drain takes the batches that wait.
+func (l *loop) drain(p *pipe) {
+	for {
+		select {
+		case b := <-p.batches:
+			l.joiner.Add(b, clock())
+		default:
+			return
+		}
+	}
+}
+
+// take emits what is whole.
+func (l *loop) take(now int64) {
+	for reason, n := range l.joiner.Lost() {
+		if l.t.cfg.Lost != nil {
+			l.t.cfg.Lost(n, reason)
+		}
+	}
+	ways := l.joiner.Take(now)
+	if len(ways) == 0 {
+		return
+	}
+	l.rules.fresh(ways)
+	for i := range ways {
+		w := &ways[i]
+		j := l.explainer.Journey(w)
+		l.last++
+		j.ID = "j" + strconv.FormatUint(l.last, 10)
+		l.t.index.add(w, j.ID)
+		l.t.cfg.Emit(j)
+	}
+}
+
+func (l *loop) answer(waiting *[]flush) {
+	kept := (*waiting)[:0]
+	for _, f := range *waiting {
+		if l.joiner.Passed(f.mark) {
+			close(f.done)
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	*waiting = kept
+}
+
+// flush waits until all that was added so far is emitted.
+func (p *pipe) flush(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case p.flushes <- done:
+	case <-p.quit:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+func isNode(vertex string) bool { return strings.HasPrefix(vertex, "node/") }

@@ -1,0 +1,9 @@
+package trace_test
+
+import (
+	"testing"
+
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+func TestMain(m *testing.M) { nsexec.TestMain(m) }

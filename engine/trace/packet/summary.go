@@ -1,0 +1,216 @@
+package packet
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// ProtocolName is the IP protocol's name as people write it.
+func ProtocolName(n uint8) string {
+	switch n {
+	case ICMP:
+		return "ICMP"
+	case TCP:
+		return "TCP"
+	case UDP:
+		return "UDP"
+	case ICMPv6:
+		return "ICMPv6"
+	case SCTP:
+		return "SCTP"
+	case 2:
+		return "IGMP"
+	}
+	return fmt.Sprintf("IP protocol %d", n)
+}
+
+// FlagNames is the names of TCP's flags, SYN, FIN and RST first: "SYN ACK".
+func (p *Packet) FlagNames() string {
+	if p.Protocol != TCP || p.Fragment {
+		return ""
+	}
+	var s []string
+	for _, f := range [...]struct {
+		bit  uint8
+		name string
+	}{{SYN, "SYN"}, {FIN, "FIN"}, {RST, "RST"}, {PSH, "PSH"}, {ACK, "ACK"}, {URG, "URG"}} {
+		if p.Flags&f.bit != 0 {
+			s = append(s, f.name)
+		}
+	}
+	return strings.Join(s, " ")
+}
+
+// Summary says what the packet is, from what was captured of it: "SYN ACK",
+// "GET /", "200 OK", "DNS A? web.default.svc.cluster.local", "Echo request 1".
+func (p *Packet) Summary() string {
+	switch {
+	case p.Fragment:
+		return "Fragment"
+	case p.Protocol == TCP:
+		if s := httpLine(p.Payload); s != "" {
+			return s
+		}
+		if p.PayloadLength > 0 {
+			if p.Flags&FIN != 0 {
+				return fmt.Sprintf("FIN, %d bytes", p.PayloadLength)
+			}
+			return fmt.Sprintf("%d bytes", p.PayloadLength)
+		}
+		return p.FlagNames()
+	case p.Protocol == UDP:
+		if p.Source.Port() == 53 || p.Destination.Port() == 53 {
+			if s := dns(p.Payload); s != "" {
+				return s
+			}
+		}
+		return fmt.Sprintf("%d bytes", p.PayloadLength)
+	case p.Protocol == ICMP:
+		return p.icmpSummary()
+	case p.Protocol == ICMPv6:
+		return p.icmp6Summary()
+	}
+	return ProtocolName(p.Protocol)
+}
+
+// httpLine is "GET /path" of a request's first line, "200 OK" of an answer's.
+func httpLine(b []byte) string {
+	line, _, whole := bytes.Cut(b, []byte("\r\n"))
+	if rest, ok := bytes.CutPrefix(line, []byte("HTTP/1.")); ok && len(rest) > 2 && rest[1] == ' ' {
+		return printable(rest[2:])
+	}
+	method, rest, ok := bytes.Cut(line, []byte(" "))
+	if !ok || len(rest) == 0 || !isMethod(string(method)) {
+		return ""
+	}
+	path, version, ok := bytes.Cut(rest, []byte(" "))
+	if ok && !bytes.HasPrefix(version, []byte("HTTP/1.")) || !ok && whole {
+		return ""
+	}
+	return printable(line[:len(method)+1+len(path)])
+}
+
+func isMethod(s string) bool {
+	switch s {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE":
+		return true
+	}
+	return false
+}
+
+// printable keeps a captured line from carrying anything but text to a screen.
+func printable(b []byte) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0xfffd {
+			return '.'
+		}
+		return r
+	}, string(b))
+}
+
+// dns is the first question of a DNS message (RFC 1035, 4.1), and how it was answered.
+func dns(b []byte) string {
+	if len(b) < 12 || binary.BigEndian.Uint16(b[4:]) == 0 {
+		return ""
+	}
+	flags, answers, q := binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint16(b[6:]), b[12:]
+	var labels []string
+	for len(q) > 0 && q[0] != 0 {
+		n := int(q[0])
+		if n > 63 || n+1 > len(q) {
+			return ""
+		}
+		labels, q = append(labels, printable(q[1:n+1])), q[n+1:]
+	}
+	if len(q) < 5 {
+		return ""
+	}
+	question := dnsType(binary.BigEndian.Uint16(q[1:])) + "? " + strings.Join(labels, ".")
+	if flags&0x8000 == 0 {
+		return "DNS " + question
+	}
+	switch code := flags & 15; {
+	case code == 3:
+		return "DNS " + question + " no such name"
+	case code != 0:
+		return fmt.Sprintf("DNS %s error %d", question, code)
+	case answers == 1:
+		return "DNS " + question + " 1 answer"
+	}
+	return fmt.Sprintf("DNS %s %d answers", question, answers)
+}
+
+func dnsType(n uint16) string {
+	switch n {
+	case 1:
+		return "A"
+	case 5:
+		return "CNAME"
+	case 12:
+		return "PTR"
+	case 16:
+		return "TXT"
+	case 28:
+		return "AAAA"
+	case 33:
+		return "SRV"
+	}
+	return fmt.Sprintf("TYPE%d", n)
+}
+
+func (p *Packet) icmpSummary() string {
+	switch p.Type {
+	case EchoRequest:
+		return fmt.Sprintf("Echo request %d", p.Sequence)
+	case EchoReply:
+		return fmt.Sprintf("Echo reply %d", p.Sequence)
+	case Unreachable:
+		switch p.Code {
+		case 0:
+			return "Network unreachable"
+		case 1:
+			return "Host unreachable"
+		case 3:
+			return "Port unreachable"
+		case 4:
+			return "Fragmentation needed"
+		case 9, 10, 13:
+			return "Administratively prohibited"
+		}
+		return fmt.Sprintf("Unreachable, code %d", p.Code)
+	case TimeExceeded:
+		return "Time exceeded"
+	case Redirect:
+		return "Redirect"
+	}
+	return fmt.Sprintf("ICMP type %d", p.Type)
+}
+
+func (p *Packet) icmp6Summary() string {
+	switch p.Type {
+	case EchoRequestV6:
+		return fmt.Sprintf("Echo request %d", p.Sequence)
+	case EchoReplyV6:
+		return fmt.Sprintf("Echo reply %d", p.Sequence)
+	case unreachableV6:
+		if p.Code == 4 {
+			return "Port unreachable"
+		}
+		return fmt.Sprintf("Unreachable, code %d", p.Code)
+	case 2:
+		return "Packet too big"
+	case 3:
+		return "Time exceeded"
+	case 133:
+		return "Router solicitation"
+	case 134:
+		return "Router advertisement"
+	case 135:
+		return "Neighbor solicitation"
+	case 136:
+		return "Neighbor advertisement"
+	}
+	return fmt.Sprintf("ICMPv6 type %d", p.Type)
+}

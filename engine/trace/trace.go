@@ -1,0 +1,215 @@
+package trace
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace/capture"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// A Source is one namespace to capture in.
+type Source struct {
+	// Name is its vertex: "node/node-1", "client", "underlay".
+	Name string
+	// Net is the namespace; *nsexec.NetNS is one.
+	Net capture.Namespace
+	// Devices looks up the namespace's devices by index. A device whose peer is a
+	// pod ("pod/...") is that pod's veth: what passes it, the pod sent or got. May be
+	// nil; without peers, journeys end at nodes. It is called from several goroutines.
+	Devices func(index int) (record.Device, bool)
+}
+
+// Config says what to trace and where journeys go. Functions must be safe to
+// call from other goroutines, and must not call back into the Tracer.
+type Config struct {
+	// Sources lists the namespaces as they are now.
+	Sources func() []Source
+	// Names gives the vertex that has an address; empty if none has.
+	Names func(netip.Addr) string
+	// Emit takes each journey once, whole, in about the order they started. A slow
+	// Emit makes the capture lose packets, and say so.
+	Emit func(model.Journey)
+	// Lost is told how many records were thrown away, and why. May be nil.
+	Lost func(n uint64, reason string)
+	// TraceRate is how many packets a second, node and hook have their rules
+	// traced, and as many again of opening TCP connections; the others' hops have
+	// no rules. 100 if 0.
+	TraceRate int
+	// RingBlocks is the size of each namespace's ring in blocks of 64 KiB. 16 if 0.
+	RingBlocks int
+	Log        *slog.Logger
+}
+
+// ErrClosed is returned by a Tracer that was closed.
+var ErrClosed = errors.New("tracer is closed")
+
+// A Tracer traces one session. Its methods are safe for concurrent use.
+type Tracer struct {
+	cfg   Config
+	loop  *loop
+	index *index
+
+	mu       sync.Mutex
+	closed   bool
+	watchers int
+	// captures holds what runs by source name, with the namespace it runs in.
+	captures map[string]running
+}
+
+type running struct {
+	net     capture.Namespace
+	capture *capture.Capture
+}
+
+// New makes a Tracer that captures nothing until somebody watches.
+func New(cfg Config) (*Tracer, error) {
+	if cfg.Sources == nil || cfg.Emit == nil || cfg.Names == nil {
+		return nil, errors.New("trace: Sources, Names and Emit are needed")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	t := &Tracer{cfg: cfg, index: newIndex(), captures: map[string]running{}}
+	t.loop = newLoop(t)
+	return t, nil
+}
+
+// Watch turns capturing on until release is called as often as Watch was.
+// When it returns, packets are captured. An error says which source could not be
+// captured; the others are all the same.
+func (t *Tracer) Watch() (release func(), err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return func() {}, ErrClosed
+	}
+	t.watchers++
+	if t.watchers == 1 {
+		t.loop.start()
+	}
+	err = t.sync()
+	return sync.OnceFunc(t.release), err
+}
+
+func (t *Tracer) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.watchers--; t.watchers == 0 && !t.closed {
+		t.stop()
+	}
+}
+
+// Refresh takes notice of sources that came or went. It does nothing while
+// nobody watches.
+func (t *Tracer) Refresh() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || t.watchers == 0 {
+		return nil
+	}
+	return t.sync()
+}
+
+// sync makes the captures be those of the sources.
+func (t *Tracer) sync() error {
+	var errs []error
+	wanted := map[string]Source{}
+	for _, s := range t.cfg.Sources() {
+		wanted[s.Name] = s
+	}
+	for name, r := range t.captures {
+		if s, ok := wanted[name]; !ok || s.Net != r.net {
+			t.drop(name, r)
+		}
+	}
+	for name, s := range wanted {
+		if _, ok := t.captures[name]; ok {
+			continue
+		}
+		c, err := capture.Open(capture.Config{
+			Name:      s.Name,
+			Net:       s.Net,
+			Device:    s.Devices,
+			Rules:     isNode(s.Name),
+			TraceRate: t.cfg.TraceRate,
+			Blocks:    t.cfg.RingBlocks,
+			Emit:      t.loop.pipe.emit,
+		})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		t.captures[name] = running{s.Net, c}
+		t.loop.rules.add(name, c)
+	}
+	return errors.Join(errs...)
+}
+
+func (t *Tracer) drop(name string, r running) {
+	if err := r.capture.Close(); err != nil {
+		t.cfg.Log.Warn("capture did not close cleanly", "source", name, "error", err)
+	}
+	delete(t.captures, name)
+	t.loop.rules.remove(name)
+}
+
+// stop ends all captures; what was captured is still joined and emitted.
+func (t *Tracer) stop() {
+	for name, r := range t.captures {
+		t.drop(name, r)
+	}
+	t.loop.stop()
+}
+
+// Flush waits until everything that was captured before now has been joined and
+// emitted: some 60 ms, because a journey ends when nothing more is heard of it.
+// It returns at once while nobody watches.
+func (t *Tracer) Flush(ctx context.Context) error {
+	t.mu.Lock()
+	watching, pipe := t.watchers > 0 && !t.closed, t.loop.pipe
+	captures := make([]*capture.Capture, 0, len(t.captures))
+	for _, r := range t.captures {
+		captures = append(captures, r.capture)
+	}
+	t.mu.Unlock()
+	if !watching {
+		return nil
+	}
+	for _, c := range captures {
+		if err := c.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	return pipe.flush(ctx)
+}
+
+// Conversation is the conversation that packets between two addresses belong
+// to, as a socket's local and remote address or any hop saw them. protocol is tcp or
+// udp. Empty if none was emitted yet: call Flush first.
+func (t *Tracer) Conversation(protocol string, local, remote netip.AddrPort) string {
+	return t.index.conversation(protocol, local, remote)
+}
+
+// Journeys lists the IDs of a conversation's journeys so far, oldest first.
+func (t *Tracer) Journeys(conversation string) []string {
+	return t.index.journeys(conversation)
+}
+
+// Close ends everything: no goroutine, descriptor or table is left.
+func (t *Tracer) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil
+	}
+	t.closed = true
+	if t.watchers > 0 {
+		t.stop()
+	}
+	return nil
+}
