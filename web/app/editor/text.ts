@@ -1,0 +1,46 @@
+// What stands in the editor, kept over reloads, and what the API said of it.
+import { signal } from "@preact/signals-core";
+import type { ApplyResult } from "../model";
+import { announce } from "../state/announce";
+import { apply, Problem } from "../state/api";
+import { data, type Manifest } from "../state/data";
+
+const key = `podhop.editor.${data?.session.id ?? ""}`;
+const LARGEST_KEPT = 200_000; // characters: the browser keeps a few megabytes for all pages together
+
+export type Applied = { kind: "none" } | { kind: "applying" } | { kind: "problem"; text: string } | { kind: "results"; results: ApplyResult[]; stale: boolean };
+
+export const text = signal(localStorage.getItem(key) ?? "");
+export const applied = signal<Applied>({ kind: "none" });
+
+/** Asks the editor to show a text; it answers to every new object. */
+export const loaded = signal<{ text: string } | null>(null);
+
+export function load(m: Manifest): void {
+  edit(m.text);
+  loaded.value = { text: m.text };
+  applied.value = { kind: "none" };
+}
+
+export function edit(now: string): void {
+  text.value = now;
+  if (applied.value.kind === "results" && !applied.value.stale) applied.value = { ...applied.value, stale: true };
+  try {
+    if (now.length <= LARGEST_KEPT) localStorage.setItem(key, now);
+  } catch {
+    // No room: the text is only kept on this page.
+  }
+}
+
+export async function applyNow(): Promise<void> {
+  if (applied.value.kind === "applying") return;
+  applied.value = { kind: "applying" };
+  try {
+    const results = await apply(text.value);
+    applied.value = { kind: "results", results, stale: false };
+    const failed = results.filter((r) => r.errors?.length).length;
+    announce(failed ? `${failed} of ${results.length} documents were not taken` : `Applied ${results.length}`);
+  } catch (e) {
+    applied.value = { kind: "problem", text: e instanceof Problem ? e.message : String(e) };
+  }
+}

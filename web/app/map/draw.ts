@@ -1,0 +1,133 @@
+// The map's SVG, from the layout: what is there, before any packet.
+import { nothing, svg, type SVGTemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { Vertex } from "../model";
+import { nameOf, plural } from "../state/text";
+import type { Box, MapLayout, NodeBox, PodBox, ServiceBox } from "./layout";
+import { fit } from "./measure";
+import { pathOf } from "./route";
+
+export interface Marks {
+  selected: string | null; // the object that is looked at
+  stop: string; // the vertex in the tab order
+  onRoute: ReadonlySet<string>; // vertices that the chosen packet touches
+  service: string | null; // the Service that decided
+}
+
+export function drawMap(l: MapLayout, m: Marks): SVGTemplateResult {
+  return svg`
+    <rect class="cluster" x=${l.cluster.x} y=${l.cluster.y} width=${l.cluster.w} height=${l.cluster.h} rx="16"></rect>
+    ${drawUnderlay(l)}
+    ${repeat(l.nodes, (n) => n.vertex.id, (n) => drawNode(n, l, m))}
+    <g class="service-lines">${l.services.map((s) => s.lines.map((line) => svg`<path class=${classes("service-line", m.service === s.vertex.id && "on", m.selected === s.vertex.id && "on")} d=${pathOf(line, 8)}></path>`))}</g>
+    ${repeat(l.nodes.flatMap((n) => n.pods), (p) => p.vertex.id, (p) => drawPod(p, m))}
+    ${repeat(l.services, (s) => s.vertex.id, (s) => drawService(s, m))}
+    ${l.waiting ? drawWaiting(l.waiting, l, m) : nothing}
+    ${l.client ? drawClient(l.client, m) : nothing}`;
+}
+
+function drawUnderlay(l: MapLayout): SVGTemplateResult {
+  const { from, to, vertex } = l.underlay;
+  const net = vertex?.ips?.[0] ?? "";
+  return svg`<g class="underlay">
+    <path class="wire" d=${`M${from.x} ${from.y}L${to.x} ${to.y}`}></path>
+    ${l.nodes.map((n) => svg`<path class="drop" d=${pathOf([n.out, n.eth, n.tap], 6)}></path>`)}
+    ${l.client ? svg`<path class="drop" d=${pathOf([l.client.port, l.client.tap])}></path>` : nothing}
+    ${l.narrow ? nothing : svg`<text class="mono" x=${to.x} y=${to.y + 19} text-anchor="end">underlay${net ? ` ${net}` : ""}</text>`}
+  </g>`;
+}
+
+function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
+  const v = n.vertex;
+  const ip = v.ips?.[0] ?? "";
+  const label = `Node ${v.name}, ${ip}, ${v.status ?? ""}, ${plural(n.pods.length, "pod")}`;
+  const veths = n.pods.filter((p) => p.vertex.ips?.length);
+  const gutters = [...new Map(veths.map((p) => [p.veth.x, p])).values()];
+  const deepest = (x: number) => Math.min(...veths.filter((p) => p.veth.x === x).map((p) => p.veth.y));
+  return svg`<g class="node">
+    ${target(v, label, m, svg`
+      <rect class="box" x=${n.x} y=${n.y} width=${n.w} height=${n.h} rx="12"></rect>
+      <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}</text>
+      <text class="mono" x=${n.x + n.w - 14} y=${n.y + 21} text-anchor="end">${v.ready ? ip : (v.status ?? ip)}</text>`)}
+    <rect class="kernel" x=${n.kernel.x} y=${n.kernel.y} width=${n.kernel.w} height=${n.kernel.h} rx="8"></rect>
+    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${fit("kernel: kube-proxy, routes", n.kernel.w - 20, "mono")}</text>
+    <path class="cable" d=${`M${n.out.x} ${n.lane}L${Math.max(n.out.x, ...gutters.map((p) => p.veth.x))} ${n.lane}`}></path>
+    ${gutters.map((p) => svg`<path class="cable" d=${`M${p.veth.x} ${deepest(p.veth.x)}L${p.veth.x} ${n.lane}`}></path>`)}
+    ${veths.map((p) => svg`<path class="cable" d=${pathOf([p.from, { x: p.from.x, y: p.veth.y }, p.veth], 0)}></path>`)}
+    ${n.pods.length === 0 && !l.narrow ? svg`<text class="empty" x=${n.x + n.w / 2} y=${n.y + (n.h - 30) / 2} text-anchor="middle">no pods yet</text>` : nothing}
+  </g>`;
+}
+
+function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
+  const v = p.vertex;
+  const ip = v.ips?.[0] ?? "";
+  const name = nameOf(v.id);
+  const state = podState(v);
+  const body = () => {
+    const left = p.x + (p.density === "full" ? 12 : 8);
+    const room = p.w - (p.density === "full" ? 38 : 30);
+    if (p.density === "full")
+      return svg`<text class="name" x=${left} y=${p.y + 20}>${fit(name, p.w - 22)}</text>
+        <text class="mono" x=${left} y=${p.y + 36}>${state === "ready" ? ip : fit([v.status, ip].filter(Boolean).join(" "), room, "mono")}</text>`;
+    if (p.density === "line") return svg`<text class="name small" x=${left} y=${p.y + 15.5}>${fit(name, room)}</text>`;
+    return svg`<text class="mono" x=${p.x + p.w / 2} y=${p.y + 14.5} text-anchor="middle">${ip ? `.${ip.split(".").pop()}` : "…"}</text>`;
+  };
+  return target(v, `Pod ${name}, ${ip || "no address yet"}, ${v.status ?? ""}`, m, svg`
+    <rect class="box" x=${p.x} y=${p.y} width=${p.w} height=${p.h} rx=${p.density === "full" ? 9 : 6}></rect>
+    ${body()}`, `pod ${state}`);
+}
+
+/** ready, starting, failing or leaving: what the colour of a pod says, beside its text. */
+export function podState(v: Vertex): "ready" | "starting" | "failing" | "leaving" | "done" {
+  const s = v.status ?? "";
+  if (s === "Terminating") return "leaving";
+  if (/^(Completed|Succeeded)$/.test(s)) return "done";
+  if (/Error|BackOff|Failed|Invalid|Unknown|Evicted|OOM/.test(s)) return "failing";
+  return v.ready ? "ready" : "starting";
+}
+
+function drawService(s: ServiceBox, m: Marks): SVGTemplateResult {
+  const v = s.vertex;
+  const ip = v.ips?.[0] ?? "None";
+  const port = v.ports?.[0]?.port;
+  const ends = plural(v.have ?? 0, "endpoint");
+  const address = port ? `${ip}:${port}` : ip;
+  const name = nameOf(v.id);
+  const middle = s.x + s.w / 2;
+  const label = `Service ${name}, ${v.status ?? ""}, ${address}, held by no interface, ${ends}`;
+  return target(v, label, m, svg`
+    <rect class="box" x=${s.x} y=${s.y} width=${s.w} height=${s.h} rx=${s.h / 2}></rect>
+    ${s.density === "full"
+      ? svg`<text class="name" x=${middle} y=${s.y + 20} text-anchor="middle">${fit(name, s.w - 40)}</text>
+        <text class="mono" x=${middle} y=${s.y + 36} text-anchor="middle">${fit(`${address}, ${ends}`, s.w - 32, "mono")}</text>`
+      : svg`<text class="name small" x=${middle} y=${s.y + 17} text-anchor="middle">${fit(`${name} ${address}`, s.w - 24)}</text>`}`,
+    `service ${(v.have ?? 0) > 0 ? "" : "empty"} ${m.service === v.id ? "decided" : ""}`);
+}
+
+function drawWaiting(w: NonNullable<MapLayout["waiting"]>, l: MapLayout, m: Marks): SVGTemplateResult {
+  return svg`<g class="waiting">
+    <text class="mono" x=${l.cluster.x + 18} y=${w.y + 18}>waiting for a node</text>
+    ${w.boxes.map((b) => target(b.vertex, `Pod ${nameOf(b.vertex.id)}, ${b.vertex.status ?? "Pending"}, waits for a node`, m, svg`
+      <rect class="box" x=${b.x} y=${b.y} width=${b.w} height=${b.h} rx="7"></rect>
+      <text class="name small" x=${b.x + 10} y=${b.y + 18}>${fit(nameOf(b.vertex.id), b.w - 20)}</text>`, "pod starting"))}
+    ${w.more > 0 ? svg`<text class="mono" x=${(w.boxes.at(-1)?.x ?? 0) + 140} y=${w.y + 18}>+${w.more}</text>` : nothing}
+  </g>`;
+}
+
+function drawClient(c: Box & { vertex: Vertex }, m: Marks): SVGTemplateResult {
+  const ip = c.vertex.ips?.[0] ?? "";
+  return target(c.vertex, `Client, outside the cluster, ${ip}`, m, svg`
+    <rect class="box" x=${c.x} y=${c.y} width=${c.w} height=${c.h} rx="10"></rect>
+    <text class="name" x=${c.x + c.w / 2} y=${c.y + c.h / 2 - 4} text-anchor="middle">client, outside</text>
+    <text class="mono" x=${c.x + c.w / 2} y=${c.y + c.h / 2 + 13} text-anchor="middle">${ip}</text>`, "client");
+}
+
+// What can be selected is a button to the keyboard and to those who listen.
+function target(v: Vertex, label: string, m: Marks, body: SVGTemplateResult, kind = ""): SVGTemplateResult {
+  return svg`<g class=${classes("vertex", kind, m.selected === v.id && "selected", m.onRoute.has(v.id) && "on-route")} data-vertex=${v.id}
+    role="button" tabindex=${m.stop === v.id ? 0 : -1} aria-label=${label} aria-pressed=${m.selected === v.id}>${body}</g>`;
+}
+
+export function classes(...names: (string | false)[]): string {
+  return names.filter(Boolean).join(" ");
+}

@@ -1,0 +1,198 @@
+// Generated from engine/model by web/build. Do not edit.
+
+export interface Message {
+  seq: number;
+  type: string;
+  snapshot?: Snapshot;
+  topology?: Diff;
+  journey?: Journey;
+  event?: Event;
+  lost?: Lost;
+  session?: Session;
+}
+
+export interface Snapshot {
+  session: Session;
+  graph: Graph;
+  journeys: Journey[] | null;
+  events: Event[] | null;
+}
+
+export interface Session {
+  id: string;
+  url: string;
+  apiServer: string;
+  expiresAt: string;
+}
+
+export interface Graph {
+  vertices: Vertex[] | null;
+  edges: Edge[] | null;
+}
+
+export interface Vertex {
+  id: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+  parent?: string;
+  owner?: string;
+  ips?: string[];
+  ports?: Port[];
+  labels?: Record<string, string>;
+  status?: string;
+  ready: boolean;
+  message?: string;
+  want?: number;
+  have?: number;
+  restarts?: number;
+  containers?: Container[];
+  created?: number;
+  wiring?: string[];
+}
+
+export interface Port {
+  name?: string;
+  protocol: string;
+  port: number;
+  target?: string;
+  nodePort?: number;
+}
+
+export interface Container {
+  name: string;
+  image: string;
+  state: string;
+  reason?: string;
+  message?: string;
+  ready: boolean;
+  restarts?: number;
+}
+
+export interface Edge {
+  id: string;
+  kind: string;
+  from: string;
+  to: string;
+  ready: boolean;
+}
+
+export interface Journey {
+  id: string;
+  conversation: string;
+  reply: boolean;
+  protocol: string;
+  summary: string;
+  from: string;
+  to: string;
+  source: string;
+  destination: string;
+  verdict: string;
+  start: number;
+  duration: number;
+  length: number;
+  hops: Hop[] | null;
+}
+
+export interface Hop {
+  time: number;
+  place: Place;
+  header: Header;
+  before?: Header;
+  decision?: Decision;
+  sentence: string;
+}
+
+export interface Place {
+  vertex: string;
+  device?: string;
+  peer?: string;
+  hook?: string;
+  direction?: string;
+}
+
+export interface Header {
+  source: string;
+  destination: string;
+  protocol: string;
+  flags?: string;
+  ttl?: number;
+  length?: number;
+  encap?: string;
+}
+
+export interface Decision {
+  kind: string;
+  table?: string;
+  chain?: string;
+  rule?: string;
+  object?: Object;
+  endpoint?: number;
+  endpoints?: number;
+  sentence: string;
+}
+
+export interface Object {
+  kind: string;
+  namespace?: string;
+  name: string;
+  port?: string;
+}
+
+export interface Event {
+  time: number;
+  type: string;
+  reason: string;
+  object: Object;
+  message: string;
+  count?: number;
+}
+
+export interface Diff {
+  put?: Vertex[];
+  remove?: string[];
+  putEdges?: Edge[];
+  removeEdges?: string[];
+}
+
+export interface Lost {
+  count: number;
+  reason: string;
+}
+
+export interface ApplyResult {
+  document: number;
+  line: number;
+  object?: Object;
+  action?: string;
+  warnings?: string[];
+  errors?: ApplyError[];
+}
+
+export interface ApplyError {
+  line: number;
+  field?: string;
+  message: string;
+}
+
+export interface Request {
+  from: string;
+  to: string;
+  method?: string;
+  count?: number;
+}
+
+export interface RequestResult {
+  answers: Answer[] | null;
+  journeys: string[] | null;
+}
+
+export interface Answer {
+  outcome: string;
+  status?: number;
+  body?: string;
+  local?: string;
+  remote?: string;
+  error?: string;
+  duration: number;
+}

@@ -1,0 +1,21 @@
+// The entry point of the learner's page: starts the stream, and registers the
+// live parts, which find their places in the server's HTML by their tag names.
+import { Stream } from "./state/stream";
+import { data } from "./state/data";
+import { connection, receive } from "./state/store";
+import "./parts/clock";
+import "./parts/connection";
+import "./parts/dock";
+import "./parts/events";
+import "./parts/inspector";
+import "./parts/journeys";
+import "./parts/lesson";
+import "./parts/objects";
+import "./parts/send";
+import "./map/element";
+import "./editor/element";
+
+if (data) {
+  const stream = new Stream(data.api, receive, (state) => (connection.value = state));
+  stream.start();
+}

@@ -1,0 +1,19 @@
+// <link-state>: whether what is shown is live; and what to do when it is not.
+import { html, nothing, type TemplateResult } from "lit-html";
+import { Part } from "../state/part";
+import { connection } from "../state/store";
+
+class LinkState extends Part {
+  protected view(): TemplateResult {
+    const c = connection.value;
+    const text = { connecting: "connecting", live: "live", waiting: "reconnecting", gone: "session gone" }[c.state];
+    return html`<span class=${`chip link ${c.state}`} role="status"><i aria-hidden="true"></i>${text}</span>
+      ${c.state !== "gone" ? nothing : html`<div class="gone" role="alertdialog" aria-labelledby="gone-title" aria-describedby="gone-text">
+        <h2 id="gone-title">This cluster is no longer there</h2>
+        <p id="gone-text">${c.reason} What you wrote in the editor is still on this page.</p>
+        <form method="post" action="/playground"><button class="primary">Open a new playground</button></form>
+      </div>`}`;
+  }
+}
+
+customElements.define("link-state", LinkState);

@@ -1,0 +1,45 @@
+// <dock-tabs>: the tabs under the map. The panels are in the server's HTML; this
+// shows one of them at a time, and keeps its choice over reloads.
+import { computed, effect, signal } from "@preact/signals-core";
+import { html, type TemplateResult } from "lit-html";
+import { moveInList } from "../state/keys";
+import { Part } from "../state/part";
+import { conversations, events, vertices } from "../state/store";
+import { isObject } from "./objects";
+
+const objects = computed(() => [...vertices.value.values()].filter(isObject).length);
+const warnings = computed(() => events.value.filter((e) => e.type === "Warning").length);
+
+export const tab = signal(sessionStorage.getItem("podhop.tab") ?? "editor");
+const tabs = [
+  { id: "editor", name: "Editor", count: () => 0 },
+  { id: "objects", name: "Objects", count: () => objects.value },
+  { id: "journeys", name: "Journeys", count: () => conversations.value.length },
+  { id: "events", name: "Events", count: () => events.value.length },
+];
+
+class DockTabs extends Part {
+  protected view(): TemplateResult {
+    return html`<div class="tabs" role="tablist" aria-label="Editor and lists" @keydown=${this.#key}>
+      ${tabs.map((t) => html`<button type="button" role="tab" id=${`tab-${t.id}`} aria-controls=${`panel-${t.id}`}
+        aria-selected=${tab.value === t.id} tabindex=${tab.value === t.id ? 0 : -1} @click=${() => (tab.value = t.id)}>${t.name}
+        ${t.count() > 0 ? html`<span class=${t.id === "events" && warnings.value > 0 ? "count warn" : "count"}>${t.count()}</span>` : ""}</button>`)}
+    </div>`;
+  }
+
+  #key = (event: KeyboardEvent): void => {
+    const next = moveInList(event, "[role=tab]");
+    if (next) tab.value = next.id.slice(4);
+  };
+}
+
+effect(() => {
+  const chosen = tabs.some((t) => t.id === tab.value) ? tab.value : "editor";
+  sessionStorage.setItem("podhop.tab", chosen);
+  for (const t of tabs) {
+    const panel = document.getElementById(`panel-${t.id}`);
+    if (panel) panel.hidden = t.id !== chosen;
+  }
+});
+
+customElements.define("dock-tabs", DockTabs);

@@ -1,0 +1,29 @@
+// <page-inspector>: what is chosen: a packet's journey, or an object.
+import { html, type TemplateResult } from "lit-html";
+import { Part } from "../state/part";
+import { conversation, object, view } from "../state/selection";
+import { conversations } from "../state/store";
+import { journeyView, recentView } from "./journey";
+import { objectView } from "./object";
+
+class PageInspector extends Part {
+  protected view(): TemplateResult {
+    if (view.value === "object" && object.value) return objectView(object.value);
+    if (conversation.value) return journeyView(conversation.value);
+    if (conversations.value.length > 0) return recentView(conversations.value);
+    return html`<h2>Journeys</h2>
+      <p class="muted">Nothing has been sent yet. Choose where from and where to, and press <b>Send</b>.</p>
+      <p class="muted">Every packet is captured in the kernel: each interface it crossed, each rule that changed it, and the object that rule stands for.</p>`;
+  }
+
+  // The chosen hop stays in sight when it is chosen on the map.
+  protected override drawn(): void {
+    const on = this.querySelector<HTMLElement>(".hops [aria-current]");
+    if (!on || on === document.activeElement) return;
+    const frame = this.parentElement!.getBoundingClientRect();
+    const box = on.closest("li")!.getBoundingClientRect();
+    if (box.top < frame.top || box.bottom > frame.bottom) this.parentElement!.scrollTop += box.top - frame.top - 80;
+  }
+}
+
+customElements.define("page-inspector", PageInspector);

@@ -1,0 +1,50 @@
+// <object-list>: the map as a list: everything in the cluster, by kind.
+import { html, nothing, type TemplateResult } from "lit-html";
+import { repeat } from "lit-html/directives/repeat.js";
+import type { Vertex } from "../model";
+import { podState } from "../map/draw";
+import { moveInList } from "../state/keys";
+import { Part } from "../state/part";
+import { objectID, showObject, view } from "../state/selection";
+import { vertices } from "../state/store";
+import { nameOf } from "../state/text";
+
+const ORDER = ["Pod", "Service", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job", "CronJob", "Node"];
+const rank = (kind: string) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER.length + 1);
+
+/** Objects of the API, as against parts of the network. */
+export const isObject = (v: Vertex) => v.kind !== "Client" && v.kind !== "Underlay";
+
+class ObjectList extends Part {
+  protected view(): TemplateResult {
+    const all = [...vertices.value.values()].filter(isObject);
+    const kinds = [...new Set(all.map((v) => v.kind))].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    return html`<table class="list" @keydown=${(e: KeyboardEvent) => moveInList(e, "button")}>
+      <caption class="hidden">Objects of the cluster</caption>
+      <thead><tr><th scope="col">Name</th><th scope="col">Status</th><th scope="col">Address</th><th scope="col">Belongs to</th></tr></thead>
+      ${kinds.map((kind) => html`<tbody>
+        <tr class="group"><th colspan="4" scope="rowgroup">${kind} <span class="count">${all.filter((v) => v.kind === kind).length}</span></th></tr>
+        ${repeat(all.filter((v) => v.kind === kind).sort((a, b) => a.id.localeCompare(b.id, "en", { numeric: true })), (v) => v.id, row)}
+      </tbody>`)}
+    </table>`;
+  }
+}
+
+function row(v: Vertex): TemplateResult {
+  const chosen = view.value === "object" && objectID.value === v.id;
+  return html`<tr class=${chosen ? "chosen" : ""}>
+    <th scope="row"><button type="button" class="link" aria-pressed=${chosen} @click=${() => showObject(v.id)}>${nameOf(v.id)}</button></th>
+    <td>${statusOf(v)}</td>
+    <td class="mono">${v.ips?.[0] ?? ""}${v.kind === "Service" && v.ports?.[0] ? html`<span class="muted">:${v.ports[0].port}</span>` : nothing}</td>
+    <td class="muted">${[v.parent, v.owner].filter((x) => x !== undefined && x !== "").map((x) => nameOf(x!)).join(", ")}</td></tr>`;
+}
+
+/** A dot and words: never the colour alone. */
+export function statusOf(v: Vertex): TemplateResult {
+  const counts = v.want !== undefined || v.have !== undefined;
+  const tone = v.kind === "Pod" ? podState(v) : v.kind === "Service" ? ((v.have ?? 0) > 0 ? "virtual" : "empty") : v.ready || (counts && v.have === v.want) ? "ready" : "starting";
+  const text = v.kind === "Service" ? `${v.status ?? ""}, ${v.have ?? 0} ${v.have === 1 ? "endpoint" : "endpoints"}` : counts ? `${v.have ?? 0} of ${v.want ?? 0} ready` : (v.status ?? "");
+  return html`<span class=${`status ${tone}`}><i aria-hidden="true"></i>${text}${v.restarts ? html` <span class="muted">${v.restarts} restarts</span>` : nothing}</span>`;
+}
+
+customElements.define("object-list", ObjectList);

@@ -1,0 +1,85 @@
+// Journeys of one connection, told as one story: who asked whom, through which
+// Service, and how it ended.
+import type { Hop, Journey, Object as Ref } from "../model";
+import { nameOf } from "./text";
+
+export type Outcome = "answered" | "refused" | "dropped" | "unanswered" | "underway";
+
+export interface Conversation {
+  id: string;
+  journeys: Journey[]; // in order of time
+  from: string; // vertex ID, or the address if that is not known
+  to: string;
+  via?: Ref; // the Service that was asked for
+  endpoint?: number;
+  endpoints?: number;
+  outcome: Outcome;
+  request: string; // "GET /"
+  response: string; // "200 OK"
+  start: number; // ns since the epoch
+  duration: number; // ns
+}
+
+/** Groups journeys into conversations, newest first. */
+export function conversationsOf(all: Iterable<Journey>): Conversation[] {
+  const groups = new Map<string, Journey[]>();
+  for (const j of all) {
+    const group = groups.get(j.conversation);
+    if (group) group.push(j);
+    else groups.set(j.conversation, [j]);
+  }
+  return [...groups].map(([id, js]) => tell(id, js)).sort((a, b) => b.start - a.start);
+}
+
+function tell(id: string, js: Journey[]): Conversation {
+  const journeys = js.sort((a, b) => a.start - b.start);
+  const first = journeys.find((j) => !j.reply) ?? journeys[0]!;
+  const choice = find(journeys, (h) => h.decision?.kind === "dnat");
+  const refusal = find(journeys, (h) => h.decision?.kind === "reject" || h.decision?.kind === "drop");
+  const via = choice?.decision?.object ?? refusal?.decision?.object;
+  const end = Math.max(...journeys.map((j) => j.start + j.duration));
+  return {
+    id,
+    journeys,
+    from: first.from || first.source,
+    to: first.to || first.destination,
+    via: via?.kind === "Service" ? via : undefined,
+    endpoint: choice?.decision?.endpoint,
+    endpoints: choice?.decision?.endpoints,
+    outcome: outcomeOf(journeys),
+    request: journeys.find((j) => !j.reply && /^[A-Z]+ \//.test(j.summary))?.summary ?? "",
+    response: journeys.find((j) => j.reply && /^\d{3}\b/.test(j.summary))?.summary ?? "",
+    start: first.start,
+    duration: end - first.start,
+  };
+}
+
+function find(journeys: Journey[], want: (hop: Hop) => boolean): Hop | undefined {
+  for (const j of journeys) {
+    const hop = j.hops?.find(want);
+    if (hop) return hop;
+  }
+  return undefined;
+}
+
+function outcomeOf(journeys: Journey[]): Outcome {
+  if (journeys.some((j) => j.verdict === "rejected")) return "refused";
+  const replies = journeys.filter((j) => j.reply);
+  if (replies.some((j) => !j.summary.includes("RST"))) return "answered";
+  if (replies.length > 0) return "refused";
+  if (journeys.some((j) => j.verdict === "dropped")) return "dropped";
+  return journeys.some((j) => j.verdict === "underway") ? "underway" : "unanswered";
+}
+
+/** Whom the asker meant: the Service if there is one, or who got the packet. */
+export function targetOf(c: Conversation): string {
+  return c.via ? nameOf(`service/${c.via.namespace ?? "default"}/${c.via.name}`) : nameOf(c.to);
+}
+
+export const outcomeText: Record<Outcome, string> = {
+  answered: "answered",
+  refused: "refused",
+  dropped: "dropped",
+  unanswered: "no answer seen",
+  underway: "under way",
+};

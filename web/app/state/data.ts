@@ -1,0 +1,33 @@
+// What the server put into the page: whose session this is, and what is offered.
+import type { Session } from "../model";
+
+export interface Manifest {
+  label: string;
+  name: string;
+  text: string;
+}
+
+export interface SendHint {
+  from: string;
+  to: string;
+  count: number;
+}
+
+export interface Step {
+  manifest?: Manifest;
+  send?: SendHint;
+}
+
+export interface PageData {
+  session: Session;
+  api: string; // path of the session's API: /api/sessions/ID
+  samples: Manifest[];
+  lesson?: { slug: string; title: string; steps: Step[] };
+}
+
+function read(): PageData | null {
+  const block = document.getElementById("page-data");
+  return block?.textContent ? (JSON.parse(block.textContent) as PageData) : null;
+}
+
+export const data = read();

@@ -1,0 +1,102 @@
+// What the learner looks at: an object, or a packet of a conversation and one of
+// its hops. The map, the lists and the inspector all show the same selection.
+import { batch, computed, effect, signal } from "@preact/signals-core";
+import type { Conversation } from "./conversation";
+import { conversations, journeys, vertices } from "./store";
+
+export const view = signal<"journey" | "object">("journey");
+export const objectID = signal<string | null>(null);
+export const conversationID = signal<string | null>(null);
+export const journeyID = signal<string | null>(null);
+/** Index of the hop that is looked at, or -1. */
+export const hop = signal(-1);
+
+export const object = computed(() => (objectID.value ? vertices.value.get(objectID.value) : undefined));
+export const conversation = computed(() => conversations.value.find((c) => c.id === conversationID.value));
+export const journey = computed(() => (journeyID.value ? journeys.value.get(journeyID.value) : undefined));
+
+/** Asks the map to fly the packets of the chosen conversation again. */
+export const replay = signal(0);
+
+export function showObject(id: string): void {
+  batch(() => {
+    objectID.value = id;
+    view.value = "object";
+  });
+}
+
+export function showConversation(c: Conversation): void {
+  batch(() => {
+    conversationID.value = c.id;
+    view.value = "journey";
+    showJourney(c.journeys[0]?.id ?? null);
+  });
+}
+
+export function showJourney(id: string | null): void {
+  batch(() => {
+    view.value = "journey";
+    journeyID.value = id;
+    const hops = (id && journeys.value.get(id)?.hops) || [];
+    // The hop worth looking at first is the one where somebody decided something.
+    const decided = hops.findIndex((h) => h.decision?.kind === "dnat" || h.decision?.kind === "reject" || h.decision?.kind === "drop");
+    hop.value = hops.length === 0 ? -1 : Math.max(0, decided);
+  });
+}
+
+export function showHop(index: number): void {
+  const count = journey.value?.hops?.length ?? 0;
+  if (count > 0) hop.value = Math.min(count - 1, Math.max(0, index));
+}
+
+export function closeJourney(): void {
+  batch(() => {
+    conversationID.value = null;
+    journeyID.value = null;
+    hop.value = -1;
+  });
+}
+
+export function closeObject(): void {
+  batch(() => {
+    view.value = "journey";
+    objectID.value = null;
+  });
+}
+
+// The journeys of a request arrive on the stream, before or after its answer:
+// show their conversation as soon as the first of them is here.
+const awaited = signal<readonly string[]>([]);
+
+export function awaitJourneys(ids: readonly string[]): void {
+  awaited.value = ids;
+}
+
+effect(() => {
+  const ids = awaited.value;
+  if (ids.length === 0) return;
+  const found = conversations.value.find((c) => c.journeys.some((j) => ids.includes(j.id)));
+  if (!found) return;
+  queueMicrotask(() => {
+    awaited.value = [];
+    showConversation(found);
+  });
+});
+
+// Somebody who looks at nothing is shown the first traffic there is.
+effect(() => {
+  const newest = conversations.value[0];
+  if (newest && conversationID.peek() === null && awaited.peek().length === 0 && !dismissed) {
+    queueMicrotask(() => {
+      if (conversationID.peek() !== null) return;
+      const looking = view.peek();
+      showConversation(newest);
+      view.value = looking;
+    });
+  }
+});
+let dismissed = false;
+export function dismissJourney(): void {
+  dismissed = true;
+  closeJourney();
+}

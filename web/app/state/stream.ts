@@ -1,0 +1,102 @@
+// One websocket that follows a session: it resumes after the last sequence
+// number that it saw, comes back with back-off, and says what state it is in.
+import type { Message } from "../model";
+
+export type Connection =
+  | { state: "connecting" }
+  | { state: "live" }
+  | { state: "waiting"; until: number } // ms since the epoch: the next try
+  | { state: "gone"; reason: string };
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 10_000;
+
+export class Stream {
+  #seq: number | null = null;
+  #tries = 0;
+  #timer = 0;
+  #socket: WebSocket | null = null;
+  #over = false;
+  #queue: Message[] = [];
+
+  constructor(
+    private readonly api: string,
+    private readonly receive: (messages: Message[]) => void,
+    private readonly tell: (state: Connection) => void,
+  ) {}
+
+  start(): void {
+    addEventListener("online", () => this.#now());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#now());
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.tell({ state: "connecting" });
+    const url = new URL(`${this.api}/stream`, location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    if (this.#seq !== null) url.searchParams.set("after", String(this.#seq));
+    const socket = new WebSocket(url);
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#tries = 0;
+      this.tell({ state: "live" });
+    };
+    socket.onmessage = (event) => this.#take(JSON.parse(String(event.data)) as Message);
+    socket.onclose = () => {
+      if (this.#socket === socket) this.#socket = null;
+      if (!this.#over) void this.#comeBack();
+    };
+  }
+
+  #take(message: Message): void {
+    if (message.type === "closed") {
+      this.#end("The session was closed.");
+    } else if (message.snapshot) {
+      this.#queue = [];
+    } else if (this.#seq !== null) {
+      if (message.seq <= this.#seq) return; // told already, before the line broke
+      if (message.seq > this.#seq + 1) {
+        // Something is missing, and nobody said so: start from a fresh snapshot.
+        this.#seq = null;
+        this.#socket?.close();
+        return;
+      }
+    }
+    this.#seq = message.seq;
+    // All that arrives within a frame is drawn once.
+    if (this.#queue.push(message) > 1) return;
+    const flush = () => this.receive(this.#queue.splice(0));
+    if (document.hidden) setTimeout(flush, 50);
+    else requestAnimationFrame(flush);
+  }
+
+  // A refused websocket does not say why, so ask the session's address whether it is still there.
+  async #comeBack(): Promise<void> {
+    try {
+      const answer = await fetch(this.api, { headers: { Accept: "application/json" } });
+      if (answer.status === 404 || answer.status === 410) {
+        this.#end("This session is gone: it was closed, or its time was up.");
+        return;
+      }
+    } catch {
+      // The server cannot be reached: go on trying.
+    }
+    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries++) * (0.75 + Math.random() / 2);
+    this.tell({ state: "waiting", until: Date.now() + wait });
+    this.#timer = window.setTimeout(() => this.#connect(), wait);
+  }
+
+  #now(): void {
+    if (this.#over || this.#socket) return;
+    clearTimeout(this.#timer);
+    this.#tries = 0;
+    this.#connect();
+  }
+
+  #end(reason: string): void {
+    this.#over = true;
+    this.#socket?.close();
+    this.tell({ state: "gone", reason });
+  }
+}

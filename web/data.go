@@ -1,0 +1,108 @@
+package web
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/lessons"
+)
+
+// learnData is what the learner's page shows.
+type learnData struct {
+	Session model.Session
+	Lesson  lessons.Lesson // the zero Lesson in a playground
+	Step    int            // from 1
+	Samples []lessons.Manifest
+}
+
+func (d learnData) hasLesson() bool { return d.Lesson.Slug != "" }
+
+func (d learnData) title() string {
+	if d.hasLesson() {
+		return d.Lesson.Title
+	}
+	return "Playground"
+}
+
+// api is the path of the session's HTTP API.
+func (d learnData) api() string { return "/api/sessions/" + url.PathEscape(d.Session.ID) }
+
+// stepURL is the page's address with another step.
+func (d learnData) stepURL(step int) string {
+	q := url.Values{"lesson": {d.Lesson.Slug}, "step": {strconv.Itoa(step)}}
+	return "?" + q.Encode()
+}
+
+// page is state/data.ts's PageData.
+func (d learnData) page() pageData {
+	p := pageData{Session: d.Session, API: d.api(), Samples: []pageManifest{}}
+	for _, m := range d.Samples {
+		p.Samples = append(p.Samples, *manifest(&m))
+	}
+	if d.hasLesson() {
+		p.Lesson = &pageLesson{Slug: d.Lesson.Slug, Title: d.Lesson.Title}
+		for _, s := range d.Lesson.Steps {
+			step := pageStep{Manifest: manifest(s.Manifest)}
+			if s.Send != nil {
+				step.Send = &pageSend{From: s.Send.From, To: s.Send.To, Count: max(1, s.Send.Count)}
+			}
+			p.Lesson.Steps = append(p.Lesson.Steps, step)
+		}
+	}
+	return p
+}
+
+type pageData struct {
+	Session model.Session  `json:"session"`
+	API     string         `json:"api"`
+	Samples []pageManifest `json:"samples"`
+	Lesson  *pageLesson    `json:"lesson,omitempty"`
+}
+
+type pageManifest struct {
+	Label string `json:"label"`
+	Name  string `json:"name"`
+	Text  string `json:"text"`
+}
+
+type pageLesson struct {
+	Slug  string     `json:"slug"`
+	Title string     `json:"title"`
+	Steps []pageStep `json:"steps"`
+}
+
+type pageStep struct {
+	Manifest *pageManifest `json:"manifest,omitempty"`
+	Send     *pageSend     `json:"send,omitempty"`
+}
+
+type pageSend struct {
+	From  string `json:"from"`
+	To    string `json:"to"`
+	Count int    `json:"count"`
+}
+
+func manifest(m *lessons.Manifest) *pageManifest {
+	if m == nil {
+		return nil
+	}
+	return &pageManifest{Label: label(*m), Name: m.Name, Text: m.Text}
+}
+
+// sendText says in words what a step offers to send.
+func sendText(s lessons.Send) string {
+	text := shortName(s.From) + " → " + shortName(s.To)
+	if s.Count > 1 {
+		text += ", " + strconv.Itoa(s.Count) + " times"
+	}
+	return text
+}
+
+func shortName(id string) string {
+	if strings.Contains(id, "://") {
+		return id
+	}
+	return id[strings.LastIndex(id, "/")+1:]
+}

@@ -1,0 +1,88 @@
+package devserver
+
+import (
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+type manifest struct {
+	Kind     string `yaml:"kind"`
+	Metadata struct {
+		Name string `yaml:"name"`
+	} `yaml:"metadata"`
+	Spec struct {
+		Replicas  int       `yaml:"replicas"`
+		Selector  yaml.Node `yaml:"selector"`
+		Selectors yaml.Node `yaml:"selectors"` // what the real API would not know
+		Ports     []struct {
+			Port int `yaml:"port"`
+		} `yaml:"ports"`
+	} `yaml:"spec"`
+}
+
+var line = regexp.MustCompile(`line (\d+)`)
+
+// Apply understands the article's manifests, and two of the ways to get them wrong.
+func (c *Cluster) Apply(text string) []model.ApplyResult {
+	results := []model.ApplyResult{}
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	for n := 1; ; n++ {
+		var node yaml.Node
+		err := dec.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return results
+		}
+		r := model.ApplyResult{Document: n, Line: node.Line}
+		if err != nil {
+			at := 1
+			if m := line.FindStringSubmatch(err.Error()); m != nil {
+				at, _ = strconv.Atoi(m[1])
+			}
+			r.Errors = []model.ApplyError{{Line: at, Message: err.Error()}}
+			return append(results, r)
+		}
+		var m manifest
+		_ = node.Decode(&m)
+		r.Object = &model.Object{Kind: m.Kind, Namespace: "default", Name: m.Metadata.Name}
+		if at := m.Spec.Selectors.Line; at > 0 {
+			r.Errors = []model.ApplyError{{Line: at, Field: "spec.selectors", Message: `unknown field "spec.selectors"`}}
+		} else {
+			r.Action = c.take(m)
+		}
+		results = append(results, r)
+	}
+}
+
+func (c *Cluster) take(m manifest) string {
+	id := strings.ToLower(m.Kind) + "/default/" + m.Metadata.Name
+	c.mu.Lock()
+	_, known := c.vertices[id]
+	c.mu.Unlock()
+	var selector struct {
+		MatchLabels map[string]string `yaml:"matchLabels"`
+	}
+	flat := map[string]string{}
+	_ = m.Spec.Selector.Decode(&selector)
+	_ = m.Spec.Selector.Decode(&flat)
+	switch {
+	case m.Kind == "Service":
+		c.addService(m.Metadata.Name, flat, m.Spec.Ports[0].Port)
+		if known {
+			return "configured"
+		}
+	case known:
+		return "unchanged"
+	case m.Kind == "Pod":
+		c.addPod(m.Metadata.Name, nil, "")
+	default:
+		c.addWorkload(m.Metadata.Name, max(1, m.Spec.Replicas), selector.MatchLabels)
+	}
+	return "created"
+}

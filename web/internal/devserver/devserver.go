@@ -1,0 +1,133 @@
+// Package devserver is a stand-in for the whole server: it lets the pages be
+// built and tested without an engine. Its clusters are told, not run.
+//
+// Nothing of the product may import it; web's tests and its own command do.
+package devserver
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/web"
+)
+
+// Config says what the pages are and how fast things happen.
+type Config struct {
+	Web *web.Web
+	// Pace is how long a pod takes from one state to the next.
+	Pace time.Duration
+}
+
+// Server is an http.Handler with the routes of the real one.
+type Server struct {
+	http.Handler
+	cfg Config
+
+	mu       sync.Mutex
+	clusters map[string]*Cluster
+}
+
+// applyLimit is the real server's limit of a paste, in bytes.
+const applyLimit = 1 << 20
+
+// New returns a server. The session IDs "demo" and "many" have content.
+func New(cfg Config) *Server {
+	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", cfg.Web.Index)
+	mux.HandleFunc("GET /playground", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, "") })
+	mux.HandleFunc("GET /lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, r.PathValue("slug")) })
+	mux.HandleFunc("POST /playground", s.open)
+	mux.Handle("GET /static/", cfg.Web.Static())
+	mux.HandleFunc("GET /s/{id}", s.learn)
+	mux.HandleFunc("GET /api/sessions/{id}", s.with(func(c *Cluster, w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.Session()) }))
+	mux.HandleFunc("GET /api/sessions/{id}/stream", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { stream(w, r, c.feed) }))
+	mux.HandleFunc("POST /api/sessions/{id}/apply", s.with(apply))
+	mux.HandleFunc("POST /api/sessions/{id}/requests", s.with(request))
+	mux.HandleFunc("/", cfg.Web.NotFound)
+	s.Handler = mux
+	return s
+}
+
+// Cluster returns the session's cluster, made on first use, or nil for "gone".
+func (s *Server) Cluster(id string) *Cluster {
+	if strings.HasPrefix(id, "gone") {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.clusters[id]
+	if !ok {
+		c = newCluster(id, s.cfg.Pace)
+		s.clusters[id] = c
+	}
+	return c
+}
+
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	to := "/s/new"
+	if lesson := r.FormValue("lesson"); lesson != "" {
+		to += "?lesson=" + lesson
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
+	c := s.Cluster(r.PathValue("id"))
+	if c == nil {
+		s.cfg.Web.Gone(w, r)
+		return
+	}
+	s.cfg.Web.Learn(w, r, c.Session())
+}
+
+func (s *Server) with(f func(*Cluster, http.ResponseWriter, *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := s.Cluster(r.PathValue("id"))
+		if c == nil {
+			problem(w, http.StatusNotFound, "No such session", "It was closed, or its time was up.")
+			return
+		}
+		f(c, w, r)
+	}
+}
+
+func apply(c *Cluster, w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, applyLimit))
+	if err != nil {
+		problem(w, http.StatusRequestEntityTooLarge, "Too large", "A paste may have at most 1 MiB; this one has more.")
+		return
+	}
+	answer(w, http.StatusOK, c.Apply(string(body)))
+}
+
+func request(c *Cluster, w http.ResponseWriter, r *http.Request) {
+	var req model.Request
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		problem(w, http.StatusBadRequest, "Bad request", err.Error())
+		return
+	}
+	result, err := c.Request(req)
+	if err != nil {
+		problem(w, http.StatusUnprocessableEntity, "Bad target", err.Error())
+		return
+	}
+	answer(w, http.StatusOK, result)
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func problem(w http.ResponseWriter, status int, title, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": title, "status": status, "detail": detail})
+}

@@ -1,0 +1,215 @@
+package devserver
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// Request tells the journeys of one HTTP request, packet by packet.
+func (c *Cluster) Request(req model.Request) (model.RequestResult, error) {
+	host, port := req.To, "80"
+	if u, err := url.Parse(req.To); err == nil && u.Hostname() != "" {
+		host, port = u.Hostname(), u.Port()
+		if port == "" {
+			port = "80"
+		}
+	}
+	if host == "" || strings.Contains(host, " ") {
+		return model.RequestResult{}, errors.New("bad target: use a URL or host:port")
+	}
+	var result model.RequestResult
+	for range max(1, req.Count) {
+		a, journeys := c.attempt(req.From, host, port)
+		result.Answers = append(result.Answers, a)
+		for _, j := range journeys {
+			c.mu.Lock()
+			c.journeys = append(c.journeys, j)
+			c.mu.Unlock()
+			c.feed.push(model.Message{Type: "journey", Journey: &j})
+			result.Journeys = append(result.Journeys, j.ID)
+		}
+	}
+	return result, nil
+}
+
+// side is one end of a conversation.
+type side struct {
+	vertex model.Vertex
+	node   string // "" for the client
+	ip     string
+	addr   string
+}
+
+func (c *Cluster) attempt(from, host, port string) (model.Answer, []model.Journey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.packets++
+	id := fmt.Sprintf("c%d", c.packets)
+	src := c.side(from, fmt.Sprint(47298+c.packets))
+	a := model.Answer{Local: src.addr, Remote: host + ":" + port, Duration: int64(1_300_000 + c.packets*10_000)}
+	var service *model.Vertex
+	var ends []string
+	for _, v := range c.vertices {
+		if v.Kind == "Service" && len(v.IPs) > 0 && v.IPs[0] == host {
+			service = &v
+			for _, e := range c.edges {
+				if e.From == v.ID {
+					ends = append(ends, e.To)
+				}
+			}
+		}
+	}
+	slices.Sort(ends)
+	if src.node == "" {
+		a.Outcome, a.Error, a.Local, a.Duration = "unreachable", "no route to host", "", 40_000
+		return a, nil
+	}
+	if service != nil && len(ends) == 0 {
+		a.Outcome, a.Error, a.Duration = "refused", "connection refused", 210_000
+		return a, []model.Journey{c.rejected(id, src, a.Remote, *service)}
+	}
+	target, choice := "", 0
+	if service != nil {
+		choice = c.packets % len(ends)
+		target = ends[choice]
+	} else {
+		for _, v := range c.vertices {
+			if v.Kind == "Pod" && len(v.IPs) > 0 && v.IPs[0] == host {
+				target = v.ID
+			}
+		}
+	}
+	if target == "" {
+		a.Outcome, a.Error, a.Duration = "timeout", "no answer in 5 s", 5_000_000_000
+		return a, nil
+	}
+	dst := c.side(target, port)
+	a.Outcome, a.Status = "answered", 200
+	a.Body = "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n</body>\n</html>\n"
+	b := builder{conversation: id, src: src, dst: dst, asked: a.Remote, service: service, choice: choice + 1, of: len(ends), start: time.Now().UnixNano()}
+	return a, b.all()
+}
+
+func (c *Cluster) side(id, port string) side {
+	v := c.vertices[id]
+	s := side{vertex: v, node: v.Parent, ip: "0.0.0.0"}
+	if v.Kind == "Node" {
+		s.node = v.ID
+	}
+	if len(v.IPs) > 0 {
+		s.ip = v.IPs[0]
+	}
+	s.addr = s.ip + ":" + port
+	return s
+}
+
+// builder makes the packets of one conversation.
+type builder struct {
+	conversation string
+	src, dst     side
+	asked        string
+	service      *model.Vertex
+	choice, of   int
+	start        int64
+	count        int
+}
+
+func (b *builder) all() []model.Journey {
+	var out []model.Journey
+	for _, p := range []struct {
+		reply   bool
+		summary string
+		flags   string
+	}{{false, "SYN", "SYN"}, {true, "SYN ACK", "SYN ACK"}, {false, "ACK", "ACK"}, {false, "GET /", "PSH ACK"}, {true, "200 OK", "PSH ACK"}, {false, "FIN ACK", "FIN ACK"}, {true, "FIN ACK", "FIN ACK"}} {
+		b.count++
+		b.start += 130_000
+		j := model.Journey{ID: fmt.Sprintf("%s-%d", b.conversation, b.count), Conversation: b.conversation, Reply: p.reply, Protocol: "TCP", Summary: p.summary,
+			From: b.src.vertex.ID, To: b.dst.vertex.ID, Source: b.src.addr, Destination: b.asked, Verdict: "delivered", Start: b.start, Length: 60}
+		if p.reply {
+			j.From, j.To, j.Source, j.Destination = j.To, j.From, b.dst.addr, b.src.addr
+		}
+		j.Hops = b.hops(p.reply, p.flags, p.summary == "SYN")
+		j.Duration = j.Hops[len(j.Hops)-1].Time
+		out = append(out, j)
+	}
+	return out
+}
+
+func (b *builder) hops(reply bool, flags string, first bool) []model.Hop {
+	src, dst := b.src, b.dst
+	to := b.asked
+	if reply {
+		src, dst = dst, src
+		to = dst.addr
+	}
+	h := model.Header{Source: src.addr, Destination: to, Protocol: "TCP", Flags: flags, TTL: 64, Length: 60}
+	var hops []model.Hop
+	at := int64(0)
+	add := func(p model.Place, sentence string) {
+		hops = append(hops, model.Hop{Time: at, Place: p, Header: h, Sentence: sentence})
+		at += 11_000 + int64(len(hops))*3_000
+	}
+	rewrite := func(p model.Place, d model.Decision, after model.Header) {
+		before := h
+		h = after
+		hops = append(hops, model.Hop{Time: at, Place: p, Header: h, Before: &before, Decision: &d, Sentence: d.Sentence})
+		at += 17_000
+	}
+	hook := "prerouting"
+	if src.vertex.Kind == "Pod" {
+		add(model.Place{Vertex: src.vertex.ID, Device: "eth0", Direction: "out"}, "Sent by "+src.vertex.Name+".")
+		add(model.Place{Vertex: src.node, Device: "veth00a1b2", Peer: src.vertex.ID, Direction: "in"}, "Out of the cable, on the node.")
+	} else {
+		hook = "output"
+	}
+	if !reply && b.service != nil {
+		after := h
+		after.Destination = b.dst.addr
+		d := model.Decision{Kind: "dnat", Endpoint: b.choice, Endpoints: b.of, Object: &model.Object{Kind: "Service", Namespace: "default", Name: b.service.Name, Port: "80"},
+			Sentence: fmt.Sprintf("kube-proxy chose endpoint %d of %d of Service %s, port 80.", b.choice, b.of, b.service.Name)}
+		if first {
+			d.Table, d.Chain, d.Rule = "ip kube-proxy", "service-SUSTUHLJ-default/"+b.service.Name+"/tcp/", "meta l4proto tcp dnat to "+b.dst.addr
+		} else {
+			d.Sentence = "Connection tracking remembers the endpoint that the first packet got."
+		}
+		rewrite(model.Place{Vertex: src.node, Hook: hook}, d, after)
+	}
+	if src.node != dst.node {
+		add(model.Place{Vertex: src.node, Device: "eth0", Direction: "out"}, "Routed to the other node.")
+		add(model.Place{Vertex: "underlay", Device: "br0", Peer: dst.node}, "Over the wire between the nodes.")
+		add(model.Place{Vertex: dst.node, Device: "eth0", Direction: "in"}, "Arrived at the node.")
+		add(model.Place{Vertex: dst.node, Hook: "forward"}, "Forwarded to the pod's cable.")
+	}
+	if reply && b.service != nil {
+		after := h
+		after.Source = b.asked
+		rewrite(model.Place{Vertex: dst.node, Hook: "prerouting"}, model.Decision{Kind: "snat", Sentence: "Connection tracking puts the Service's address back, so that the answer comes from whom was asked.",
+			Object: &model.Object{Kind: "Service", Namespace: "default", Name: b.service.Name}}, after)
+	}
+	if dst.vertex.Kind == "Pod" {
+		add(model.Place{Vertex: dst.node, Device: "veth00c3d4", Peer: dst.vertex.ID, Direction: "out"}, "Into the cable.")
+		add(model.Place{Vertex: dst.vertex.ID, Device: "eth0", Direction: "in"}, "Delivered to "+dst.vertex.Name+".")
+	}
+	return hops
+}
+
+func (c *Cluster) rejected(id string, src side, asked string, service model.Vertex) model.Journey {
+	h := model.Header{Source: src.addr, Destination: asked, Protocol: "TCP", Flags: "SYN", TTL: 64, Length: 60}
+	hops := []model.Hop{}
+	if src.vertex.Kind == "Pod" {
+		hops = append(hops,
+			model.Hop{Place: model.Place{Vertex: src.vertex.ID, Device: "eth0", Direction: "out"}, Header: h, Sentence: "Sent by " + src.vertex.Name + "."},
+			model.Hop{Time: 9_000, Place: model.Place{Vertex: src.node, Device: "veth00a1b2", Peer: src.vertex.ID, Direction: "in"}, Header: h, Sentence: "Out of the cable, on the node."})
+	}
+	sentence := "Service " + service.Name + " has no endpoints, so its rule rejects the packet."
+	hops = append(hops, model.Hop{Time: 27_000, Place: model.Place{Vertex: src.node, Hook: "forward"}, Header: h, Sentence: sentence, Decision: &model.Decision{
+		Kind: "reject", Table: "ip kube-proxy", Chain: "reject-chain", Rule: "reject", Sentence: sentence, Object: &model.Object{Kind: "Service", Namespace: "default", Name: service.Name}}})
+	return model.Journey{ID: id + "-1", Conversation: id, Protocol: "TCP", Summary: "SYN", From: src.vertex.ID, To: src.node, Source: src.addr, Destination: asked,
+		Verdict: "rejected", Start: time.Now().UnixNano(), Duration: 27_000, Length: 60, Hops: hops}
+}

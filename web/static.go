@@ -1,0 +1,63 @@
+package web
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+//go:embed dist
+var dist embed.FS
+
+// assets maps the names that pages use to what the bundle calls them.
+var assets = sync.OnceValue(func() map[string]string {
+	data, err := dist.ReadFile("dist/manifest.json")
+	names := map[string]string{}
+	if err == nil {
+		err = json.Unmarshal(data, &names)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("web: the embedded bundle is broken: %v", err))
+	}
+	return names
+})
+
+// asset is the path of a part of the bundle. A name that the bundle lacks is a
+// mistake in a page, which every test of that page finds.
+func asset(name string) string {
+	file, ok := assets()[name]
+	if !ok {
+		panic("web: the bundle has no " + name)
+	}
+	return "/static/" + file
+}
+
+// Static serves /static/: the bundle, under names that change with the content
+// and so may be kept for ever.
+func (web *Web) Static() http.Handler {
+	files, err := fs.Sub(dist, "dist")
+	if err != nil {
+		panic(err) // the path is a constant
+	}
+	hashed := map[string]bool{}
+	for _, file := range assets() {
+		hashed[file] = true
+	}
+	serve := http.StripPrefix("/static/", http.FileServerFS(files))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, "/static/")
+		if name == "" || strings.HasSuffix(name, "/") || name == "manifest.json" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if hashed[name] || strings.HasPrefix(name, "chunk-") {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		}
+		serve.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,136 @@
+// Package web is the pages that learners see: templ components, and the bundle
+// that web/build makes of web/app.
+//
+// It must know nothing of how sessions are opened or where they run: the server
+// does that, and asks here for a page about it.
+package web
+
+//go:generate go run ./build -root ..
+//go:generate go tool templ generate
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/lessons"
+)
+
+// Config is what the pages are made from.
+type Config struct {
+	Lessons lessons.Library
+	// Logger is told of pages that could not be written; slog.Default() if nil.
+	Logger *slog.Logger
+}
+
+// Web answers with pages. Its methods may be called at the same time.
+type Web struct {
+	library lessons.Library
+	log     *slog.Logger
+}
+
+// New returns the pages for a configuration.
+func New(cfg Config) *Web {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Web{library: cfg.Lessons, log: cfg.Logger}
+}
+
+// Index answers GET /: the lessons, and a way into a playground.
+func (web *Web) Index(w http.ResponseWriter, r *http.Request) {
+	web.write(w, r, http.StatusOK, indexPage(web.library))
+}
+
+// Front answers GET /playground (an empty slug) and GET /lessons/{slug}: what it
+// is, and a button that opens a session. A GET opens none, because browsers and
+// chat programs fetch links that nobody followed.
+func (web *Web) Front(w http.ResponseWriter, r *http.Request, slug string) {
+	lesson, ok := web.library.Lesson(slug)
+	if slug != "" && !ok {
+		web.NotFound(w, r)
+		return
+	}
+	web.write(w, r, http.StatusOK, frontPage(lesson))
+}
+
+// Learn answers GET /s/{id}: the learner's page. The query's lesson is the slug of
+// the lesson shown beside the map, and step which of its steps, from 1.
+func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Session) {
+	slug := r.URL.Query().Get("lesson")
+	lesson, ok := web.library.Lesson(slug)
+	if slug != "" && !ok {
+		web.Error(w, r, http.StatusNotFound, "There is no such lesson", "Your cluster is still there: leave the lesson's name out of the address.")
+		return
+	}
+	step, err := strconv.Atoi(r.URL.Query().Get("step"))
+	if err != nil {
+		step = 1
+	}
+	step = min(max(step, 1), max(len(lesson.Steps), 1))
+	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: web.library.Samples}))
+}
+
+// Error answers with a page that says what went wrong and where to go from there.
+func (web *Web) Error(w http.ResponseWriter, r *http.Request, status int, title, detail string) {
+	web.write(w, r, status, errorPage(title, detail))
+}
+
+// NotFound answers for addresses that lead nowhere.
+func (web *Web) NotFound(w http.ResponseWriter, r *http.Request) {
+	web.Error(w, r, http.StatusNotFound, "There is nothing here", "The address may be mistyped, or belong to something that has gone.")
+}
+
+// Gone answers for a session that was closed or whose time was up.
+func (web *Web) Gone(w http.ResponseWriter, r *http.Request) {
+	web.Error(w, r, http.StatusGone, "This cluster is no longer there", "It was closed, or its time was up. A new one takes a moment.")
+}
+
+// policy allows what the bundle needs and nothing else. The nonce is for the
+// style sheet that CodeMirror makes as it runs.
+func policy(nonce string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-" + nonce + "'; font-src 'self'; img-src 'self' data:; " +
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+}
+
+func (web *Web) write(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
+	nonce := newNonce()
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", policy(nonce))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	w.WriteHeader(status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := page.Render(templ.WithNonce(r.Context(), nonce), w); err != nil && r.Context().Err() == nil {
+		web.log.Warn("page could not be written", "path", r.URL.Path, "error", err)
+	}
+}
+
+func newNonce() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawStdEncoding.EncodeToString(b[:])
+}
+
+// label is what a sample's button says: the kind of its first object.
+func label(m lessons.Manifest) string {
+	for line := range strings.Lines(m.Text) {
+		if kind, ok := strings.CutPrefix(line, "kind:"); ok {
+			return strings.TrimSpace(kind)
+		}
+	}
+	return m.Name
+}
+
+func nonceOf(ctx context.Context) string { return templ.GetNonce(ctx) }
