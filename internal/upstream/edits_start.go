@@ -28,5 +28,14 @@ var startEdits = []edit{
 		Why:  "one informer and two loops less a node: no signer answers PodCertificateRequests in a session",
 		Old:  "if kubeDeps.KubeClient != nil && utilfeature.DefaultFeatureGate.Enabled(features.PodCertificateRequest) {",
 		New:  "if false {",
+	}, {
+		File: "pkg/kubelet/kubelet.go",
+		Why:  "why a container waits (ErrImagePull, CrashLoopBackOff) is seen at once, and not at the next sync, ten seconds later",
+		Old:  "	kl.reasonCache.Update(pod.UID, result)\n",
+		New: `	kl.reasonCache.Update(pod.UID, result)
+	if result.Error() != nil {
+		kl.statusManager.SetPodStatus(logger, pod, kl.generateAPIPodStatus(ctx, pod, podStatus, false))
+	}
+`,
 	},
 }

@@ -1,0 +1,119 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	noopoteltrace "go.opentelemetry.io/otel/trace/noop"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+	kubeletoptions "k8s.io/kubernetes/cmd/kubelet/app/options"
+	"k8s.io/kubernetes/pkg/kubelet"
+	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
+	"k8s.io/kubernetes/pkg/kubelet/cm"
+	kubeletutil "k8s.io/kubernetes/pkg/kubelet/util"
+	"k8s.io/kubernetes/pkg/util/oom"
+	"k8s.io/kubernetes/pkg/volume/util/hostutil"
+)
+
+// configuration is upstream's default, but for what a node has not.
+func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
+	c, err := kubeletoptions.NewKubeletConfiguration()
+	if err != nil {
+		return nil, err
+	}
+	// Cgroups are the container runtime's, where there are any.
+	c.CgroupsPerQOS, c.EnforceNodeAllocatable, c.CgroupRoot = false, []string{}, ""
+	c.FailSwapOn = false
+	c.MakeIPTablesUtilChains = false // kube-proxy is engine/proxy's
+
+	c.StaticPodPath = ""
+	c.EnableServer, c.ReadOnlyPort = false, 0 // Handler is reached in process
+	c.EnableDebuggingHandlers = true          // these are logs, exec, attach and port-forward
+	c.EnableSystemLogHandler, c.EnableSystemLogQuery = false, false
+	c.EnableProfilingHandler, c.EnableDebugFlagsHandler = false, false
+
+	c.ClusterDomain = "cluster.local"
+	if cfg.ClusterDomain != "" {
+		c.ClusterDomain = cfg.ClusterDomain
+	}
+	c.ClusterDNS = nil
+	for _, ip := range cfg.ClusterDNS {
+		c.ClusterDNS = append(c.ClusterDNS, ip.String())
+	}
+	c.ResolverConfig = filepath.Join(cfg.Root, "resolv.conf")
+	if err := os.WriteFile(c.ResolverConfig, []byte(nameservers(cfg.Nameservers)), 0o644); err != nil {
+		return nil, err
+	}
+
+	c.PodLogsDir = filepath.Join(cfg.Root, "logs")
+	c.MaxPods = 110
+	c.RegistryPullQPS = 0
+	c.SerializeImagePulls = false
+	c.EventRecordQPS = 0 // bursts are a session's own; the API has its quota
+
+	// The node's disk is a tmpfs with a limit, and its images are everybody's:
+	// nothing to evict for, nothing to collect.
+	c.EvictionHard = map[string]string{}
+	c.LocalStorageCapacityIsolation = false
+	c.ImageGCHighThresholdPercent = 100
+	c.VolumeStatsAggPeriod.Duration = -1
+
+	// A watch for each object that each pod mounts would cost more than to ask.
+	c.ConfigMapAndSecretChangeDetectionStrategy = kubeletconfig.GetChangeDetectionStrategy
+	c.ContainerLogMaxWorkers = 1
+	c.ContainerLogMonitorInterval = metav1.Duration{Duration: time.Minute}
+	return c, nil
+}
+
+func nameservers(ips []netip.Addr) string {
+	var b strings.Builder
+	for _, ip := range ips {
+		fmt.Fprintf(&b, "nameserver %s\n", ip)
+	}
+	return b.String()
+}
+
+func dependencies(cfg Config, client kubernetes.Interface, recorder record.EventRecorderLogger, logger klog.Logger) *kubelet.Dependencies {
+	return &kubelet.Dependencies{
+		KubeClient: client, HeartbeatClient: client, EventClient: client.CoreV1(), Recorder: recorder,
+		RemoteRuntimeService: cfg.Runtime, RemoteImageService: cfg.Images,
+		DialContext:               cfg.Dial,
+		CAdvisorInterface:         machine{cfg.Machine.orHost(), cfg.Root, podUsage(cfg.Runtime)},
+		ContainerManager:          containerManager{cm.NewStubContainerManager(), cfg.Root},
+		OSInterface:               osInterface{},
+		OOMAdjuster:               oom.NewFakeOOMAdjuster(),
+		VolumePlugins:             volumePlugins(filepath.Join(cfg.Root, "hostfs")),
+		Mounter:                   newMounter(filepath.Join(cfg.Root, "kubelet")),
+		Subpather:                 subpather{},
+		HostUtil:                  hostUtil{hostutil.NewHostUtil()},
+		PodStartupLatencyTracker:  kubeletutil.NewPodStartupLatencyTracker(),
+		NodeStartupLatencyTracker: kubeletutil.NewNodeStartupLatencyTracker(logger),
+		TracerProvider:            noopoteltrace.NewTracerProvider(),
+	}
+}
+
+func newKubelet(ctx context.Context, cfg Config, conf *kubeletconfig.KubeletConfiguration, deps *kubelet.Dependencies) (*kubelet.Kubelet, error) {
+	const (
+		registerNode     = true
+		deadPerContainer = 1 // as the --maximum-dead-containers-per-container default
+		deadContainers   = -1
+		nodeImages       = 50
+		seccompDefault   = true
+	)
+	root := filepath.Join(cfg.Root, "kubelet")
+	flags := kubeletoptions.NewKubeletFlags()
+	return kubelet.NewMainKubelet(ctx, conf, deps, &flags.ContainerRuntimeOptions,
+		cfg.Name, types.NodeName(cfg.Name), []net.IP{cfg.IP.AsSlice()}, "", "", filepath.Join(root, "pki"), root, conf.PodLogsDir,
+		"", "", registerNode, nil, nil, "", false, false,
+		metav1.Duration{}, deadPerContainer, deadContainers, nil, nodeImages, seccompDefault)
+}

@@ -1,0 +1,161 @@
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	cadvisorapi "github.com/google/cadvisor/lib/model"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	internalapi "k8s.io/cri-api/pkg/apis"
+	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/kubelet/cadvisor"
+	"k8s.io/kubernetes/pkg/kubelet/cm"
+)
+
+// A Machine is what a node says of the machine it is.
+type Machine struct {
+	Cores         int
+	Memory        uint64 // bytes
+	OSImage       string
+	KernelVersion string
+	BootID        string
+	MachineID     string
+	SystemUUID    string
+}
+
+// Host is the machine that the server runs on: every node says it has all of
+// it, as the nodes of a cluster of virtual machines do that share one host.
+func Host() Machine {
+	m := Machine{Cores: runtime.NumCPU(), OSImage: "Linux"}
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) == nil {
+		m.Memory = uint64(info.Totalram) * uint64(info.Unit)
+	}
+	var uts syscall.Utsname
+	if syscall.Uname(&uts) == nil {
+		for _, c := range uts.Release {
+			if c == 0 {
+				break
+			}
+			m.KernelVersion += string(rune(c))
+		}
+	}
+	if b, err := os.ReadFile("/etc/os-release"); err == nil {
+		for s := bufio.NewScanner(bytes.NewReader(b)); s.Scan(); {
+			if v, ok := strings.CutPrefix(s.Text(), "PRETTY_NAME="); ok {
+				m.OSImage = strings.Trim(v, `"`)
+			}
+		}
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		m.BootID = strings.TrimSpace(string(b))
+	}
+	return m
+}
+
+func (m Machine) orHost() Machine {
+	if m == (Machine{}) {
+		return Host()
+	}
+	return m
+}
+
+// machine is cadvisor as far as a kubelet needs it that takes its containers'
+// statistics from the CRI.
+type machine struct {
+	Machine
+	root string
+	// pods sums up what the node's pods have used.
+	pods func(context.Context) (cpu, memory uint64)
+}
+
+var _ cadvisor.Interface = machine{}
+
+func (m machine) Start() error { return nil }
+
+func (m machine) MachineInfo(klog.Logger) (*cadvisorapi.MachineInfo, error) {
+	return &cadvisorapi.MachineInfo{
+		NumCores: m.Cores, MemoryCapacity: m.Memory, BootID: m.BootID, MachineID: m.MachineID, SystemUUID: m.SystemUUID,
+	}, nil
+}
+
+func (m machine) VersionInfo() (*cadvisorapi.VersionInfo, error) {
+	return &cadvisorapi.VersionInfo{KernelVersion: m.KernelVersion, ContainerOsVersion: m.OSImage}, nil
+}
+
+// ContainerInfoV2 is of the node as a whole: what its pods use is all that is
+// used there.
+func (m machine) ContainerInfoV2(name string, _ cadvisorapi.RequestOptions) (map[string]cadvisorapi.ContainerInfo, error) {
+	cpu, memory := m.pods(context.Background())
+	return map[string]cadvisorapi.ContainerInfo{name: {
+		Spec: cadvisorapi.ContainerSpec{HasCpu: true, HasMemory: true, Memory: cadvisorapi.MemorySpec{Limit: m.Memory}},
+		Stats: []*cadvisorapi.ContainerStats{{
+			Timestamp: time.Now(),
+			Cpu:       &cadvisorapi.CpuStats{Usage: cadvisorapi.CpuUsage{Total: cpu}},
+			Memory:    &cadvisorapi.MemoryStats{Usage: memory, WorkingSet: memory},
+		}},
+	}}, nil
+}
+
+func podUsage(r internalapi.RuntimeService) func(context.Context) (cpu, memory uint64) {
+	return func(ctx context.Context) (cpu, memory uint64) {
+		pods, _ := r.ListPodSandboxStats(ctx, nil)
+		for _, p := range pods {
+			cpu += p.GetLinux().GetCpu().GetUsageCoreNanoSeconds().GetValue()
+			memory += p.GetLinux().GetMemory().GetWorkingSetBytes().GetValue()
+		}
+		return cpu, memory
+	}
+}
+
+func (m machine) GetRequestedContainersInfo(string, cadvisorapi.RequestOptions) (map[string]*cadvisorapi.ContainerInfo, error) {
+	return map[string]*cadvisorapi.ContainerInfo{}, nil
+}
+
+func (m machine) RootFsInfo() (cadvisorapi.FsInfo, error) { return m.GetDirFsInfo(m.root) }
+
+func (m machine) ImagesFsInfo(context.Context) (cadvisorapi.FsInfo, error) {
+	return m.GetDirFsInfo(m.root)
+}
+
+func (m machine) ContainerFsInfo(context.Context) (cadvisorapi.FsInfo, error) {
+	return m.GetDirFsInfo(m.root)
+}
+
+func (m machine) GetDirFsInfo(path string) (cadvisorapi.FsInfo, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(path, &st); err != nil {
+		return cadvisorapi.FsInfo{}, fmt.Errorf("statfs %s: %w", path, err)
+	}
+	size := uint64(st.Bsize)
+	inodes, free := st.Files, st.Ffree
+	return cadvisorapi.FsInfo{
+		Timestamp: time.Now(), Device: "node", Mountpoint: m.root, Capacity: st.Blocks * size,
+		Available: st.Bavail * size, Usage: (st.Blocks - st.Bfree) * size, Inodes: &inodes, InodesFree: &free,
+	}, nil
+}
+
+// containerManager is upstream's stub, which admits everything, but knows the
+// size of the node's disk.
+type containerManager struct {
+	cm.ContainerManager
+	root string
+}
+
+func (m containerManager) GetCapacity(klog.Logger, bool) v1.ResourceList {
+	var st syscall.Statfs_t
+	if syscall.Statfs(m.root, &st) != nil {
+		return v1.ResourceList{}
+	}
+	return v1.ResourceList{
+		v1.ResourceEphemeralStorage: *resource.NewQuantity(int64(st.Blocks)*st.Bsize, resource.BinarySI),
+	}
+}
