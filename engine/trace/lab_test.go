@@ -1,6 +1,7 @@
 package trace_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,9 @@ type lab struct {
 	ips  map[netip.Addr]string
 	// peers is what is at the other end of a namespace's devices.
 	peers map[string]map[string]string
+	// local and remote are the addresses of the latest connection.
+	local, remote netip.AddrPort
+	hidden        string // a source that is not there now
 }
 
 func newLab(t testing.TB) *lab {
@@ -103,6 +108,11 @@ func (l *lab) nft(vertex, rules string) {
 	l.command(vertex, cmd)
 }
 
+func (l *lab) output(vertex string, command ...string) string {
+	l.t.Helper()
+	return l.command(vertex, exec.Command(command[0], command[1:]...))
+}
+
 func (l *lab) command(vertex string, cmd *exec.Cmd) string {
 	l.t.Helper()
 	var out bytes.Buffer
@@ -117,6 +127,9 @@ func (l *lab) command(vertex string, cmd *exec.Cmd) string {
 func (l *lab) sources() []trace.Source {
 	var all []trace.Source
 	for _, name := range []string{"underlay", "client", "node/node-1", "node/node-2"} {
+		if name == l.hidden {
+			continue
+		}
 		n, peers := l.nets[name], l.peers[name]
 		all = append(all, trace.Source{Name: name, Net: n, Devices: func(index int) (d record.Device, ok bool) {
 			n.Do(func() error {
@@ -144,31 +157,48 @@ func (l *lab) serve(vertex, address string) {
 	l.t.Cleanup(func() { s.Close() })
 }
 
-// get sends one HTTP request from a namespace, and returns the body and the
-// connection's addresses.
-func (l *lab) get(vertex, address string) (body string, local, remote netip.AddrPort, err error) {
+// dial connects over TCP.
+func (l *lab) dial(vertex, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	l.local, l.remote = netip.AddrPort{}, netip.MustParseAddrPort(address)
 	c, err := l.nets[vertex].DialContext(ctx, "tcp4", address)
 	if err != nil {
-		return "", local, remote, err
+		return nil, err
 	}
-	local, remote = netip.MustParseAddrPort(c.LocalAddr().String()), netip.MustParseAddrPort(address)
-	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return c, nil }}
-	req, _ := http.NewRequestWithContext(ctx, "GET", "http://"+address+"/", nil)
-	res, err := tr.RoundTrip(req)
+	l.local = netip.MustParseAddrPort(c.LocalAddr().String())
+	return c, nil
+}
+
+// get sends one HTTP request from a namespace, and returns the answer's body.
+func (l *lab) get(vertex, address string) (body string, err error) {
+	c, err := l.dial(vertex, address)
 	if err != nil {
-		return "", local, remote, err
+		return "", err
+	}
+	return request(c)
+}
+
+// request sends an HTTP request on a connection, and closes it.
+func request(c net.Conn) (body string, err error) {
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n"); err != nil {
+		return "", err
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return "", err
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
-	return string(b), local, remote, err
+	return string(b), err
 }
 
 // A watch is a tracer that somebody watches, and what it emitted.
 type watch struct {
 	*trace.Tracer
-	t       testing.TB
+	l       *lab
 	release func()
 	mu      sync.Mutex
 	all     []model.Journey
@@ -177,7 +207,7 @@ type watch struct {
 
 func (l *lab) watch() *watch {
 	l.t.Helper()
-	w := &watch{t: l.t, lost: map[string]uint64{}}
+	w := &watch{l: l, lost: map[string]uint64{}}
 	tracer, err := trace.New(trace.Config{
 		Sources: l.sources,
 		Names:   func(a netip.Addr) string { return l.ips[a] },
@@ -203,23 +233,38 @@ func (l *lab) watch() *watch {
 	return w
 }
 
-// conversation flushes, and returns a connection's journeys.
-func (w *watch) conversation(protocol string, local, remote netip.AddrPort) []model.Journey {
-	w.t.Helper()
+// conversation flushes, and returns the latest connection's journeys.
+func (w *watch) conversation() []model.Journey {
+	w.l.t.Helper()
 	w.flush()
-	id := w.Conversation(protocol, local, remote)
+	id := w.Conversation("tcp", w.l.local, w.l.remote)
 	if id == "" {
-		w.t.Fatalf("no conversation of %s %s %s; journeys:\n%s", protocol, local, remote, w.text(w.journeys(func(model.Journey) bool { return true })))
+		w.l.t.Fatalf("no conversation of %s > %s; journeys:\n%s", w.l.local, w.l.remote, renderAll(w.journeys(anyJourney)))
 	}
 	return w.journeys(func(j model.Journey) bool { return j.Conversation == id })
 }
 
+// to flushes, and returns the journeys of all conversations with a destination.
+func (w *watch) to(address string) []model.Journey {
+	w.l.t.Helper()
+	w.flush()
+	ids := map[string]bool{}
+	for _, j := range w.journeys(anyJourney) {
+		if j.Destination == address {
+			ids[j.Conversation] = true
+		}
+	}
+	return w.journeys(func(j model.Journey) bool { return ids[j.Conversation] })
+}
+
+func anyJourney(model.Journey) bool { return true }
+
 func (w *watch) flush() {
-	w.t.Helper()
+	w.l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := w.Flush(ctx); err != nil {
-		w.t.Fatal(err)
+		w.l.t.Fatal(err)
 	}
 }
 
@@ -235,8 +280,24 @@ func (w *watch) journeys(want func(model.Journey) bool) []model.Journey {
 	return some
 }
 
-// text is journeys as people read them; what differs from run to run is left out.
-func (w *watch) text(all []model.Journey) string {
+// text is journeys as people read them, with the ports that the kernel chose
+// named by their role.
+func (l *lab) text(all []model.Journey) string {
+	return addressAndPort.ReplaceAllStringFunc(renderAll(all), func(s string) string {
+		a := netip.MustParseAddrPort(s)
+		switch a.Port() {
+		case 53, 80, 81, 8080, 8081, 9999, 30080, 30081, 30082:
+			return s
+		case l.local.Port():
+			return a.Addr().String() + ":PORT"
+		}
+		return a.Addr().String() + ":MASQ"
+	})
+}
+
+var addressAndPort = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+:\d+`)
+
+func renderAll(all []model.Journey) string {
 	var b strings.Builder
 	for _, j := range all {
 		b.WriteString(render(j))

@@ -17,7 +17,7 @@ const (
 )
 
 // decode reads netlink messages; nil if they hold nothing of interest.
-func decode(b []byte, namespace string, device func(int) record.Device) *record.Batch {
+func decode(b []byte, namespace string, now int64, device func(int) record.Device) *record.Batch {
 	var batch record.Batch
 	const head = unix.SizeofNlMsghdr + 4 // and nfgenmsg
 	for len(b) >= head {
@@ -29,7 +29,7 @@ func decode(b []byte, namespace string, device func(int) record.Device) *record.
 		switch {
 		case kind>>8 == unix.NFNL_SUBSYS_NFTABLES && kind&0xff == unix.NFT_MSG_TRACE:
 			if r, ok := decodeTrace(body, family, device); ok {
-				r.Namespace = namespace
+				r.Namespace, r.Heard = namespace, now
 				batch.Rules = append(batch.Rules, r)
 			}
 		case kind>>8 == unix.NFNL_SUBSYS_CTNETLINK && (kind&0xff == conntrackNew || kind&0xff == conntrackDelete):

@@ -99,7 +99,7 @@ func (e *events) run() {
 func (e *events) take(n int, err error) {
 	switch err {
 	case nil:
-		if b := decode(e.buffer[:n], e.cfg.Name, e.devices.get); b != nil {
+		if b := decode(e.buffer[:n], e.cfg.Name, time.Now().UnixNano(), e.devices.get); b != nil {
 			e.cfg.Emit(*b)
 		}
 	case unix.ENOBUFS:

@@ -169,6 +169,7 @@ func (b *builder) underlay(v *visit) {
 	case in == nil && out == nil:
 		return
 	case in == nil:
+		b.journey.From = orElse(b.journey.From, join.Underlay)
 		in = out
 		b.see(out)
 		place.Device, place.Peer, place.Direction = out.Device.Name, out.Device.Peer, record.Out

@@ -6,6 +6,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace/join"
+	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
 )
 
@@ -195,7 +196,11 @@ func (e *evaluation) reject(i int, v *verdict) {
 		v.Sentence = sentence("%s rejected it%s.", e.where, commented(e.text(i)))
 	case e.Events[i].Chain == clusterIPsCheckChain:
 		v.Object = e.table.serviceAt(to.Addr())
-		if v.Object != nil {
+		switch {
+		case v.Object != nil && !hasPorts(&e.Packet):
+			v.Sentence = sentence("kube-proxy on %s rejected it: %s is the ClusterIP of %s, which answers only to its ports, not to %s.", e.where, to.Addr(), service(v.Object), packet.ProtocolName(protocol))
+			return
+		case v.Object != nil:
 			v.Sentence = sentence("kube-proxy on %s rejected it: %s has no port %d.", e.where, service(v.Object), to.Port())
 			return
 		}

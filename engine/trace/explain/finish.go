@@ -43,7 +43,7 @@ func (b *builder) arrive(v *visit) {
 		// conntrack has rewritten it.
 		to := v.tuple
 		for i := range v.steps {
-			if t := v.steps[i].Translated; t != nil && v.steps[i].Packet().Tuple() == v.tuple {
+			if t := v.steps[i].Translated; t != nil && v.steps[i].Seen != nil {
 				to = *t
 			}
 		}

@@ -37,8 +37,7 @@ func newConversations(limit int) *conversations {
 // assign gives a way its conversation. Ways must come in the order they started.
 func (v *conversations) assign(w *Way, c *connections, now int64) {
 	p := w.Steps[0].Packet()
-	if e := p.Answers; e != nil && e.Source.IsValid() {
-		v.assignError(w, e, c, now)
+	if p.IsError() && v.assignError(w, c, now) {
 		return
 	}
 	flows := w.flows(c)
@@ -58,13 +57,17 @@ func (v *conversations) assign(w *Way, c *connections, now int64) {
 }
 
 // assignError joins an ICMP error to the conversation of the packet it quotes.
-func (v *conversations) assignError(w *Way, e *packet.Embedded, c *connections, now int64) {
+// Rules see too little of the error to tell which that is.
+func (v *conversations) assignError(w *Way, c *connections, now int64) bool {
 	var quoted []flow
 	for i := range w.Steps {
 		s := &w.Steps[i]
 		if e := s.Packet().Answers; e != nil && e.Source.IsValid() {
 			quoted = append(quoted, flowOf(e.Protocol, s.Namespace(), record.Tuple{Source: e.Source, Destination: e.Destination}))
 		}
+	}
+	if len(quoted) == 0 {
+		return false
 	}
 	flows := c.closure(quoted...)
 	m, ok := v.lookup(flows)
@@ -74,6 +77,7 @@ func (v *conversations) assignError(w *Way, e *packet.Embedded, c *connections, 
 	}
 	v.put(m, flows, now)
 	w.Conversation, w.Reply = m.id, !m.reply
+	return true
 }
 
 func (v *conversations) lookup(flows []flow) (membership, bool) {

@@ -80,12 +80,13 @@ type Answer struct {
 	time int64
 }
 
-// Start is when the packet was first seen, 0 if only rules saw it.
+// Start is when the packet was first seen; if only rules saw it, when they were
+// heard of.
 func (w *Way) Start() int64 {
 	for i := range w.Steps {
 		if s := w.Steps[i].Seen; s != nil {
 			return s.Time
 		}
 	}
-	return 0
+	return w.Steps[0].Evaluation.Events[0].Heard
 }

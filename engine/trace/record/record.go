@@ -82,6 +82,9 @@ type Rule struct {
 	Mark    uint32 `json:"mark,omitempty"`
 	// Conntrack is the connection's id, 0 if it has none yet.
 	Conntrack uint32 `json:"conntrack,omitempty"`
+	// Heard is when the event was read, in nanoseconds since the Unix epoch: later
+	// than it happened, by how much is not known.
+	Heard int64 `json:"heard,omitempty"`
 	// Network and Transport are the headers, given once a base chain.
 	Network   []byte `json:"network,omitempty"`
 	Transport []byte `json:"transport,omitempty"`
