@@ -1,0 +1,207 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/podhop/podhop/engine/api/store"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/kubernetes"
+	schedulingv1 "k8s.io/kubernetes/pkg/apis/scheduling/v1"
+	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy"
+)
+
+// bootstrap fills the golden tenant with what a cluster has before its first
+// user comes. Upstream does it in post-start hooks that each wait for a second.
+func (s *Server) bootstrap(ctx context.Context) error {
+	start := time.Now()
+	t := store.NewTenant()
+	gold, err := s.newSession("golden", t)
+	if err != nil {
+		return err
+	}
+	defer gold.Close()
+	c, err := kubernetes.NewForConfig(gold.client)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context, kubernetes.Interface) error{
+		s.seedNamespaces, seedRoles, seedPriorityClasses, s.seedKubernetesService,
+	} {
+		if err := step(ctx, c); err != nil {
+			return fmt.Errorf("golden tenant: %w", err)
+		}
+	}
+	s.golden[""] = t.Clone()
+	s.lap("golden tenant", &start)
+	if s.bare, err = s.newSession("bare", t.Clone()); err != nil {
+		return err
+	}
+	if _, err := s.bare.customServer(); err != nil {
+		return err
+	}
+	s.lap("custom resources", &start)
+	return nil
+}
+
+// goldenWith returns the golden tenant with nodes in it, made once for each set.
+func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node) (*store.Tenant, error) {
+	if len(nodes) == 0 {
+		nodes = nil
+	}
+	b, err := json.Marshal(nodes)
+	if err != nil {
+		return nil, err
+	}
+	key := ""
+	if nodes != nil {
+		key = string(b)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.golden[key]; t != nil {
+		return t, nil
+	}
+	t := s.golden[""].Clone()
+	ss, err := s.newSession("golden", t)
+	if err != nil {
+		return nil, err
+	}
+	defer ss.Close()
+	c, err := kubernetes.NewForConfig(ss.client)
+	if err != nil {
+		return nil, err
+	}
+	for i := range nodes {
+		if err := seedNode(ctx, c, &nodes[i]); err != nil {
+			return nil, fmt.Errorf("node %s: %w", nodes[i].Name, err)
+		}
+	}
+	s.golden[key] = t.Clone()
+	return s.golden[key], nil
+}
+
+// seedNode creates a node and then gives it its status.
+func seedNode(ctx context.Context, c kubernetes.Interface, n *corev1.Node) error {
+	made, err := c.CoreV1().Nodes().Create(ctx, n, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	made.Status = n.Status
+	_, err = c.CoreV1().Nodes().UpdateStatus(ctx, made, metav1.UpdateOptions{})
+	return err
+}
+
+func (s *Server) seedNamespaces(ctx context.Context, c kubernetes.Interface) error {
+	for _, name := range []string{metav1.NamespaceDefault, metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease} {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if _, err := c.CoreV1().Namespaces().Create(ctx, ns, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+		sa := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}
+		if _, err := c.CoreV1().ServiceAccounts(name).Create(ctx, sa, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+		ca := &corev1.ConfigMap{
+			// as k8s.io/kubernetes/pkg/controller/certificates/rootcacertpublisher writes it
+			ObjectMeta: metav1.ObjectMeta{Name: "kube-root-ca.crt", Annotations: map[string]string{
+				"kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. " +
+					"No other usage is guaranteed across distributions of Kubernetes clusters.",
+			}},
+			Data: map[string]string{"ca.crt": string(s.config.RootCA)},
+		}
+		if _, err := c.CoreV1().ConfigMaps(name).Create(ctx, ca, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func seedRoles(ctx context.Context, c kubernetes.Interface) error {
+	all := append(bootstrappolicy.ClusterRoles(), bootstrappolicy.ControllerRoles()...)
+	if err := aggregate(all); err != nil {
+		return err
+	}
+	o := metav1.CreateOptions{}
+	for i := range all {
+		if _, err := c.RbacV1().ClusterRoles().Create(ctx, &all[i], o); err != nil {
+			return err
+		}
+	}
+	for _, b := range append(bootstrappolicy.ClusterRoleBindings(), bootstrappolicy.ControllerRoleBindings()...) {
+		if _, err := c.RbacV1().ClusterRoleBindings().Create(ctx, &b, o); err != nil {
+			return err
+		}
+	}
+	for ns, roles := range bootstrappolicy.NamespaceRoles() {
+		for _, r := range roles {
+			if _, err := c.RbacV1().Roles(ns).Create(ctx, &r, o); err != nil {
+				return err
+			}
+		}
+	}
+	for ns, bindings := range bootstrappolicy.NamespaceRoleBindings() {
+		for _, b := range bindings {
+			if _, err := c.RbacV1().RoleBindings(ns).Create(ctx, &b, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// aggregate fills admin, edit and view, as upstream's cluster role aggregation
+// controller does from then on. Roles that aggregate may be aggregated: repeat
+// until nothing changes.
+func aggregate(roles []rbacv1.ClusterRole) error {
+	for changed := true; changed; {
+		changed = false
+		for i := range roles {
+			r := &roles[i]
+			if r.AggregationRule == nil {
+				continue
+			}
+			var rules []rbacv1.PolicyRule
+			for _, sel := range r.AggregationRule.ClusterRoleSelectors {
+				match, err := metav1.LabelSelectorAsSelector(&sel)
+				if err != nil {
+					return err
+				}
+				for j := range roles {
+					if i != j && match.Matches(labels.Set(roles[j].Labels)) {
+						rules = append(rules, roles[j].Rules...)
+					}
+				}
+			}
+			if len(rules) != len(r.Rules) {
+				r.Rules, changed = rules, true
+			}
+		}
+	}
+	return nil
+}
+
+func seedPriorityClasses(ctx context.Context, c kubernetes.Interface) error {
+	for _, pc := range schedulingv1.SystemPriorityClasses() {
+		if _, err := c.SchedulingV1().PriorityClasses().Create(ctx, pc, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seedKubernetesService makes the Service of the API server itself. Who listens
+// behind it is for the caller to say, with an EndpointSlice.
+func (s *Server) seedKubernetesService(ctx context.Context, c kubernetes.Interface) error {
+	_, err := c.CoreV1().Services(metav1.NamespaceDefault).Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Name: "kubernetes", Labels: map[string]string{"component": "apiserver", "provider": "kubernetes"}},
+		Spec:       corev1.ServiceSpec{ClusterIP: kubernetesIP, Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(s.config.APIServerPort)}}},
+	}, metav1.CreateOptions{})
+	return err
+}

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine/api/store"
+	"github.com/podhop/podhop/internal/inproc"
+	apiextensionsapiserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	restclient "k8s.io/client-go/rest"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
+	controlplaneapiserver "k8s.io/kubernetes/pkg/controlplane/apiserver"
+)
+
+// Config is what New needs.
+type Config struct {
+	// Dir keeps the files that upstream's options insist on. Made if missing;
+	// empty means a temporary one, removed by Close.
+	Dir string
+	// Logger gets upstream's log (klog), at debug level where upstream says info. Nil: discard.
+	Logger *slog.Logger
+	// RootCA is the PEM certificate that clients inside the cluster find in the
+	// config map kube-root-ca.crt.
+	RootCA []byte
+	// APIServerPort is the port of the `kubernetes` Service's endpoints; 0 means 6443.
+	APIServerPort int32
+}
+
+// Server is the shared part of all sessions' APIs. It is safe for concurrent use.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	tempDir  string
+	stopEtcd func()
+
+	handler    http.Handler
+	options    *options.ServerRunOptions
+	generic    *genericapiserver.Config
+	extensions *apiextensionsapiserver.Config
+	storage    genericregistry.RESTOptionsGetter
+	authorizer authorizer.Authorizer
+	getters    *getters
+	bare       *Session // serves what is the same in all sessions that have no CRD
+	laps       []Lap
+
+	mu     sync.Mutex
+	golden map[string]*store.Tenant // by their seeded nodes
+}
+
+// Lap is the time that one step of New took.
+type Lap struct {
+	Step string
+	Took time.Duration
+}
+
+// New builds the chain and the golden tenant that sessions are cloned from. It
+// takes about a second. ctx bounds the building only.
+func New(ctx context.Context, c Config) (s *Server, err error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.APIServerPort == 0 {
+		c.APIServerPort = 6443
+	}
+	routeKlog(c.Logger)
+	s = &Server{config: c, log: c.Logger, golden: map[string]*store.Tenant{}}
+	defer func() {
+		if err != nil {
+			s.Close()
+			s, err = nil, fmt.Errorf("api: %w", err)
+		}
+	}()
+	if c.Dir == "" {
+		if s.tempDir, err = os.MkdirTemp("", "podhop-api-"); err != nil {
+			return nil, err
+		}
+		s.config.Dir = s.tempDir
+	} else if err = os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err = s.build(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.bootstrap(ctx)
+}
+
+// Laps tells what New spent its time on.
+func (s *Server) Laps() []Lap { return s.laps }
+
+func (s *Server) lap(step string, since *time.Time) {
+	now := time.Now()
+	s.laps = append(s.laps, Lap{step, now.Sub(*since)})
+	*since = now
+}
+
+// Close releases what the server holds. Its sessions must be closed before.
+func (s *Server) Close() {
+	if s.bare != nil {
+		s.bare.Close()
+	}
+	if s.stopEtcd != nil {
+		s.stopEtcd()
+	}
+	if s.tempDir != "" {
+		_ = os.RemoveAll(s.tempDir)
+	}
+}
+
+// build makes the upstream chain.
+func (s *Server) build(ctx context.Context) error {
+	start := time.Now()
+	config, err := s.upstreamConfig(ctx)
+	if err != nil {
+		return err
+	}
+	s.lap("config", &start)
+	g := config.KubeAPIs.ControlPlane.Generic
+	s.generic, s.extensions = g, config.ApiExtensions
+	s.storage = optionsGetter{g.RESTOptionsGetter, resolve}
+	g.RESTOptionsGetter = s.storage
+	// Upstream's own client: the session travels in its requests' contexts.
+	g.LoopbackClientConfig = &restclient.Config{Host: inProcess, QPS: -1, ContentConfig: protobuf,
+		Transport: &inproc.Transport{Handler: http.HandlerFunc(s.serve), Prepare: asMaster, Streaming: streaming}}
+	if s.getters, err = newGetters(s.storage); err != nil {
+		return err
+	}
+	rules, err := s.authorize()
+	if err != nil {
+		return err
+	}
+	g.Authorization.Authorizer, g.RuleResolver = s.authorizer, rules
+	g.Authentication.Authenticator = s.authenticator(g.Authentication.APIAudiences)
+	g.AdmissionControl = admissionOfSession{}
+	g.StorageObjectCountTracker = nil
+	g.MaxRequestsInFlight, g.MaxMutatingRequestsInFlight = 0, 0 // they would count all sessions together
+	g.PostStartHooks = map[string]genericapiserver.PostStartHookConfigEntry{}
+	extra := &config.KubeAPIs.ControlPlane.Extra
+	extra.ProxyTransport = podTransport()
+	extra.ServiceAccountIssuer = issuerOfSession{}
+	extra.ServiceAccountIssuerURL = "" // the key set differs by session: see keys.go
+	cc := config.KubeAPIs.Complete()
+	srv, err := cc.ControlPlane.New(controlplaneapiserver.KubeAPIServer,
+		genericapiserver.NewEmptyDelegateWithCustomHandler(http.HandlerFunc(s.serveCustom)))
+	if err != nil {
+		return err
+	}
+	s.lap("chain", &start)
+	providers, err := s.providers(cc)
+	if err != nil {
+		return err
+	}
+	if err := srv.InstallAPIs(providers...); err != nil {
+		return err
+	}
+	s.installKeySet(srv.GenericAPIServer)
+	s.lap("install APIs", &start)
+	srv.GenericAPIServer.PrepareRun() // OpenAPI; Run and its hooks are left out
+	s.handler = srv.GenericAPIServer.Handler
+	s.lap("OpenAPI", &start)
+	return nil
+}
+
+// serve passes a request that has its session to the chain.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if _, err := sessionFrom(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	s.handler.ServeHTTP(w, r)
+}
