@@ -1,0 +1,257 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ExecSpec describes a further process in a running container. It runs as the
+// container's own user, with its variables and working directory.
+type ExecSpec struct {
+	Args []string
+	// Env are further variables.
+	Env []string
+	TTY bool
+	// Stdin, if set, is copied until it or the process ends. Who gives one
+	// that may block for ever closes it when Exec has returned.
+	Stdin io.Reader
+	// Stdout and Stderr may be nil; with a terminal all goes to Stdout.
+	Stdout, Stderr io.Writer
+	// Resize brings the terminal's sizes.
+	Resize <-chan Size
+}
+
+// drain is how long an exec's output is waited for after its process ended:
+// one that it left behind may hold it open.
+const drain = time.Second
+
+// Exec runs a process in the container and returns its exit code. The error
+// wraps ErrExec where it could not be started, ErrNotRunning where the container
+// is not running, and is ctx's where that ended first: the process is killed.
+func (c *Container) Exec(ctx context.Context, spec ExecSpec) (int, error) {
+	if len(spec.Args) == 0 {
+		return -1, fmt.Errorf("%w: no command specified", ErrExec)
+	}
+	if c.Status().State != Running {
+		return -1, fmt.Errorf("exec in container %s: %w", c.spec.ID, ErrNotRunning)
+	}
+	runtime := c.session.host.runtime
+	files, ours, err := c.session.pipes(spec.TTY, spec.Stdin != nil)
+	if err != nil {
+		return -1, err
+	}
+	var args []string
+	var terminal *console
+	if spec.TTY {
+		if terminal, err = runtime.newConsole(); err != nil {
+			files.close()
+			return -1, err
+		}
+		defer terminal.close()
+		args = append(args, "--tty", "--console-socket", terminal.path, "--env", "TERM=xterm")
+	}
+	for _, kv := range spec.Env {
+		args = append(args, "--env", kv)
+	}
+	args = append(append(args, c.spec.ID), spec.Args...)
+	p, err := runtime.spawn(c.cgroup, files, spec.Args[0], "exec", args...)
+	files.close()
+	if err != nil {
+		ours.close()
+		if c.Status().State != Running {
+			return -1, fmt.Errorf("exec in container %s: %w", c.spec.ID, ErrNotRunning)
+		}
+		return -1, fmt.Errorf("failed to exec in container: %w: %w", ErrExec, err)
+	}
+	defer p.close()
+	if terminal != nil {
+		if ours.out, err = terminal.master(); err != nil {
+			p.signal(unix.SIGKILL) //nolint:errcheck // it may have ended
+			<-p.exit
+			return -1, err
+		}
+		ours.in = ours.out
+	}
+	return c.follow(ctx, spec, p, ours)
+}
+
+// follow copies an exec's streams until it ends.
+func (c *Container) follow(ctx context.Context, spec ExecSpec, p *process, ours stdio) (int, error) {
+	var out sync.WaitGroup
+	copyOut := func(to io.Writer, from *os.File) {
+		if from == nil {
+			return
+		}
+		if to == nil {
+			to = io.Discard
+		}
+		out.Add(1)
+		go func() {
+			defer out.Done()
+			copyStream(to, from)
+		}()
+	}
+	copyOut(spec.Stdout, ours.out)
+	copyOut(spec.Stderr, ours.err)
+	if spec.Stdin != nil {
+		go func() {
+			io.Copy(ours.in, spec.Stdin) //nolint:errcheck // either end may go first
+			if !spec.TTY {
+				ours.in.Close()
+			}
+		}()
+	}
+	ended := make(chan struct{})
+	defer close(ended)
+	if spec.TTY && spec.Resize != nil {
+		go followSize(spec.Resize, ended, ours.out)
+	}
+	var failed error
+	var code int
+	select {
+	case ws := <-p.exit:
+		code = exitCode(ws)
+	case <-ctx.Done():
+		failed = ctx.Err()
+		p.signal(unix.SIGKILL) //nolint:errcheck // it may have ended
+		code = exitCode(<-p.exit)
+	}
+	drained := make(chan struct{})
+	go func() { out.Wait(); close(drained) }()
+	select {
+	case <-drained:
+	case <-time.After(drain):
+	}
+	ours.close()
+	<-drained // their files are closed
+	return code, failed
+}
+
+// copyStream copies to the end without holding a buffer while it waits.
+func copyStream(to io.Writer, from *os.File) {
+	for {
+		data, release, err := readSome(from)
+		if len(data) > 0 {
+			if _, werr := to.Write(data); werr != nil {
+				to = io.Discard // the process shall not block for it
+			}
+		}
+		release()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// followSize sets a terminal's sizes as they come.
+func followSize(sizes <-chan Size, ended <-chan struct{}, terminal *os.File) {
+	for {
+		select {
+		case s, ok := <-sizes:
+			if !ok {
+				return
+			}
+			resize(terminal, s) //nolint:errcheck // the terminal may have gone
+		case <-ended:
+			return
+		}
+	}
+}
+
+// limited keeps the first bytes of what is written.
+type limited struct {
+	buf []byte
+	max int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	l.buf = append(l.buf, p[:min(len(p), l.max-len(l.buf))]...)
+	return len(p), nil
+}
+
+// ExecSync runs a process for at most timeout (0 is no bound), without
+// standard input, and returns what it wrote, of each stream at most 16 MiB as
+// containerd does. After the timeout the error is context.DeadlineExceeded.
+func (c *Container) ExecSync(ctx context.Context, args []string, timeout time.Duration) (stdout, stderr []byte, code int, err error) {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	out, errs := limited{max: 16 << 20}, limited{max: 16 << 20}
+	code, err = c.Exec(ctx, ExecSpec{Args: args, Stdout: &out, Stderr: &errs})
+	return out.buf, errs.buf, code, err
+}
+
+// AttachSpec says what to attach to a container's own process.
+type AttachSpec struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Resize         <-chan Size
+}
+
+// Attach connects to the container's process until it exits or ctx ends. What
+// the process wrote before is in its log only. It returns nil when the process exits.
+func (c *Container) Attach(ctx context.Context, spec AttachSpec) error {
+	c.mu.Lock()
+	running, out, stdin, terminal := c.status.State == Running, c.out, c.stdin, c.tty
+	c.mu.Unlock()
+	if !running {
+		return fmt.Errorf("attach to container %s: %w", c.spec.ID, ErrNotRunning)
+	}
+	s := out.attach()
+	if s == nil {
+		return nil
+	}
+	defer out.detach(s)
+	ended := make(chan struct{})
+	defer close(ended)
+	if terminal != nil && spec.Resize != nil {
+		go followSize(spec.Resize, ended, terminal)
+	}
+	if spec.Stdin != nil && stdin != nil {
+		go func() {
+			_, err := io.Copy(stdin, spec.Stdin)
+			if c.spec.StdinOnce && terminal == nil && !errors.Is(err, os.ErrClosed) {
+				c.mu.Lock()
+				c.closeStdin()
+				c.mu.Unlock()
+			}
+		}()
+	}
+	write := func(part chunk) error {
+		to := spec.Stdout
+		if part.stream == "stderr" {
+			to = spec.Stderr
+		}
+		if to == nil {
+			return nil
+		}
+		_, err := to.Write(part.data)
+		return err
+	}
+	for {
+		select {
+		case part := <-s.chunks:
+			if err := write(part); err != nil {
+				return err
+			}
+		case <-s.end:
+			for len(s.chunks) > 0 {
+				if err := write(<-s.chunks); err != nil {
+					return err
+				}
+			}
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
