@@ -53,6 +53,7 @@ func Enter() (*Environment, error) {
 		return nil, errors.New("the supervisor is gone")
 	}
 	unix.CloseOnExec(in.Life)
+	unix.CloseOnExec(in.Outside)
 	for _, fd := range in.Listeners {
 		unix.CloseOnExec(fd)
 	}

@@ -26,6 +26,8 @@ func MainOrStage(m *testing.M) {
 		code, err := Supervise(SuperviseConfig{
 			Listeners: map[string]string{"http": "127.0.0.1:0"},
 			Listening: func(name string, a net.Addr) { fmt.Println(name, a) },
+
+			DialAnywhere: os.Getenv(envStage) == "dial anywhere",
 		})
 		if err != nil {
 			fmt.Println("supervise:", err)
@@ -58,6 +60,9 @@ func serveStage() int {
 			return 1
 		}
 		word, _ := bufio.NewReader(c).ReadString('\n')
+		if address, ok := strings.CutPrefix(word, "dial "); ok {
+			dialStage(c, strings.TrimSpace(address))
+		}
 		switch word {
 		case "exit\n":
 			return 7
@@ -75,10 +80,12 @@ type stage struct {
 	out  *bufio.Reader
 }
 
-func startStage(t *testing.T) stage {
+func startStage(t *testing.T) stage { return startStageAs(t, "1") }
+
+func startStageAs(t *testing.T, as string) stage {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), envStage+"=1", envInside+"=")
+	cmd.Env = append(os.Environ(), envStage+"="+as, envInside+"=")
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

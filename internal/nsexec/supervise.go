@@ -42,6 +42,8 @@ type SuperviseConfig struct {
 	Listeners map[string]string
 	// Listening, if not nil, is told the address that each listener really got.
 	Listening func(name string, addr net.Addr)
+	// DialAnywhere lets DialOutside reach addresses that are not public, too.
+	DialAnywhere bool
 	// IDs is the mapping to ask for; nil chooses the largest that this user may have.
 	IDs []IDMap
 }
@@ -49,6 +51,7 @@ type SuperviseConfig struct {
 // inside is what the supervisor tells the re-executed process.
 type inside struct {
 	Listeners map[string]int `json:"listeners,omitempty"` // name -> descriptor
+	Outside   int            `json:"outside"`             // takes DialOutside's requests
 	Life      int            `json:"life"`                // reads EOF when the supervisor has died
 	IDs       []IDMap        `json:"ids"`
 	Rootless  bool           `json:"rootless"`
@@ -82,6 +85,13 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		return 2 + len(files)
 	}
 	in.Life = hand(life)
+	requests, asker, err := outsidePair()
+	if err != nil {
+		return 1, err
+	}
+	defer requests.Close()
+	defer asker.Close()
+	in.Outside = hand(asker)
 	for name, addr := range cfg.Listeners {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
@@ -131,7 +141,9 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		cmd.SysProcAttr.UidMappings = sysMaps(ids, os.Getuid())
 		cmd.SysProcAttr.GidMappings = sysMaps(ids, os.Getgid())
 		// An ordinary user may write a gid map only after giving up setgroups.
-		cmd.SysProcAttr.GidMappingsEnableSetgroups = !in.Rootless
+		// An outer namespace may have given it up before us.
+		denied, _ := os.ReadFile("/proc/self/setgroups")
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = !in.Rootless && string(denied) != "deny\n"
 	}
 	cmd.ExtraFiles = files
 
@@ -158,6 +170,8 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		}
 	}
 	life.Close()
+	asker.Close()
+	go serveOutside(requests, cfg.DialAnywhere)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for {

@@ -1,0 +1,175 @@
+package nsexec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// outsideTimeout bounds one dial of the supervisor.
+const outsideTimeout = 10 * time.Second
+
+// ErrNotPublic refuses an address that is not the public Internet's: what the
+// host and its neighbours serve to each other is none of a learner's business.
+var ErrNotPublic = errors.New("not a public address")
+
+// DialOutside connects from the host's network, on which the process inside has
+// no foothold of its own: the supervisor dials, and hands the socket over.
+// Only public addresses are connected to (RFC 6890), unless SuperviseConfig
+// said otherwise. It is safe for concurrent use.
+func DialOutside(ctx context.Context, network, address string) (net.Conn, error) {
+	in, err := told()
+	if err != nil {
+		return nil, err
+	}
+	if network != "tcp" && network != "tcp4" && network != "tcp6" {
+		return nil, net.UnknownNetworkError(network)
+	}
+	// One pair of sockets a request: the answer comes back on it, and closing it
+	// is how either side gives up.
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	answer := os.NewFile(uintptr(pair[0]), "dial outside")
+	defer answer.Close()
+	err = unix.Sendmsg(in.Outside, []byte(network+" "+address), unix.UnixRights(pair[1]), nil, 0)
+	unix.Close(pair[1])
+	if err != nil {
+		return nil, os.NewSyscallError("sendmsg", err)
+	}
+	stop := context.AfterFunc(ctx, func() { answer.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	conn, err := receiveConn(answer)
+	if cause := ctx.Err(); err != nil && cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: literal(address), Err: err}
+	}
+	return conn, nil
+}
+
+// receiveConn waits for a connection, or for the reason why there is none.
+func receiveConn(answer *os.File) (net.Conn, error) {
+	raw, err := answer.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	text, rights := make([]byte, 512), make([]byte, unix.CmsgSpace(4))
+	var n, rn int
+	var recvErr error
+	if err := raw.Read(func(fd uintptr) bool {
+		n, rn, _, _, recvErr = unix.Recvmsg(int(fd), text, rights, unix.MSG_CMSG_CLOEXEC)
+		return recvErr != unix.EAGAIN
+	}); err != nil {
+		return nil, err
+	}
+	if recvErr != nil {
+		return nil, recvErr
+	}
+	fds, err := parseRights(rights[:rn])
+	if err != nil || len(fds) != 1 {
+		if n == 0 {
+			return nil, errors.New("the supervisor gave no answer")
+		}
+		return nil, errors.New(string(text[:n]))
+	}
+	f := os.NewFile(uintptr(fds[0]), "outside")
+	defer f.Close() // FileConn has its own copy
+	return net.FileConn(f)
+}
+
+func parseRights(b []byte) ([]int, error) {
+	messages, err := unix.ParseSocketControlMessage(b)
+	if err != nil || len(messages) == 0 {
+		return nil, err
+	}
+	return unix.ParseUnixRights(&messages[0])
+}
+
+// outsidePair makes the socket that requests come in by, and the one to hand over.
+func outsidePair() (requests, asker *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	if err := unix.SetNonblock(pair[0], true); err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(pair[0]), "outside"), os.NewFile(uintptr(pair[1]), "asker"), nil
+}
+
+// serveOutside answers DialOutside's requests until the socket is closed.
+func serveOutside(requests *os.File, anyAddress bool) {
+	raw, err := requests.SyscallConn()
+	if err != nil {
+		return
+	}
+	text, rights := make([]byte, 512), make([]byte, unix.CmsgSpace(4))
+	for {
+		var n, rn int
+		var recvErr error
+		if raw.Read(func(fd uintptr) bool {
+			n, rn, _, _, recvErr = unix.Recvmsg(int(fd), text, rights, unix.MSG_CMSG_CLOEXEC)
+			return recvErr != unix.EAGAIN
+		}) != nil || recvErr != nil || n == 0 {
+			return
+		}
+		fds, err := parseRights(rights[:rn])
+		if err != nil || len(fds) != 1 {
+			continue
+		}
+		go answerDial(os.NewFile(uintptr(fds[0]), "answer"), string(text[:n]), anyAddress)
+	}
+}
+
+func answerDial(answer *os.File, request string, anyAddress bool) {
+	defer answer.Close()
+	fd, err := dialFor(request, anyAddress)
+	if err != nil {
+		text := err.Error()
+		_ = unix.Sendmsg(int(answer.Fd()), []byte(text[:min(len(text), 500)]), nil, nil, 0)
+		return
+	}
+	defer fd.Close()
+	_ = unix.Sendmsg(int(answer.Fd()), []byte("ok"), unix.UnixRights(int(fd.Fd())), nil, 0)
+}
+
+func dialFor(request string, anyAddress bool) (*os.File, error) {
+	var network, address string
+	if _, err := fmt.Sscan(request, &network, &address); err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{Timeout: outsideTimeout, Control: func(_, address string, _ syscall.RawConn) error {
+		if ap, err := netip.ParseAddrPort(address); err != nil || !anyAddress && !public(ap.Addr()) {
+			return fmt.Errorf("%s: %w", address, ErrNotPublic)
+		}
+		return nil
+	}}
+	conn, err := dialer.Dial(network, address)
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) { // who asked says "dial" itself
+			err = op.Err
+		}
+		return nil, err
+	}
+	defer conn.Close()
+	return conn.(*net.TCPConn).File()
+}
+
+// shared is RFC 6598's, which package netip does not count as private.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
+
+func public(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
+}
