@@ -1,0 +1,134 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+// A space is a namespace with the sockets that change it.
+type space struct {
+	ns *nsexec.NetNS
+	rt *socket // rtnetlink
+	nf *socket // nfnetlink: nodes only
+}
+
+// open makes the sockets, by a function that is to run in the namespace.
+func (s *space) open(withRules bool) (err error) {
+	if s.rt, err = newSocket(unix.NETLINK_ROUTE); err != nil || !withRules {
+		return err
+	}
+	s.nf, err = newSocket(unix.NETLINK_NETFILTER)
+	return err
+}
+
+func (s *space) close() {
+	s.rt.close()
+	s.nf.close()
+}
+
+// apply carries operations out, those of one vertex that follow each other in one
+// batch. It goes on after a refused one, as the kernel does within a batch, and
+// returns all errors.
+func apply(ops []op, spaces map[string]*space) error {
+	var errs []error
+	for len(ops) > 0 {
+		n := 1
+		for n < len(ops) && ops[n].vertex == ops[0].vertex {
+			n++
+		}
+		s := spaces[ops[0].vertex]
+		if s == nil {
+			return fmt.Errorf("%s: no namespace", ops[0].vertex)
+		}
+		if err := s.apply(ops[:n], spaces); err != nil {
+			errs = append(errs, err)
+		}
+		ops = ops[n:]
+	}
+	return errors.Join(errs...)
+}
+
+func (s *space) apply(ops []op, spaces map[string]*space) error {
+	var sysctls, links, guards []op
+	for _, o := range ops {
+		switch o.action {
+		case setSysctl:
+			sysctls = append(sysctls, o)
+		case addGuard, deleteGuard:
+			guards = append(guards, o)
+		default:
+			links = append(links, o)
+		}
+	}
+	if s.rt == nil || len(sysctls) > 0 {
+		err := s.ns.Do(func() error {
+			if s.rt == nil {
+				if err := s.open(false); err != nil {
+					return err
+				}
+			}
+			for _, o := range sysctls {
+				if err := nsexec.Sysctl(o.sysctl.name, o.sysctl.value); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("%s: %w", o, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var m message
+	for i, o := range links {
+		flags, peer := uint16(0), -1
+		if i == len(links)-1 {
+			flags = unix.NLM_F_ACK
+		}
+		if o.action == addLink && o.link.kind == "veth" {
+			p := spaces[o.link.peer]
+			if p == nil {
+				return fmt.Errorf("%s: no namespace %s", o, o.link.peer)
+			}
+			peer = p.ns.FD()
+		}
+		m.encode(o, flags, peer)
+	}
+	err := s.send(s.rt, &m, m.seq, links, 1)
+	if len(guards) > 0 {
+		var m message
+		last := m.guards(guards)
+		err = errors.Join(err, s.send(s.nf, &m, last, guards, 2))
+	}
+	return err
+}
+
+// send has a batch carried out; the message numbered first is that of ops[0].
+func (s *space) send(sock *socket, m *message, last uint32, ops []op, first uint32) error {
+	if len(ops) == 0 {
+		return nil
+	}
+	refused, err := sock.do(m, last)
+	errs := []error{err}
+	for _, f := range refused {
+		i := int(f.seq) - int(first)
+		if i < 0 || i >= len(ops) {
+			errs = append(errs, f.err)
+			continue
+		}
+		o := ops[i]
+		switch o.action {
+		case deleteRoute, deleteGuard, deleteLink:
+			// Gone with its device, or its namespace.
+			if errors.Is(f.err, unix.ESRCH) || errors.Is(f.err, unix.ENOENT) || errors.Is(f.err, unix.ENODEV) {
+				continue
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", o, f.err))
+	}
+	return errors.Join(errs...)
+}

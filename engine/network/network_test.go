@@ -1,0 +1,407 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+func TestMain(m *testing.M) { nsexec.TestMain(m) }
+
+var ip = netip.MustParseAddr
+
+func nodes(n int) (out []Node) {
+	for i := 1; i <= n; i++ {
+		out = append(out, Node{
+			Name: fmt.Sprintf("node-%d", i), IP: ip(fmt.Sprintf("172.18.0.1%d", i)),
+			PodCIDR: netip.MustParsePrefix(fmt.Sprintf("10.244.%d.0/24", i)),
+		})
+	}
+	return out
+}
+
+type lab struct {
+	*Network
+	t       *testing.T
+	desired Desired
+	users   *nsexec.UserNS
+}
+
+func newLab(t *testing.T, n int) *lab {
+	t.Helper()
+	net, err := Open(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lab{Network: net, t: t, desired: Desired{Nodes: nodes(n), ClientIP: ip("172.18.0.100")}}
+	t.Cleanup(func() { l.Close() })
+	if err := l.Set(t.Context(), l.desired); err != nil {
+		t.Fatal(err)
+	}
+	maps := []nsexec.IDMap{{Inner: 0, Outer: 0, Size: 1}}
+	if nsexec.Current().SubIDs > 65536 {
+		maps = []nsexec.IDMap{{Inner: 0, Outer: 1, Size: 65536}}
+	}
+	if l.users, err = nsexec.NewUserNS(maps); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.users.Close() })
+	return l
+}
+
+// pod attaches a pod that answers its name on port 80, with whom it sees.
+func (l *lab) pod(name, node string) Pod {
+	l.t.Helper()
+	s, err := nsexec.NewSandbox(l.users, name)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { s.Close() })
+	p := Pod{ID: "id-" + name, Name: "default/" + name, Node: node, NS: s.Net}
+	at, err := l.Attach(l.t.Context(), p)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	p.IP = at.IP
+	l.desired.Pods = append(l.desired.Pods, p)
+	answer(l.t, p.NS, name)
+	return p
+}
+
+func answer(t *testing.T, ns *nsexec.NetNS, name string) {
+	t.Helper()
+	ln, err := ns.Listen("tcp4", "0.0.0.0:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(c, "%s sees %s", name, c.RemoteAddr().(*net.TCPAddr).IP)
+			c.Close()
+		}
+	}()
+}
+
+func ask(t *testing.T, from *nsexec.NetNS, to string, timeout time.Duration) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	c, err := from.DialContext(ctx, "tcp", to+":80")
+	if err != nil {
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return errno.Error()
+		}
+		return err.Error()[strings.LastIndex(err.Error(), ": ")+2:]
+	}
+	defer c.Close()
+	b, _ := io.ReadAll(c)
+	return string(b)
+}
+
+const (
+	soon  = 5 * time.Second
+	never = 300 * time.Millisecond // how long to wait for what must not come
+)
+
+func TestReach(t *testing.T) {
+	l := newLab(t, 3)
+	a, b, c := l.pod("a", "node-1"), l.pod("b", "node-1"), l.pod("c", "node-2")
+	if a.IP != ip("10.244.1.2") || b.IP != ip("10.244.1.3") || c.IP != ip("10.244.2.2") {
+		t.Fatalf("addresses %s %s %s", a.IP, b.IP, c.IP)
+	}
+	answer(t, l.Node("node-1"), "node-1")
+	answer(t, l.Node("node-2"), "node-2")
+	answer(t, l.Client(), "client")
+	for _, tc := range []struct {
+		name    string
+		from    *nsexec.NetNS
+		to      string
+		timeout time.Duration
+		want    string
+	}{
+		{"pod to pod on its node", a.NS, "10.244.1.3", soon, "b sees 10.244.1.2"},
+		{"pod to pod on another node", a.NS, "10.244.2.2", soon, "c sees 10.244.1.2"},
+		{"and back", c.NS, "10.244.1.2", soon, "a sees 10.244.2.2"},
+		{"pod to its node", a.NS, "172.18.0.11", soon, "node-1 sees 10.244.1.2"},
+		{"pod to its gateway", a.NS, "10.244.1.1", soon, "node-1 sees 10.244.1.2"},
+		{"pod to another node", a.NS, "172.18.0.12", soon, "node-2 sees 172.18.0.11"},
+		{"pod to outside", a.NS, "172.18.0.100", soon, "client sees 172.18.0.11"},
+		{"node to its pod", l.Node("node-1"), "10.244.1.2", soon, "a sees 10.244.1.1"},
+		{"node to another's pod", l.Node("node-1"), "10.244.2.2", soon, "c sees 172.18.0.11"},
+		{"client to node", l.Client(), "172.18.0.12", soon, "node-2 sees 172.18.0.100"},
+		{"client to pod", l.Client(), "10.244.1.2", soon, "network is unreachable"},
+		{"pod to nobody's pod address", a.NS, "10.244.2.77", soon, "no route to host"},
+		{"pod to anywhere", a.NS, "8.8.8.8", never, "context deadline exceeded"},
+		{"pod to itself", a.NS, "10.244.1.2", soon, "a sees 10.244.1.2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := ask(t, tc.from, tc.to, tc.timeout); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+	t.Run("Set plans nothing", func(t *testing.T) {
+		ops, err := l.set(t.Context(), l.desired)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range ops {
+			t.Error(o)
+		}
+	})
+	t.Run("Set mends", func(t *testing.T) {
+		out := run(t, l.Node("node-1"), "ip route del default; ip route del 10.244.1.2; nft flush set inet podhop-guard pods; ip neigh flush nud permanent; ip link set eth0 down")
+		out += run(t, a.NS, "ip addr flush dev eth0")
+		if err := l.Set(t.Context(), l.desired); err != nil {
+			t.Fatal(err, out)
+		}
+		if got := ask(t, a.NS, "10.244.2.2", soon); got != "c sees 10.244.1.2" {
+			t.Errorf("got %q", got)
+		}
+		if ops, err := l.set(t.Context(), l.desired); err != nil || len(ops) != 0 {
+			t.Error(ops, err)
+		}
+	})
+	t.Run("Detach", func(t *testing.T) {
+		if err := errors.Join(l.Detach(t.Context(), b.ID), l.Detach(t.Context(), b.ID)); err != nil {
+			t.Fatal(err)
+		}
+		if got := ask(t, a.NS, "10.244.1.3", soon); got != "no route to host" {
+			t.Errorf("got %q", got)
+		}
+		d := l.pod("d", "node-1")
+		if d.IP != b.IP {
+			t.Errorf("address %s was not given again, but %s", b.IP, d.IP)
+		}
+		if got := ask(t, a.NS, "10.244.1.3", soon); got != "d sees 10.244.1.2" {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("Set detaches", func(t *testing.T) {
+		l.desired.Pods = l.desired.Pods[:1]
+		if err := l.Set(t.Context(), l.desired); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, l.Node("node-1"), "ip -br link | grep -c veth; nft list set inet podhop-guard pods | grep -o '10[.0-9]*'"); got != "1\n10.244.1.2\n" {
+			t.Errorf("left: %s", got)
+		}
+	})
+}
+
+func TestSpoof(t *testing.T) {
+	l := newLab(t, 2)
+	a, b := l.pod("a", "node-1"), l.pod("b", "node-2")
+	u, err := b.NS.ListenPacket("udp4", "0.0.0.0:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	send := func(from string) {
+		t.Helper()
+		fd := -1
+		if err := a.NS.Do(func() (err error) {
+			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		src, dst := ip(from).As4(), b.IP.As4()
+		p := []byte{0x45, 0, 0, 36, 0, 0, 0, 0, 64, unix.IPPROTO_UDP, 0, 0, src[0], src[1], src[2], src[3], dst[0], dst[1], dst[2], dst[3],
+			0, 7, 0, 9, 0, 16, 0, 0}
+		p = append(p, fmt.Sprintf("%-8s", from[len(from)-1:])...)
+		if err := unix.Sendto(fd, p, 0, &unix.SockaddrInet4{Addr: dst}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, from := range []string{"10.244.1.9", "10.244.2.3", "172.18.0.12", "8.8.8.7", a.IP.String()} {
+		send(from)
+	}
+	// The honest one comes last, and first.
+	buf := make([]byte, 64)
+	u.SetReadDeadline(time.Now().Add(soon))
+	_, from, err := u.ReadFrom(buf)
+	if err != nil || from.String() != "10.244.1.2:7" {
+		t.Errorf("got a packet from %v, %v", from, err)
+	}
+	if got := run(t, l.Node("node-1"), "nft list chain inet podhop-guard prerouting"); !strings.Contains(got, `iifname "veth*" iifname . ip saddr != @pods counter packets 4`) {
+		t.Errorf("rules:\n%s", got)
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	l := newLab(t, 3)
+	ns, err := nsexec.NewNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Pod{ID: "id-a", Name: "default/a", Node: "node-1", NS: ns}
+	if _, err := l.Attach(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(namespaces(t)); n != 1+5+1 {
+		t.Errorf("%d namespaces, of which 5 are the network's: %v", n, namespaces(t))
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	if _, err := l.Attach(t.Context(), p); !errors.Is(err, ErrClosed) {
+		t.Error(err)
+	}
+	// Once the node is gone, so is its end of the veth, and with it the pod's: that
+	// the kernel took it apart shows that nothing else had kept it.
+	until(t, "the pod's link goes", func() bool {
+		return !strings.Contains(run(t, p.NS, "ip -br link"), "eth0")
+	})
+	ns.Close()
+	if got := namespaces(t); len(got) != 1 {
+		t.Errorf("left: %v", got)
+	}
+}
+
+func TestAttachErrors(t *testing.T) {
+	l := newLab(t, 1)
+	a := l.pod("a", "node-1")
+	again, err := l.Attach(t.Context(), Pod{ID: a.ID, Name: a.Name, Node: a.Node, NS: a.NS})
+	if err != nil || again.IP != a.IP {
+		t.Errorf("again: %v %v", again, err)
+	}
+	ns, err := nsexec.NewNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	for _, tc := range []struct {
+		pod  Pod
+		want error
+	}{
+		{Pod{ID: "x", Name: "default/x", Node: "node-9", NS: ns}, ErrNoNode},
+		{Pod{ID: "x", Name: "default/x", Node: "node-1", NS: ns, IP: a.IP}, ErrAddressInUse},
+		{Pod{ID: "x", Name: "default/x", Node: "node-1", NS: a.NS}, unix.EEXIST}, // it has an eth0
+	} {
+		if _, err := l.Attach(t.Context(), tc.pod); !errors.Is(err, tc.want) {
+			t.Errorf("got %v, want %v", err, tc.want)
+		}
+	}
+	if got, err := l.Attach(t.Context(), Pod{ID: "x", Name: "default/x", Node: "node-1", NS: ns}); err != nil || got.IP != ip("10.244.1.3") {
+		t.Errorf("after the failures: %v %v", got, err)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Attach(cancelled, Pod{ID: "y"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// The commands that Wiring prints must do what they say they did.
+func TestWiringIsTrue(t *testing.T) {
+	l := newLab(t, 1)
+	a := l.pod("a", "node-1")
+	wiring := l.Wiring(a.ID)
+	l2 := newLab(t, 1)
+	ns, err := nsexec.NewNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	script := "mkdir -p /run/netns && touch /run/netns/a /run/netns/node-1 && mount --bind " + ns.Path() + " /run/netns/a && mount --bind " +
+		l2.Node("node-1").Path() + " /run/netns/node-1\nset -ex\n" + strings.Join(wiring, "\n")
+	out, err := exec.Command("sh", "-c", script).CombinedOutput()
+	defer exec.Command("sh", "-c", "umount /run/netns/*; rm -r /run/netns").Run()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// Set finds nothing to do for a pod that was wired by hand.
+	l2.desired.Pods = []Pod{{ID: a.ID, Name: a.Name, Node: a.Node, NS: ns}}
+	ops, err := l2.set(t.Context(), l2.desired)
+	if err != nil || len(ops) > 0 {
+		t.Errorf("%v\n%v\nafter\n%s", err, ops, strings.Join(wiring, "\n"))
+	}
+}
+
+func TestDevices(t *testing.T) {
+	l := newLab(t, 2)
+	a := l.pod("a", "node-2")
+	_, at, _ := l.Pod(a.ID)
+	for _, d := range l.Devices() {
+		ns := map[string]*nsexec.NetNS{
+			"client": l.Client(), "underlay": l.Underlay(), "node/node-1": l.Node("node-1"), "node/node-2": l.Node("node-2"), "pod/default/a": a.NS,
+		}[d.Vertex]
+		got := run(t, ns, "cat /proc/net/dev | grep -c '^ *"+d.Name+":'; ip -o link show dev "+d.Name+" | cut -d: -f1")
+		if want := fmt.Sprintf("1\n%d\n", d.Index); got != want {
+			t.Errorf("%+v: %q", d, got)
+		}
+		if d.Vertex == "node/node-2" && d.Name == at.HostDevice && (d.Peer != "pod/default/a" || d.PeerIndex == 0) {
+			t.Errorf("%+v", d)
+		}
+	}
+	if n := len(l.Devices()); n != 4+3+2 {
+		t.Errorf("%d devices", n)
+	}
+}
+
+func run(t *testing.T, ns *nsexec.NetNS, script string) string {
+	t.Helper()
+	var out []byte
+	f := func() error {
+		out, _ = exec.Command("sh", "-c", script).CombinedOutput()
+		return nil
+	}
+	if ns == nil {
+		f()
+	} else if err := ns.Do(f); err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// namespaces lists the network namespaces that a descriptor, a thread or a process
+// here keeps.
+func namespaces(t *testing.T) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	for _, pattern := range []string{"/proc/*/fd/*", "/proc/*/task/*/ns/net"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths {
+			if to, _ := os.Readlink(p); strings.HasPrefix(to, "net:[4") {
+				out[to] = true
+			}
+		}
+	}
+	return out
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
