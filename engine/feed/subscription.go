@@ -108,13 +108,16 @@ func (s *Subscription) take(limit int) ([]model.Message, chan struct{}, error) {
 	return nil, f.wake, nil
 }
 
-// resnapshot starts the viewer afresh. The loss comes after the snapshot, with
-// its Seq: who is cut off between the two comes back with all that is left.
+// resnapshot starts the viewer afresh. What it lost is told after the snapshot,
+// with the next Seq: the snapshot steps back by one to make room for it, so that
+// a viewer who counts sees no gap. One who is cut off in between comes back for
+// one message that the snapshot had already.
 func (s *Subscription) resnapshot(f *Feed, behind bool) []model.Message {
 	batch := []model.Message{f.snapshot()}
 	if behind && s.seq < f.seq {
 		if missed := f.journeys.missed(s.seq); missed > 0 {
 			s.lost += missed
+			batch[0].Seq--
 			batch = append(batch, model.Message{Seq: f.seq, Type: "lost", Lost: &model.Lost{
 				Count: missed, Reason: "journeys that passed before this viewer could read them",
 			}})
