@@ -1,0 +1,242 @@
+// Package critest has fakes of what package cri is made of: a network without
+// namespaces, containers without processes, images without layers.
+package critest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/podhop/podhop/engine/container"
+	"github.com/podhop/podhop/engine/container/image"
+	"github.com/podhop/podhop/engine/cri"
+)
+
+// Network gives each pod an address of 10.244.1.0/24. The zero value is ready.
+type Network struct {
+	// Err is what Attach answers, if set.
+	Err error
+	// Dial is what pods dial with.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu       sync.Mutex
+	n        byte
+	attached map[string]cri.Pod
+}
+
+// Attach never waits.
+func (f *Network) Attach(_ context.Context, pod cri.Pod) (cri.Attachment, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.Err != nil {
+		return cri.Attachment{}, f.Err
+	}
+	if f.attached == nil {
+		f.attached = map[string]cri.Pod{}
+	}
+	f.attached[pod.ID] = pod
+	a := cri.Attachment{Dial: f.Dial}
+	if !pod.HostNetwork {
+		f.n++
+		a.IPs = []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, f.n + 1})}
+	}
+	return a, nil
+}
+
+// Detach is for what is not attached, too.
+func (f *Network) Detach(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.attached, id)
+	return nil
+}
+
+// Attached are the pods that are.
+func (f *Network) Attached() []cri.Pod {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var pods []cri.Pod
+	for _, p := range f.attached {
+		pods = append(pods, p)
+	}
+	return pods
+}
+
+// Containers run nothing until they are told to end. The zero value is ready.
+type Containers struct {
+	// CreateErr and StartErr are what the calls answer, if set.
+	CreateErr, StartErr error
+	// OnExec is what further programs do; nil exits with 0.
+	OnExec func(ctx context.Context, x container.ExecSpec) (int, error)
+
+	mu  sync.Mutex
+	all []*Container
+}
+
+// Create never waits.
+func (f *Containers) Create(_ context.Context, spec container.Spec) (cri.Container, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.CreateErr != nil {
+		return nil, f.CreateErr
+	}
+	c := &Container{Spec: spec, of: f, done: make(chan struct{}), status: container.Status{CreatedAt: time.Now()}}
+	f.all = append(f.all, c)
+	return c, nil
+}
+
+// All are the containers that are not removed, oldest first.
+func (f *Containers) All() []*Container {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.all)
+}
+
+// A Container is one that Containers made.
+type Container struct {
+	Spec container.Spec
+	of   *Containers
+
+	mu     sync.Mutex
+	status container.Status
+	grace  time.Duration
+	done   chan struct{}
+}
+
+// Start never waits.
+func (c *Container) Start(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status.StartedAt = time.Now()
+	if err := c.of.StartErr; err != nil {
+		c.status.State, c.status.ExitCode, c.status.Reason, c.status.Message = container.Exited, 128, "StartError", err.Error()
+		c.status.FinishedAt = c.status.StartedAt
+		close(c.done)
+		return err
+	}
+	c.status.State = container.Running
+	return nil
+}
+
+// End ends the container, if it runs.
+func (c *Container) End(code int, oom bool) {
+	c.mu.Lock()
+	if c.status.State != container.Running {
+		c.mu.Unlock()
+		return
+	}
+	c.status.State, c.status.ExitCode, c.status.FinishedAt = container.Exited, code, time.Now()
+	switch {
+	case oom:
+		c.status.OOMKilled, c.status.Reason = true, "OOMKilled"
+	case code == 0:
+		c.status.Reason = "Completed"
+	default:
+		c.status.Reason = "Error"
+	}
+	close(c.done)
+	c.mu.Unlock()
+	if c.Spec.OnExit != nil {
+		c.Spec.OnExit()
+	}
+}
+
+// Status is as Start and End left it.
+func (c *Container) Status() container.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.status
+}
+
+// Done is closed by End.
+func (c *Container) Done() <-chan struct{} { return c.done }
+
+// Signal ends the container.
+func (c *Container) Signal(sig syscall.Signal) error {
+	c.End(128+int(sig), false)
+	return nil
+}
+
+// Stop ends the container at once.
+func (c *Container) Stop(_ context.Context, grace time.Duration) error {
+	c.mu.Lock()
+	c.grace = grace
+	c.mu.Unlock()
+	c.End(0, false)
+	return nil
+}
+
+// Grace is what Stop was called with.
+func (c *Container) Grace() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.grace
+}
+
+// ReopenLog does nothing.
+func (c *Container) ReopenLog() error { return nil }
+
+// Remove kills it.
+func (c *Container) Remove() error {
+	c.End(137, false)
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.of.all = slices.DeleteFunc(c.of.all, func(o *Container) bool { return o == c })
+	return nil
+}
+
+// Exec calls Containers.OnExec.
+func (c *Container) Exec(ctx context.Context, x container.ExecSpec) (int, error) {
+	if c.of.OnExec == nil {
+		return 0, nil
+	}
+	return c.of.OnExec(ctx, x)
+}
+
+// ExecSync calls Containers.OnExec.
+func (c *Container) ExecSync(ctx context.Context, args []string, timeout time.Duration) ([]byte, []byte, int, error) {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	var out, errs strings.Builder
+	code, err := c.Exec(ctx, container.ExecSpec{Args: args, Stdout: &out, Stderr: &errs})
+	return []byte(out.String()), []byte(errs.String()), code, err
+}
+
+// Attach echoes what it reads.
+func (c *Container) Attach(ctx context.Context, x container.AttachSpec) error {
+	if x.Stdin != nil && x.Stdout != nil {
+		_, _ = io.Copy(x.Stdout, x.Stdin)
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-c.done:
+	}
+	return nil
+}
+
+// Images has every image but those whose name holds "nope".
+type Images struct{ Config v1.Config }
+
+// Pull never waits.
+func (f *Images) Pull(_ context.Context, ref string, _ image.Auth) (image.Image, string, error) {
+	if strings.Contains(ref, "nope") {
+		return image.Image{}, "", fmt.Errorf("%s: %w", ref, image.ErrNotFound)
+	}
+	return image.Image{
+		ID: fmt.Sprintf("sha256:%064x", ref), RepoTags: []string{ref}, RepoDigests: []string{ref + "@sha256:0"},
+		Size: 1 << 20, Config: f.Config,
+	}, "the built-in catalogue", nil
+}

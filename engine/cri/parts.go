@@ -1,0 +1,87 @@
+package cri
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/podhop/podhop/engine/container"
+	"github.com/podhop/podhop/engine/container/image"
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+// A Network gives pods their namespaces and joins them to the node's network.
+// Safe for concurrent use.
+type Network interface {
+	// Attach answers once the pod can send and receive. An ID is attached once.
+	Attach(ctx context.Context, pod Pod) (Attachment, error)
+	// Detach undoes Attach; it does nothing for an ID that is not attached.
+	Detach(ctx context.Context, id string) error
+}
+
+// A Pod is what a Network has to know of one.
+type Pod struct {
+	// ID is the sandbox's: a pod whose sandbox is made again has two in its life.
+	ID              string
+	Namespace, Name string
+	UID             string
+	Hostname        string
+	// HostNetwork pods are in the node's own network namespace.
+	HostNetwork bool
+}
+
+// An Attachment is a pod's place in the network.
+type Attachment struct {
+	// IPs are the pod's; empty with HostNetwork.
+	IPs []netip.Addr
+	// Sandbox has the pod's namespaces. HostNetwork, if set, is joined in the
+	// place of the sandbox's network namespace.
+	Sandbox     *nsexec.Sandbox
+	HostNetwork *nsexec.NetNS
+	// Dial connects from inside of the pod's network namespace.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Containers makes containers; see Session. Safe for concurrent use.
+type Containers interface {
+	Create(ctx context.Context, spec container.Spec) (Container, error)
+}
+
+// A Container is what package container's is.
+type Container interface {
+	Start(ctx context.Context) error
+	Status() container.Status
+	// Done is closed once the container has exited and Status says so; also
+	// after a Start that failed.
+	Done() <-chan struct{}
+	Signal(sig syscall.Signal) error
+	Stop(ctx context.Context, grace time.Duration) error
+	ReopenLog() error
+	Remove() error
+	Exec(ctx context.Context, spec container.ExecSpec) (int, error)
+	ExecSync(ctx context.Context, args []string, timeout time.Duration) (stdout, stderr []byte, code int, err error)
+	Attach(ctx context.Context, spec container.AttachSpec) error
+}
+
+// Session is a container.Session as Containers.
+type Session struct{ *container.Session }
+
+// Create is Session.Create.
+func (s Session) Create(ctx context.Context, spec container.Spec) (Container, error) {
+	c, err := s.Session.Create(ctx, spec)
+	if err != nil {
+		return nil, err // not a nil *container.Container
+	}
+	return c, nil
+}
+
+// Images finds images; image.Store does.
+type Images interface {
+	// Pull finds an image, and says in words who served it. Its error is for the
+	// learner's eyes: it ends up in the pod's events.
+	Pull(ctx context.Context, reference string, auth image.Auth) (img image.Image, source string, err error)
+}
+
+var _ Images = (*image.Store)(nil)

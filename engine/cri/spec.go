@@ -1,0 +1,138 @@
+package cri
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/podhop/podhop/engine/container"
+)
+
+// Refusals name what was asked for and why it is not given; they are read by
+// learners, in the events of their pod.
+var (
+	errPrivileged = errors.New("privileged containers are not allowed in this playground: they would reach beyond their pod; ask for single capabilities instead (securityContext.capabilities.add)")
+	errHostPID    = errors.New("hostPID is not allowed in this playground: nodes here have no processes of their own")
+	errHostIPC    = errors.New("hostIPC is not allowed in this playground: nodes here have no processes of their own")
+)
+
+func refuseHostNamespaces(ns *runtimeapi.NamespaceOption) error {
+	switch {
+	case ns.GetPid() == runtimeapi.NamespaceMode_NODE:
+		return errHostPID
+	case ns.GetIpc() == runtimeapi.NamespaceMode_NODE:
+		return errHostIPC
+	}
+	return nil
+}
+
+// spec joins what the kubelet asks for and what the sandbox has. What the image
+// says is merged in by package container.
+func (r *Runtime) spec(m *member) (container.Spec, error) {
+	config, s := m.config, m.sandbox
+	sc, res := config.GetLinux().GetSecurityContext(), config.GetLinux().GetResources()
+	if sc.GetPrivileged() {
+		return container.Spec{}, errPrivileged
+	}
+	mounts, err := r.mounts(m)
+	if err != nil {
+		return container.Spec{}, err
+	}
+	spec := container.Spec{
+		ID: m.id, Image: m.image.Image,
+		Command: config.GetCommand(), Args: config.GetArgs(), Cwd: config.GetWorkingDir(),
+		User:    user(sc),
+		Sandbox: s.attach.Sandbox, HostNetwork: s.attach.HostNetwork, Hostname: s.hostname,
+		Mounts: mounts, TTY: config.GetTty(), Stdin: config.GetStdin(), StdinOnce: config.GetStdinOnce(),
+		LogPath: m.logPath,
+		Resources: container.Resources{
+			CPUShares: res.GetCpuShares(), CPUQuota: res.GetCpuQuota(), CPUPeriod: res.GetCpuPeriod(),
+			Memory: res.GetMemoryLimitInBytes(), OOMScoreAdj: int(res.GetOomScoreAdj()),
+		},
+		Capabilities: container.Capabilities{
+			Add: sc.GetCapabilities().GetAddCapabilities(), Drop: sc.GetCapabilities().GetDropCapabilities(),
+		},
+		ReadonlyRootfs: sc.GetReadonlyRootfs(),
+		Unconfined:     sc.GetSeccomp().GetProfileType() == runtimeapi.SecurityProfile_Unconfined,
+		MaskedPaths:    sc.GetMaskedPaths(), ReadonlyPaths: sc.GetReadonlyPaths(),
+		Sysctls: s.config.GetLinux().GetSysctls(),
+	}
+	for _, e := range config.GetEnvs() {
+		spec.Env = append(spec.Env, e.Key+"="+string(e.Value))
+	}
+	if signal := stopSignal(config); signal != "" {
+		spec.Image.Config.StopSignal = signal
+	}
+	if sc.GetNamespaceOptions().GetPid() == runtimeapi.NamespaceMode_POD {
+		if spec.SharePID, err = r.pidOwner(m); err != nil {
+			return container.Spec{}, err
+		}
+	}
+	return spec, nil
+}
+
+// pidOwner is the container whose process namespace all of a pod share: the
+// first that runs. It is no pause process, so the pod's others end with it.
+func (r *Runtime) pidOwner(m *member) (*container.Container, error) {
+	for _, other := range r.list("", m.sandbox.id, nil) {
+		if c, ok := other.Container.(*container.Container); ok && other.running() && c.Spec().SharePID == nil {
+			return c, nil
+		}
+	}
+	return nil, nil
+}
+
+func user(sc *runtimeapi.LinuxContainerSecurityContext) container.User {
+	u := container.User{
+		Name: sc.GetRunAsUsername(), Groups: sc.GetSupplementalGroups(),
+		StrictGroups: sc.GetSupplementalGroupsPolicy() == runtimeapi.SupplementalGroupsPolicy_Strict,
+	}
+	if sc.GetRunAsUser() != nil {
+		u.UID = &sc.RunAsUser.Value
+	}
+	if sc.GetRunAsGroup() != nil {
+		u.GID = &sc.RunAsGroup.Value
+	}
+	return u
+}
+
+// mounts are the container's and, unless those cover them, the sandbox's files.
+func (r *Runtime) mounts(m *member) ([]container.Mount, error) {
+	var mounts []container.Mount
+	has := map[string]bool{}
+	for _, c := range m.config.GetMounts() {
+		if c.GetImage().GetImage() != "" {
+			return nil, fmt.Errorf("image volumes are not offered in this playground yet (%s)", c.ContainerPath)
+		}
+		source := filepath.Clean(c.HostPath)
+		if !under(r.cfg.NodeFiles, source) {
+			return nil, fmt.Errorf("mount %s: %s is not a path of this node", c.ContainerPath, c.HostPath)
+		}
+		has[path.Clean(c.ContainerPath)] = true
+		mounts = append(mounts, container.Mount{Source: source, Destination: c.ContainerPath, Readonly: c.Readonly})
+	}
+	readonly := m.config.GetLinux().GetSecurityContext().GetReadonlyRootfs()
+	for _, name := range []string{"hostname", "resolv.conf"} {
+		if dst := "/etc/" + name; !has[dst] {
+			mounts = append(mounts, container.Mount{Source: m.sandbox.file(name), Destination: dst, Readonly: readonly})
+		}
+	}
+	return mounts, nil
+}
+
+func under(root, name string) bool {
+	return root != "" && (name == root || strings.HasPrefix(name, strings.TrimSuffix(root, "/")+"/"))
+}
+
+// stopSignal is the pod's own choice, "" if it has none.
+func stopSignal(c *runtimeapi.ContainerConfig) string {
+	s := c.GetStopSignal()
+	if s == runtimeapi.Signal_SIGNAL_RUNTIME_DEFAULT {
+		return ""
+	}
+	return strings.NewReplacer("SIGNAL_", "", "PLUS", "+", "MINUS", "-").Replace(s.String())
+}
