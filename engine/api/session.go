@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
+	"k8s.io/kubernetes/pkg/serviceaccount"
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/node"
 )
 
@@ -121,6 +122,9 @@ func (s *Session) AdminToken() string { return s.adminToken }
 // Informers is the factory that all parts of the session share. Who adds an
 // informer calls Start on it again; Close shuts it down.
 func (s *Session) Informers() informers.SharedInformerFactory { return s.informers }
+
+// Tokens signs service account tokens that this session's API accepts.
+func (s *Session) Tokens() serviceaccount.TokenGenerator { return s.keys.signer }
 
 // Context is over when the session is closed, and belongs to the session.
 func (s *Session) Context() context.Context { return s.ctx }

@@ -1,0 +1,154 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
+	restclient "k8s.io/client-go/rest"
+	"k8s.io/kubernetes/pkg/serviceaccount"
+)
+
+// Config is what Start needs.
+type Config struct {
+	// ClientConfig must be allowed everything, as system:masters is.
+	ClientConfig *restclient.Config
+	// Informers are the session's. Start adds to them and starts them.
+	Informers informers.SharedInformerFactory
+	// Metadata are informers for kinds that have no typed one. Nil: made from ClientConfig.
+	Metadata metadatainformer.SharedInformerFactory
+	// Populated tells which kinds have had an object, and of the next change.
+	// Nil: all controllers start at once.
+	Populated func() ([]schema.GroupResource, <-chan struct{})
+	// RootCA goes into the config map kube-root-ca.crt of each namespace.
+	RootCA []byte
+	// Tokens signs the tokens in secrets of type kubernetes.io/service-account-token. Nil: none are made.
+	Tokens serviceaccount.TokenGenerator
+	// Logger gets what goes wrong. Nil: discard.
+	Logger *slog.Logger
+}
+
+// Controllers are the running controllers of one session.
+type Controllers struct {
+	config   Config
+	log      *slog.Logger
+	client   kubernetes.Interface
+	metadata metadata.Interface
+	clients  *restclient.Config
+	started  chan struct{} // closed when the informers of the first controllers run
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	names  []string
+}
+
+// Start runs the controllers of a session until Stop, or until ctx is over. It
+// returns when those that start at once are made; their caches fill meanwhile.
+func Start(ctx context.Context, c Config) (*Controllers, error) {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Controllers{config: c, log: c.Logger, started: make(chan struct{})}
+	s.clients = restclient.CopyConfig(c.ClientConfig)
+	s.clients.UserAgent = "kube-controller-manager"
+	s.clients.QPS = -1
+	var err error
+	if s.client, err = kubernetes.NewForConfig(s.clients); err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	if s.metadata, err = metadata.NewForConfig(s.clients); err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	if s.config.Metadata == nil {
+		s.config.Metadata = metadatainformer.NewSharedInformerFactory(s.metadata, 0)
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	waiting := s.list()
+	if waiting, err = s.launch(waiting); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	close(s.started)
+	if c.Populated != nil && len(waiting) > 0 {
+		s.wg.Go(func() { s.follow(waiting) })
+	}
+	return s, nil
+}
+
+// Stop ends all controllers and waits until their goroutines are gone. The
+// session's informers go on.
+func (s *Controllers) Stop() {
+	s.cancel()
+	s.wg.Wait()
+	s.config.Metadata.Shutdown()
+}
+
+// Running are the names of the controllers started so far, sorted.
+func (s *Controllers) Running() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(slices.Values(s.names))
+}
+
+// controller is one of upstream's. make builds it, adding its informers to the
+// shared ones, and returns what to run once these are started.
+type controller struct {
+	name string
+	on   []schema.GroupResource // it starts when one of these has an object; empty: at once
+	make func(context.Context) (run func(context.Context), err error)
+}
+
+// launch starts those whose time has come, and returns the rest.
+func (s *Controllers) launch(list []controller) (waiting []controller, err error) {
+	var there []schema.GroupResource
+	if s.config.Populated != nil {
+		there, _ = s.config.Populated()
+	}
+	var runs []func(context.Context)
+	for _, c := range list {
+		if s.config.Populated != nil && len(c.on) > 0 && !slices.ContainsFunc(c.on, func(r schema.GroupResource) bool { return slices.Contains(there, r) }) {
+			waiting = append(waiting, c)
+			continue
+		}
+		run, err := c.make(s.ctx)
+		if err != nil {
+			return nil, fmt.Errorf("control: %s: %w", c.name, err)
+		}
+		runs = append(runs, run)
+		s.mu.Lock()
+		s.names = append(s.names, c.name)
+		s.mu.Unlock()
+	}
+	s.config.Informers.StartWithContext(s.ctx)
+	for _, run := range runs {
+		s.wg.Go(func() { run(s.ctx) })
+	}
+	return waiting, nil
+}
+
+// follow starts the others as their kinds appear.
+func (s *Controllers) follow(waiting []controller) {
+	for len(waiting) > 0 {
+		_, more := s.config.Populated()
+		next, err := s.launch(waiting)
+		if err != nil {
+			s.log.Error("controller does not start", "error", err)
+			return
+		}
+		waiting = next
+		select {
+		case <-more:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
