@@ -9,13 +9,14 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/podhop/podhop/engine/api/informer"
 	"github.com/podhop/podhop/engine/api/store"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/kubernetes/pkg/serviceaccount"
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/node"
@@ -39,7 +40,7 @@ type Session struct {
 	cancel context.CancelFunc
 
 	client     *restclient.Config
-	informers  informers.SharedInformerFactory
+	informers  *informer.Factory
 	admission  admission.Interface
 	nodes      *node.NodeAuthorizer
 	keys       *keys
@@ -88,7 +89,11 @@ func (s *Server) newSession(id string, t *store.Tenant) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	ss.informers = informers.NewSharedInformerFactory(client, 0)
+	meta, err := metadata.NewForConfig(ss.client)
+	if err != nil {
+		return nil, err
+	}
+	ss.informers = informer.New(client, meta, t.Populated)
 	ss.addresses, err = ss.newAddresses()
 	return ss, err
 }
@@ -119,9 +124,10 @@ func (s *Session) ID() string { return s.id }
 // AdminToken is the bearer token of the learner's kubeconfig.
 func (s *Session) AdminToken() string { return s.adminToken }
 
-// Informers is the factory that all parts of the session share. Who adds an
-// informer calls Start on it again; Close shuts it down.
-func (s *Session) Informers() informers.SharedInformerFactory { return s.informers }
+// Informers is the factory that all parts of the session share. It is started;
+// who adds an informer calls StartWithContext on it again. Close shuts it down.
+// Code that adds an event handler before it is ready for events uses a View.
+func (s *Session) Informers() *informer.Factory { return s.informers }
 
 // Tokens signs service account tokens that this session's API accepts.
 func (s *Session) Tokens() serviceaccount.TokenGenerator { return s.keys.signer }

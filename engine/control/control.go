@@ -7,11 +7,10 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/metadata/metadatainformer"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/kubernetes/pkg/serviceaccount"
 )
@@ -21,9 +20,7 @@ type Config struct {
 	// ClientConfig must be allowed everything, as system:masters is.
 	ClientConfig *restclient.Config
 	// Informers are the session's. Start adds to them and starts them.
-	Informers informers.SharedInformerFactory
-	// Metadata are informers for kinds that have no typed one. Nil: made from ClientConfig.
-	Metadata metadatainformer.SharedInformerFactory
+	Informers *informer.Factory
 	// Populated tells which kinds have had an object, and of the next change.
 	// Nil: all controllers start at once.
 	Populated func() ([]schema.GroupResource, <-chan struct{})
@@ -68,9 +65,6 @@ func Start(ctx context.Context, c Config) (*Controllers, error) {
 	if s.metadata, err = metadata.NewForConfig(s.clients); err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}
-	if s.config.Metadata == nil {
-		s.config.Metadata = metadatainformer.NewSharedInformerFactory(s.metadata, 0)
-	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	waiting := s.list()
 	if waiting, err = s.launch(waiting); err != nil {
@@ -89,7 +83,6 @@ func Start(ctx context.Context, c Config) (*Controllers, error) {
 func (s *Controllers) Stop() {
 	s.cancel()
 	s.wg.Wait()
-	s.config.Metadata.Shutdown()
 }
 
 // Running are the names of the controllers started so far, sorted.
@@ -104,7 +97,7 @@ func (s *Controllers) Running() []string {
 type controller struct {
 	name string
 	on   []schema.GroupResource // it starts when one of these has an object; empty: at once
-	make func(context.Context) (run func(context.Context), err error)
+	make func(context.Context, *informer.Factory) (run func(context.Context), err error)
 }
 
 // launch starts those whose time has come, and returns the rest.
@@ -114,12 +107,15 @@ func (s *Controllers) launch(list []controller) (waiting []controller, err error
 		there, _ = s.config.Populated()
 	}
 	var runs []func(context.Context)
+	// The handlers are kept back until all constructors are through, as if no
+	// informer were running yet.
+	view, release := s.config.Informers.View()
 	for _, c := range list {
 		if s.config.Populated != nil && len(c.on) > 0 && !slices.ContainsFunc(c.on, func(r schema.GroupResource) bool { return slices.Contains(there, r) }) {
 			waiting = append(waiting, c)
 			continue
 		}
-		run, err := c.make(s.ctx)
+		run, err := c.make(s.ctx, view)
 		if err != nil {
 			return nil, fmt.Errorf("control: %s: %w", c.name, err)
 		}
@@ -128,7 +124,8 @@ func (s *Controllers) launch(list []controller) (waiting []controller, err error
 		s.names = append(s.names, c.name)
 		s.mu.Unlock()
 	}
-	s.config.Informers.StartWithContext(s.ctx)
+	release()
+	view.StartWithContext(s.ctx)
 	for _, run := range runs {
 		s.wg.Go(func() { run(s.ctx) })
 	}

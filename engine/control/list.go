@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/klog/v2"
@@ -50,46 +51,45 @@ type run = func(context.Context)
 
 // workloads own pods.
 func (s *Controllers) workloads() []controller {
-	f, c := s.config.Informers, s.client
-	core, apps, batch := f.Core().V1(), f.Apps().V1(), f.Batch().V1()
+	c := s.client
 	return []controller{
-		{"deployment", kinds("deployments.apps"), func(ctx context.Context) (run, error) {
-			d, err := deployment.NewDeploymentController(ctx, apps.Deployments(), apps.ReplicaSets(), core.Pods(), c)
+		{"deployment", kinds("deployments.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			d, err := deployment.NewDeploymentController(ctx, f.Apps().V1().Deployments(), f.Apps().V1().ReplicaSets(), f.Core().V1().Pods(), c)
 			return func(ctx context.Context) { d.Run(ctx, 1) }, err
 		}},
-		{"replicaset", kinds("replicasets.apps", "deployments.apps"), func(ctx context.Context) (run, error) {
-			r := replicaset.NewReplicaSetController(ctx, apps.ReplicaSets(), core.Pods(), c, replicaset.BurstReplicas)
+		{"replicaset", kinds("replicasets.apps", "deployments.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			r := replicaset.NewReplicaSetController(ctx, f.Apps().V1().ReplicaSets(), f.Core().V1().Pods(), c, replicaset.BurstReplicas)
 			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
-		{"replicationcontroller", kinds("replicationcontrollers"), func(ctx context.Context) (run, error) {
-			r := replication.NewReplicationManager(ctx, core.Pods(), core.ReplicationControllers(), c, replication.BurstReplicas)
+		{"replicationcontroller", kinds("replicationcontrollers"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			r := replication.NewReplicationManager(ctx, f.Core().V1().Pods(), f.Core().V1().ReplicationControllers(), c, replication.BurstReplicas)
 			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
-		{"daemonset", kinds("daemonsets.apps"), func(ctx context.Context) (run, error) {
-			d, err := daemon.NewDaemonSetsController(ctx, apps.DaemonSets(), apps.ControllerRevisions(), core.Pods(), core.Nodes(), c,
+		{"daemonset", kinds("daemonsets.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			d, err := daemon.NewDaemonSetsController(ctx, f.Apps().V1().DaemonSets(), f.Apps().V1().ControllerRevisions(), f.Core().V1().Pods(), f.Core().V1().Nodes(), c,
 				flowcontrol.NewBackOff(time.Second, 15*time.Minute))
 			return func(ctx context.Context) { d.Run(ctx, 1) }, err
 		}},
-		{"statefulset", kinds("statefulsets.apps"), func(ctx context.Context) (run, error) {
-			r := statefulset.NewStatefulSetController(ctx, core.Pods(), apps.StatefulSets(), core.PersistentVolumeClaims(), apps.ControllerRevisions(), c)
+		{"statefulset", kinds("statefulsets.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			r := statefulset.NewStatefulSetController(ctx, f.Core().V1().Pods(), f.Apps().V1().StatefulSets(), f.Core().V1().PersistentVolumeClaims(), f.Apps().V1().ControllerRevisions(), c)
 			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
-		{"job", kinds("jobs.batch", "cronjobs.batch"), func(ctx context.Context) (run, error) {
-			j, err := job.NewController(ctx, c, core.Pods(), batch.Jobs(), nil, nil)
+		{"job", kinds("jobs.batch", "cronjobs.batch"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			j, err := job.NewController(ctx, c, f.Core().V1().Pods(), f.Batch().V1().Jobs(), nil, nil)
 			return func(ctx context.Context) { j.Run(ctx, 1) }, err
 		}},
-		{"cronjob", kinds("cronjobs.batch"), func(ctx context.Context) (run, error) {
-			j, err := cronjob.NewControllerV2(ctx, batch.Jobs(), batch.CronJobs(), c)
+		{"cronjob", kinds("cronjobs.batch"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			j, err := cronjob.NewControllerV2(ctx, f.Batch().V1().Jobs(), f.Batch().V1().CronJobs(), c)
 			return func(ctx context.Context) { j.Run(ctx, 1) }, err
 		}},
-		{"ttl-after-finished", kinds("jobs.batch"), func(ctx context.Context) (run, error) {
-			t := ttlafterfinished.New(ctx, batch.Jobs(), c)
+		{"ttl-after-finished", kinds("jobs.batch"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			t := ttlafterfinished.New(ctx, f.Batch().V1().Jobs(), c)
 			return func(ctx context.Context) { t.Run(ctx, 1) }, nil
 		}},
 		{"disruption", kinds("poddisruptionbudgets.policy"), s.disruption},
 		{"horizontal-pod-autoscaling", kinds("horizontalpodautoscalers.autoscaling"), s.autoscaling},
-		{"pod-garbage-collector", kinds("pods"), func(ctx context.Context) (run, error) {
-			p := podgc.NewPodGC(ctx, c, core.Pods(), core.Nodes(), 12500)
+		{"pod-garbage-collector", kinds("pods"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			p := podgc.NewPodGC(ctx, c, f.Core().V1().Pods(), f.Core().V1().Nodes(), 12500)
 			return p.Run, nil
 		}},
 		{"scheduler", nil, s.scheduler},
@@ -98,60 +98,59 @@ func (s *Controllers) workloads() []controller {
 
 // cluster are the controllers of services, nodes, namespaces and accounts.
 func (s *Controllers) cluster() []controller {
-	f, c := s.config.Informers, s.client
-	core, slices := f.Core().V1(), f.Discovery().V1().EndpointSlices()
+	c := s.client
 	list := []controller{
-		{"endpointslice", nil, func(ctx context.Context) (run, error) {
-			e := endpointslice.NewController(ctx, core.Pods(), core.Services(), core.Nodes(), slices, 100, c, 0)
+		{"endpointslice", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+			e := endpointslice.NewController(ctx, f.Core().V1().Pods(), f.Core().V1().Services(), f.Core().V1().Nodes(), f.Discovery().V1().EndpointSlices(), 100, c, 0)
 			return func(ctx context.Context) { e.Run(ctx, 1) }, nil
 		}},
-		{"endpoints", nil, func(ctx context.Context) (run, error) {
-			e := endpoint.NewEndpointController(ctx, core.Pods(), core.Services(), core.Endpoints(), c, 0)
+		{"endpoints", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+			e := endpoint.NewEndpointController(ctx, f.Core().V1().Pods(), f.Core().V1().Services(), f.Core().V1().Endpoints(), c, 0)
 			return func(ctx context.Context) { e.Run(ctx, 1) }, nil
 		}},
-		{"endpointslice-mirroring", kinds("endpoints"), func(ctx context.Context) (run, error) {
-			m := endpointslicemirroring.NewController(ctx, core.Endpoints(), slices, core.Services(), 1000, c, 0)
+		{"endpointslice-mirroring", kinds("endpoints"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			m := endpointslicemirroring.NewController(ctx, f.Core().V1().Endpoints(), f.Discovery().V1().EndpointSlices(), f.Core().V1().Services(), 1000, c, 0)
 			return func(ctx context.Context) { m.Run(ctx, 1) }, nil
 		}},
 		{"namespace", nil, s.namespaces},
-		{"serviceaccount", nil, func(ctx context.Context) (run, error) {
-			a, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), core.ServiceAccounts(), core.Namespaces(), c,
+		{"serviceaccount", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+			a, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), f.Core().V1().ServiceAccounts(), f.Core().V1().Namespaces(), c,
 				serviceaccount.DefaultServiceAccountsControllerOptions())
 			return func(ctx context.Context) { a.Run(ctx, 1) }, err
 		}},
-		{"root-ca-certificate-publisher", nil, func(ctx context.Context) (run, error) {
-			p, err := rootcacertpublisher.NewPublisher(core.ConfigMaps(), core.Namespaces(), c, s.config.RootCA)
+		{"root-ca-certificate-publisher", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+			p, err := rootcacertpublisher.NewPublisher(f.Core().V1().ConfigMaps(), f.Core().V1().Namespaces(), c, s.config.RootCA)
 			return func(ctx context.Context) { p.Run(ctx, 1) }, err
 		}},
-		{"clusterrole-aggregation", nil, func(context.Context) (run, error) {
+		{"clusterrole-aggregation", nil, func(_ context.Context, f *informer.Factory) (run, error) {
 			a := clusterroleaggregation.NewClusterRoleAggregation(f.Rbac().V1().ClusterRoles(), c.RbacV1())
 			return func(ctx context.Context) { a.Run(ctx, 1) }, nil
 		}},
 		{"garbage-collector", nil, s.garbageCollector},
 		{"resourcequota", kinds("resourcequotas"), s.resourceQuota},
-		{"node-lifecycle", kinds("nodes"), func(ctx context.Context) (run, error) {
-			n, err := nodelifecycle.NewNodeLifecycleController(ctx, f.Coordination().V1().Leases(), core.Pods(), core.Nodes(), f.Apps().V1().DaemonSets(), c,
+		{"node-lifecycle", kinds("nodes"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			n, err := nodelifecycle.NewNodeLifecycleController(ctx, f.Coordination().V1().Leases(), f.Core().V1().Pods(), f.Core().V1().Nodes(), f.Apps().V1().DaemonSets(), c,
 				5*time.Second, time.Minute, 50*time.Second, 0.1, 0.01, 50, 0.55)
 			if err != nil {
 				return nil, err
 			}
 			return n.Run, nil
 		}},
-		{"taint-eviction", kinds("pods"), func(ctx context.Context) (run, error) {
-			t, err := tainteviction.New(ctx, c, core.Pods(), core.Nodes(), "taint-eviction-controller")
+		{"taint-eviction", kinds("pods"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			t, err := tainteviction.New(ctx, c, f.Core().V1().Pods(), f.Core().V1().Nodes(), "taint-eviction-controller")
 			if err != nil {
 				return nil, err
 			}
 			return t.Run, nil
 		}},
-		{"ttl", kinds("nodes"), func(ctx context.Context) (run, error) {
-			t := ttl.NewTTLController(ctx, core.Nodes(), c)
+		{"ttl", kinds("nodes"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			t := ttl.NewTTLController(ctx, f.Core().V1().Nodes(), c)
 			return func(ctx context.Context) { t.Run(ctx, 1) }, nil
 		}},
 	}
 	if s.config.Tokens != nil {
-		list = append(list, controller{"serviceaccount-token", kinds("secrets"), func(ctx context.Context) (run, error) {
-			t, err := serviceaccount.NewTokensController(klog.FromContext(ctx), core.ServiceAccounts(), core.Secrets(), c,
+		list = append(list, controller{"serviceaccount-token", kinds("secrets"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			t, err := serviceaccount.NewTokensController(klog.FromContext(ctx), f.Core().V1().ServiceAccounts(), f.Core().V1().Secrets(), c,
 				serviceaccount.TokensControllerOptions{TokenGenerator: s.config.Tokens, RootCA: s.config.RootCA})
 			return func(ctx context.Context) { t.Run(ctx, 1) }, err
 		}})
@@ -161,31 +160,30 @@ func (s *Controllers) cluster() []controller {
 
 // volumes bind claims and keep volumes in use from being deleted.
 func (s *Controllers) volumes() []controller {
-	f, c := s.config.Informers, s.client
-	core := f.Core().V1()
+	c := s.client
 	used := kinds("persistentvolumes", "persistentvolumeclaims")
 	return []controller{
-		{"persistentvolume-binder", used, func(ctx context.Context) (run, error) {
+		{"persistentvolume-binder", used, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := persistentvolume.NewController(ctx, persistentvolume.ControllerParameters{
 				KubeClient: c, SyncPeriod: 15 * time.Second, VolumePlugins: volumePlugins(),
-				VolumeInformer: core.PersistentVolumes(), ClaimInformer: core.PersistentVolumeClaims(), ClassInformer: f.Storage().V1().StorageClasses(),
-				PodInformer: core.Pods(), NodeInformer: core.Nodes(), EnableDynamicProvisioning: true,
+				VolumeInformer: f.Core().V1().PersistentVolumes(), ClaimInformer: f.Core().V1().PersistentVolumeClaims(), ClassInformer: f.Storage().V1().StorageClasses(),
+				PodInformer: f.Core().V1().Pods(), NodeInformer: f.Core().V1().Nodes(), EnableDynamicProvisioning: true,
 			})
 			if err != nil {
 				return nil, err
 			}
 			return p.Run, nil
 		}},
-		{"persistentvolumeclaim-protection", used, func(ctx context.Context) (run, error) {
-			p, err := pvcprotection.NewPVCProtectionController(klog.FromContext(ctx), core.PersistentVolumeClaims(), core.Pods(), c)
+		{"persistentvolumeclaim-protection", used, func(ctx context.Context, f *informer.Factory) (run, error) {
+			p, err := pvcprotection.NewPVCProtectionController(klog.FromContext(ctx), f.Core().V1().PersistentVolumeClaims(), f.Core().V1().Pods(), c)
 			return func(ctx context.Context) { p.Run(ctx, 1) }, err
 		}},
-		{"persistentvolume-protection", used, func(ctx context.Context) (run, error) {
-			p, err := pvprotection.NewPVProtectionController(klog.FromContext(ctx), core.PersistentVolumes(), c)
+		{"persistentvolume-protection", used, func(ctx context.Context, f *informer.Factory) (run, error) {
+			p, err := pvprotection.NewPVProtectionController(klog.FromContext(ctx), f.Core().V1().PersistentVolumes(), c)
 			return func(ctx context.Context) { p.Run(ctx, 1) }, err
 		}},
-		{"ephemeral-volume", kinds("pods"), func(ctx context.Context) (run, error) {
-			e, err := ephemeral.NewController(ctx, c, core.Pods(), core.PersistentVolumeClaims())
+		{"ephemeral-volume", kinds("pods"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			e, err := ephemeral.NewController(ctx, c, f.Core().V1().Pods(), f.Core().V1().PersistentVolumeClaims())
 			return func(ctx context.Context) { e.Run(ctx, 1) }, err
 		}},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/podhop/podhop/engine/api/informer"
 	corev1 "k8s.io/api/core/v1"
 	quotageneric "k8s.io/apiserver/pkg/quota/v1/generic"
 	cacheddiscovery "k8s.io/client-go/discovery/cached/memory"
@@ -11,7 +12,6 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/scale"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/controller-manager/pkg/informerfactory"
 	kubecontroller "k8s.io/kubernetes/pkg/controller"
 	"k8s.io/kubernetes/pkg/controller/disruption"
 	"k8s.io/kubernetes/pkg/controller/garbagecollector"
@@ -34,18 +34,14 @@ func (s *Controllers) mapper() *restmapper.DeferredDiscoveryRESTMapper {
 	return restmapper.NewDeferredDiscoveryRESTMapper(cacheddiscovery.NewMemCacheClient(s.client.Discovery()))
 }
 
-func (s *Controllers) allInformers() informerfactory.InformerFactory {
-	return informerfactory.NewInformerFactory(s.config.Informers, s.config.Metadata)
-}
-
-func (s *Controllers) namespaces(ctx context.Context) (run, error) {
+func (s *Controllers) namespaces(ctx context.Context, f *informer.Factory) (run, error) {
 	n := namespace.NewNamespaceController(ctx, s.client, s.metadata, s.client.Discovery().ServerPreferredNamespacedResources,
-		s.config.Informers.Core().V1().Namespaces(), 5*time.Minute, corev1.FinalizerKubernetes)
+		f.Core().V1().Namespaces(), 5*time.Minute, corev1.FinalizerKubernetes)
 	return func(ctx context.Context) { n.Run(ctx, 1) }, nil
 }
 
-func (s *Controllers) garbageCollector(ctx context.Context) (run, error) {
-	g, err := garbagecollector.NewGarbageCollector(ctx, s.client, s.metadata, s.mapper(), garbagecollector.DefaultIgnoredResources(), s.allInformers(), s.started)
+func (s *Controllers) garbageCollector(ctx context.Context, f *informer.Factory) (run, error) {
+	g, err := garbagecollector.NewGarbageCollector(ctx, s.client, s.metadata, s.mapper(), garbagecollector.DefaultIgnoredResources(), f.Metadata(), s.started)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +51,7 @@ func (s *Controllers) garbageCollector(ctx context.Context) (run, error) {
 	}, nil
 }
 
-func (s *Controllers) resourceQuota(ctx context.Context) (run, error) {
-	f := s.config.Informers
+func (s *Controllers) resourceQuota(ctx context.Context, f *informer.Factory) (run, error) {
 	conf, err := quotainstall.NewQuotaConfigurationForControllers(quotageneric.ListerFuncForResourceFunc(f.ForResource), f)
 	if err != nil {
 		return nil, err
@@ -64,7 +59,7 @@ func (s *Controllers) resourceQuota(ctx context.Context) (run, error) {
 	discover := s.client.Discovery().ServerPreferredNamespacedResources
 	r, err := resourcequota.NewController(ctx, &resourcequota.ControllerOptions{
 		QuotaClient: s.client.CoreV1(), ResourceQuotaInformer: f.Core().V1().ResourceQuotas(),
-		ResyncPeriod: kubecontroller.StaticResyncPeriodFunc(5 * time.Minute), InformerFactory: s.allInformers(),
+		ResyncPeriod: kubecontroller.StaticResyncPeriodFunc(5 * time.Minute), InformerFactory: f.Metadata(),
 		ReplenishmentResyncPeriod: kubecontroller.StaticResyncPeriodFunc(12 * time.Hour), DiscoveryFunc: discover,
 		IgnoredResourcesFunc: conf.IgnoredResources, InformersStarted: s.started, Registry: quotageneric.NewRegistry(conf.Evaluators()),
 		UpdateFilter: quotainstall.DefaultUpdateFilter(),
@@ -84,19 +79,18 @@ func (s *Controllers) scaleClient() (scale.ScalesGetter, *restmapper.DeferredDis
 	return c, m, err
 }
 
-func (s *Controllers) disruption(ctx context.Context) (run, error) {
+func (s *Controllers) disruption(ctx context.Context, f *informer.Factory) (run, error) {
 	sc, m, err := s.scaleClient()
 	if err != nil {
 		return nil, err
 	}
-	f := s.config.Informers
 	d := disruption.NewDisruptionController(ctx, f.Core().V1().Pods(), f.Policy().V1().PodDisruptionBudgets(), f.Core().V1().ReplicationControllers(),
 		f.Apps().V1().ReplicaSets(), f.Apps().V1().Deployments(), f.Apps().V1().StatefulSets(), s.client, m, sc, s.client.Discovery())
 	return func(ctx context.Context) { d.Run(ctx, 1) }, nil
 }
 
 // autoscaling asks metrics.k8s.io, and says in events when nobody serves it.
-func (s *Controllers) autoscaling(ctx context.Context) (run, error) {
+func (s *Controllers) autoscaling(ctx context.Context, f *informer.Factory) (run, error) {
 	sc, m, err := s.scaleClient()
 	if err != nil {
 		return nil, err
@@ -110,7 +104,6 @@ func (s *Controllers) autoscaling(ctx context.Context) (run, error) {
 		return nil, err
 	}
 	versions := custom_metrics.NewAvailableAPIsGetter(s.client.Discovery())
-	f := s.config.Informers
 	h := podautoscaler.NewHorizontalController(ctx, s.client.CoreV1(), sc, s.client.AutoscalingV2(), m,
 		metrics.NewRESTMetricsClient(resources, custom_metrics.NewForConfig(s.clients, m, versions), external),
 		f.Autoscaling().V2().HorizontalPodAutoscalers(), f.Core().V1().Pods(),
@@ -121,9 +114,9 @@ func (s *Controllers) autoscaling(ctx context.Context) (run, error) {
 	}, nil
 }
 
-func (s *Controllers) scheduler(ctx context.Context) (run, error) {
+func (s *Controllers) scheduler(ctx context.Context, f *informer.Factory) (run, error) {
 	b := events.NewBroadcaster(&events.EventSinkImpl{Interface: s.client.EventsV1()})
-	sched, err := scheduler.New(ctx, s.client, s.config.Informers, nil, profile.NewRecorderFactory(b))
+	sched, err := scheduler.New(ctx, s.client, f, nil, profile.NewRecorderFactory(b))
 	if err != nil {
 		b.Shutdown()
 		return nil, err

@@ -1,0 +1,207 @@
+package informer
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/informers/internalinterfaces"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Populated tells which resources have, or have had, an object, and returns a
+// channel that is closed when there is one more.
+type Populated func() ([]schema.GroupResource, <-chan struct{})
+
+// Factory is an informers.SharedInformerFactory, for metadata too. It is safe
+// for concurrent use.
+type Factory struct {
+	*shared
+	gate *gate // of a view; nil in the factory itself
+}
+
+// shared is what a factory and its views have in common.
+type shared struct {
+	typed     informers.SharedInformerFactory // makes the informers, and never runs them
+	metadata  metadatainformer.SharedInformerFactory
+	populated Populated
+
+	mu      sync.Mutex
+	all     map[cache.SharedIndexInformer]*dormant
+	types   map[*dormant]reflect.Type
+	waiting map[*dormant]struct{}
+	follow  bool
+	closed  bool
+	wg      sync.WaitGroup
+}
+
+// New returns a factory; nothing runs before Start.
+func New(c kubernetes.Interface, m metadata.Interface, p Populated) *Factory {
+	return &Factory{shared: &shared{
+		typed: informers.NewSharedInformerFactory(c, 0), metadata: metadatainformer.NewSharedInformerFactory(m, 0), populated: p,
+		all: map[cache.SharedIndexInformer]*dormant{}, types: map[*dormant]reflect.Type{}, waiting: map[*dormant]struct{}{},
+	}}
+}
+
+// View returns a factory with the same informers that keeps back the event
+// handlers added through it until release. Upstream's constructors add their
+// handlers before they are through, trusting that no informer runs yet.
+func (f *Factory) View() (view *Factory, release func()) {
+	g := &gate{}
+	return &Factory{shared: f.shared, gate: g}, g.open
+}
+
+// wrap returns the one dormant informer around inner.
+func (f *Factory) wrap(inner cache.SharedIndexInformer, gr schema.GroupResource, t reflect.Type) cache.SharedIndexInformer {
+	f.mu.Lock()
+	d := f.all[inner]
+	if d == nil {
+		d = &dormant{SharedIndexInformer: inner, resource: gr, shared: f.shared}
+		f.all[inner] = d
+		f.types[d] = t
+		f.waiting[d] = struct{}{}
+	}
+	f.mu.Unlock()
+	if f.gate != nil {
+		return gated{d, f.gate}
+	}
+	return d
+}
+
+// InformerFor implements internalinterfaces.SharedInformerFactory.
+func (f *Factory) InformerFor(obj runtime.Object, newFunc internalinterfaces.NewInformerFunc) cache.SharedIndexInformer {
+	inner := f.typed.InformerFor(obj, newFunc)
+	var gr schema.GroupResource
+	if kinds, _, err := scheme.Scheme.ObjectKinds(obj); err == nil {
+		plural, _ := meta.UnsafeGuessKindToResource(kinds[0])
+		gr = plural.GroupResource()
+	}
+	return f.wrap(inner, gr, reflect.TypeOf(obj))
+}
+
+// InformerName implements internalinterfaces.SharedInformerFactory.
+func (f *Factory) InformerName() *cache.InformerName { return f.typed.InformerName() }
+
+// ForResource implements informers.SharedInformerFactory.
+func (f *Factory) ForResource(r schema.GroupVersionResource) (informers.GenericInformer, error) {
+	g, err := f.typed.ForResource(r)
+	if err != nil {
+		return nil, err
+	}
+	inner := g.Informer()
+	return generic{f.wrap(inner, r.GroupResource(), reflect.TypeOf(inner)), g}, nil
+}
+
+type generic struct {
+	informer cache.SharedIndexInformer
+	inner    informers.GenericInformer
+}
+
+func (g generic) Informer() cache.SharedIndexInformer { return g.informer }
+func (g generic) Lister() cache.GenericLister         { return g.inner.Lister() }
+
+// Start implements informers.SharedInformerFactory.
+func (f *Factory) Start(stop <-chan struct{}) { f.StartWithContext(wait.ContextForChannel(stop)) }
+
+// StartWithContext runs the informers whose kinds have objects, and from now on
+// those whose kinds get one. It may be called again when informers were added.
+// The context of the first call is the one that counts.
+func (f *Factory) StartWithContext(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	f.run(ctx)
+	if !f.follow {
+		f.follow = true
+		f.wg.Go(func() { f.keepRunning(ctx) })
+	}
+}
+
+func (s *shared) keepRunning(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		more := s.run(ctx)
+		s.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// run starts what is due, and returns a channel that is closed when to look again. s.mu must be held.
+func (s *shared) run(ctx context.Context) <-chan struct{} {
+	there, more := s.populated()
+	for d := range s.waiting {
+		if slices.Contains(there, d.resource) {
+			delete(s.waiting, d)
+			d.started.Store(true)
+			s.wg.Go(func() { d.SharedIndexInformer.RunWithContext(ctx) })
+		}
+	}
+	return more
+}
+
+// Shutdown waits until the informers, whose context must be over, are gone.
+func (f *Factory) Shutdown() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.wg.Wait()
+}
+
+// WaitForCacheSync implements informers.SharedInformerFactory.
+func (f *Factory) WaitForCacheSync(stop <-chan struct{}) map[reflect.Type]bool {
+	return f.WaitForCacheSyncWithContext(wait.ContextForChannel(stop)).Synced
+}
+
+// WaitForCacheSyncWithContext implements informers.SharedInformerFactory.
+func (f *Factory) WaitForCacheSyncWithContext(ctx context.Context) cache.SyncResult {
+	f.mu.Lock()
+	var checks []cache.DoneChecker
+	list := make(map[reflect.Type]*dormant, len(f.types))
+	for d, t := range f.types {
+		list[t] = d
+		checks = append(checks, d.HasSyncedChecker())
+	}
+	f.mu.Unlock()
+	cache.WaitFor(ctx, "", checks...)
+	res := cache.SyncResult{Synced: make(map[reflect.Type]bool, len(list))}
+	for t, d := range list {
+		if res.Synced[t] = d.HasSynced(); !res.Synced[t] {
+			res.Err = context.Cause(ctx)
+		}
+	}
+	return res
+}
+
+// Metadata is the factory as a metadatainformer would be, for kinds without a
+// typed informer: a custom resource's kind is watched from its first object on.
+func (f *Factory) Metadata() Metadata { return Metadata{f} }
+
+// Metadata makes informers of objects' metadata, and typed ones where there are
+// any: an informerfactory.InformerFactory.
+type Metadata struct{ f *Factory }
+
+func (m Metadata) ForResource(r schema.GroupVersionResource) (informers.GenericInformer, error) {
+	if g, err := m.f.ForResource(r); err == nil {
+		return g, nil
+	}
+	g := m.f.metadata.ForResource(r)
+	inner := g.Informer()
+	return generic{m.f.wrap(inner, r.GroupResource(), reflect.TypeOf(inner)), g}, nil
+}
+
+func (m Metadata) Start(stop <-chan struct{}) { m.f.Start(stop) }

@@ -1,0 +1,115 @@
+package informer
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+)
+
+// gate keeps event handlers back until it is opened.
+type gate struct {
+	mu     sync.Mutex
+	isOpen bool
+	held   []*held
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	list := g.held
+	g.held, g.isOpen = nil, true
+	g.mu.Unlock()
+	for _, h := range list {
+		h.release()
+	}
+}
+
+// gated is a dormant informer seen through a view.
+type gated struct {
+	*dormant
+	gate *gate
+}
+
+func (i gated) add(f func() (cache.ResourceEventHandlerRegistration, error)) (cache.ResourceEventHandlerRegistration, error) {
+	i.gate.mu.Lock()
+	defer i.gate.mu.Unlock()
+	if i.gate.isOpen {
+		return f()
+	}
+	h := &held{add: f, d: i.dormant, released: make(chan struct{})}
+	i.gate.held = append(i.gate.held, h)
+	return h, nil
+}
+
+func (i gated) AddEventHandler(h cache.ResourceEventHandler) (cache.ResourceEventHandlerRegistration, error) {
+	return i.add(func() (cache.ResourceEventHandlerRegistration, error) { return i.dormant.AddEventHandler(h) })
+}
+
+func (i gated) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHandler, p time.Duration) (cache.ResourceEventHandlerRegistration, error) {
+	return i.add(func() (cache.ResourceEventHandlerRegistration, error) {
+		return i.dormant.AddEventHandlerWithResyncPeriod(h, p)
+	})
+}
+
+func (i gated) AddEventHandlerWithOptions(h cache.ResourceEventHandler, o cache.HandlerOptions) (cache.ResourceEventHandlerRegistration, error) {
+	return i.add(func() (cache.ResourceEventHandlerRegistration, error) {
+		return i.dormant.AddEventHandlerWithOptions(h, o)
+	})
+}
+
+// held is the registration of a handler that is not added yet.
+type held struct {
+	add      func() (cache.ResourceEventHandlerRegistration, error)
+	d        *dormant
+	released chan struct{}
+
+	mu      sync.Mutex
+	real    cache.ResourceEventHandlerRegistration
+	removed bool
+}
+
+func (h *held) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.removed {
+		return
+	}
+	real, err := h.add()
+	if err != nil {
+		return // the informer has stopped: so does whoever waits
+	}
+	h.real = real
+	close(h.released)
+}
+
+func (h *held) remove() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.removed = true
+	if h.real == nil {
+		return nil
+	}
+	return h.d.RemoveEventHandler(h.real)
+}
+
+func (h *held) HasSynced() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.real != nil && h.real.HasSynced()
+}
+
+// HasSyncedChecker is to be asked after the release. Upstream's constructors
+// do not ask; before, it only waits for the release.
+func (h *held) HasSyncedChecker() cache.DoneChecker {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.real != nil {
+		return h.real.HasSyncedChecker()
+	}
+	return pending{h.released}
+}
+
+type pending struct{ released chan struct{} }
+
+func (pending) Name() string            { return "an event handler that is kept back" }
+func (p pending) Done() <-chan struct{} { return p.released }
