@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/podhop/podhop/engine/trace/internal/tracetest"
 )
 
 // Packets that do not arrive: who decided it, and how it is said.
@@ -184,7 +186,7 @@ func TestRulesOfOthers(t *testing.T) {
 		d := decision(t, j, kind)
 		last := j.Hops[len(j.Hops)-1]
 		if d.Sentence != sentence || last.Decision != d || last.Place.Hook != "forward" || j.Verdict != verdict || j.To != "node/node-2" {
-			t.Errorf("want %s: %s\n%s", verdict, sentence, render(j))
+			t.Errorf("want %s: %s\n%s", verdict, sentence, tracetest.Render(j))
 		}
 	}
 	try(`chain forward { type filter hook forward priority 0; tcp dport 8080 drop comment "no web today"

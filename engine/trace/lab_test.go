@@ -19,6 +19,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/engine/trace/internal/tracetest"
 	"github.com/podhop/podhop/engine/trace/record"
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -239,7 +240,7 @@ func (w *watch) conversation() []model.Journey {
 	w.flush()
 	id := w.Conversation("tcp", w.l.local, w.l.remote)
 	if id == "" {
-		w.l.t.Fatalf("no conversation of %s > %s; journeys:\n%s", w.l.local, w.l.remote, renderAll(w.journeys(anyJourney)))
+		w.l.t.Fatalf("no conversation of %s > %s; journeys:\n%s", w.l.local, w.l.remote, tracetest.Render(w.journeys(anyJourney)...))
 	}
 	return w.journeys(func(j model.Journey) bool { return j.Conversation == id })
 }
@@ -283,7 +284,7 @@ func (w *watch) journeys(want func(model.Journey) bool) []model.Journey {
 // text is journeys as people read them, with the ports that the kernel chose
 // named by their role.
 func (l *lab) text(all []model.Journey) string {
-	return addressAndPort.ReplaceAllStringFunc(renderAll(all), func(s string) string {
+	return addressAndPort.ReplaceAllStringFunc(tracetest.Render(all...), func(s string) string {
 		a := netip.MustParseAddrPort(s)
 		switch a.Port() {
 		case 53, 80, 81, 8080, 8081, 9999, 30080, 30081, 30082:
@@ -296,47 +297,3 @@ func (l *lab) text(all []model.Journey) string {
 }
 
 var addressAndPort = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+:\d+`)
-
-func renderAll(all []model.Journey) string {
-	var b strings.Builder
-	for _, j := range all {
-		b.WriteString(render(j))
-	}
-	return b.String()
-}
-
-func render(j model.Journey) string {
-	var b strings.Builder
-	way := "request"
-	if j.Reply {
-		way = "reply"
-	}
-	fmt.Fprintf(&b, "%s %s: %s to %s, %s, %s > %s\n", j.Protocol, j.Summary, j.From, j.To, way, j.Source, j.Destination)
-	for _, h := range j.Hops {
-		fmt.Fprintf(&b, "  %s", h.Place.Vertex)
-		for _, s := range []string{h.Place.Device, h.Place.Direction, h.Place.Hook} {
-			if s != "" {
-				b.WriteString(" " + s)
-			}
-		}
-		if h.Before != nil {
-			fmt.Fprintf(&b, " [%s > %s]", h.Before.Source, h.Before.Destination)
-		}
-		fmt.Fprintf(&b, " %s > %s", h.Header.Source, h.Header.Destination)
-		if d := h.Decision; d != nil {
-			b.WriteString(" " + d.Kind)
-			if d.Object != nil {
-				fmt.Fprintf(&b, " %s/%s:%s", d.Object.Namespace, d.Object.Name, d.Object.Port)
-			}
-			if d.Endpoints > 0 {
-				fmt.Fprintf(&b, " %d/%d", d.Endpoint, d.Endpoints)
-			}
-			if d.Chain != "" {
-				fmt.Fprintf(&b, " {%s %s: %s}", d.Table, d.Chain, d.Rule)
-			}
-		}
-		fmt.Fprintf(&b, "\n    %s\n", h.Sentence)
-	}
-	fmt.Fprintf(&b, "  => %s\n", j.Verdict)
-	return b.String()
-}

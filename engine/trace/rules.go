@@ -39,15 +39,12 @@ func newRules(log *slog.Logger) *rules {
 }
 
 func (r *rules) add(node string, c *capture.Capture) {
-	if !isNode(node) {
-		return
-	}
 	n := &nodeRules{capture: c, former: map[formerKey]*explain.Rule{}}
+	// Now, so that the rules of the first packets are known even if they change.
+	r.load(node, n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.nodes[node] = n
-	// Now, so that the rules of the first packets are known even if they change.
-	r.load(node, n)
 }
 
 // remove keeps the rules: packets captured before are still to be explained.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace/capture"
@@ -59,6 +60,8 @@ type Tracer struct {
 	watchers int
 	// captures holds what runs by source name, with the namespace it runs in.
 	captures map[string]running
+	// ended closes when what the last watcher left has been taken down; nil before.
+	ended chan struct{}
 }
 
 type running struct {
@@ -80,7 +83,8 @@ func New(cfg Config) (*Tracer, error) {
 }
 
 // Watch turns capturing on until release is called as often as Watch was.
-// When it returns, packets are captured. An error says which source could not be
+// When it returns, packets are captured; that takes some 50 ms if nobody watched
+// before. release does not wait: what was captured is still emitted. An error says which source could not be
 // captured; the others are all the same.
 func (t *Tracer) Watch() (release func(), err error) {
 	t.mu.Lock()
@@ -90,6 +94,7 @@ func (t *Tracer) Watch() (release func(), err error) {
 	}
 	t.watchers++
 	if t.watchers == 1 {
+		t.await()
 		t.loop.start()
 	}
 	err = t.sync()
@@ -124,46 +129,83 @@ func (t *Tracer) sync() error {
 	}
 	for name, r := range t.captures {
 		if s, ok := wanted[name]; !ok || s.Net != r.net {
-			t.drop(name, r)
+			delete(t.captures, name)
+			t.drop(name, r.capture)
 		}
 	}
+	// All at once: opening waits for the kernel, listing the rules for nft.
+	var mu sync.Mutex
+	var opening sync.WaitGroup
 	for name, s := range wanted {
 		if _, ok := t.captures[name]; ok {
 			continue
 		}
-		c, err := capture.Open(capture.Config{
-			Name:      s.Name,
-			Net:       s.Net,
-			Device:    s.Devices,
-			Rules:     isNode(s.Name),
-			TraceRate: t.cfg.TraceRate,
-			Blocks:    t.cfg.RingBlocks,
-			Emit:      t.loop.pipe.emit,
+		opening.Go(func() {
+			c, err := t.open(s)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			t.captures[name] = running{s.Net, c}
 		})
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		t.captures[name] = running{s.Net, c}
-		t.loop.rules.add(name, c)
 	}
+	opening.Wait()
 	return errors.Join(errs...)
 }
 
-func (t *Tracer) drop(name string, r running) {
-	if err := r.capture.Close(); err != nil {
-		t.cfg.Log.Warn("capture did not close cleanly", "source", name, "error", err)
+func (t *Tracer) open(s Source) (*capture.Capture, error) {
+	c, err := capture.Open(capture.Config{
+		Name:      s.Name,
+		Net:       s.Net,
+		Device:    s.Devices,
+		Rules:     isNode(s.Name),
+		TraceRate: t.cfg.TraceRate,
+		Blocks:    t.cfg.RingBlocks,
+		Emit:      t.loop.pipe.emit,
+	})
+	if err == nil && isNode(s.Name) {
+		t.loop.rules.add(s.Name, c)
 	}
-	delete(t.captures, name)
-	t.loop.rules.remove(name)
+	return c, err
 }
 
-// stop ends all captures; what was captured is still joined and emitted.
-func (t *Tracer) stop() {
-	for name, r := range t.captures {
-		t.drop(name, r)
+func (t *Tracer) drop(name string, c *capture.Capture) {
+	t.loop.rules.remove(name)
+	if err := c.Close(); err != nil {
+		t.cfg.Log.Warn("capture did not close cleanly", "source", name, "error", err)
 	}
-	t.loop.stop()
+}
+
+// stop ends all captures without waiting: the kernel takes its time to close a
+// ring. What was captured is still joined and emitted.
+func (t *Tracer) stop() {
+	captures, ended := t.captures, make(chan struct{})
+	t.captures, t.ended = map[string]running{}, ended
+	go func() {
+		defer close(ended)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		var closing sync.WaitGroup
+		for name, r := range captures {
+			closing.Go(func() {
+				if err := r.capture.Flush(ctx); err != nil {
+					t.cfg.Log.Warn("the last packets may be missing", "source", name, "error", err)
+				}
+				t.drop(name, r.capture)
+			})
+		}
+		closing.Wait()
+		t.loop.stop()
+	}()
+}
+
+// await waits until everything that a stop began is done.
+func (t *Tracer) await() {
+	if t.ended != nil {
+		<-t.ended
+	}
 }
 
 // Flush waits until everything that was captured before now has been joined and
@@ -211,5 +253,6 @@ func (t *Tracer) Close() error {
 	if t.watchers > 0 {
 		t.stop()
 	}
+	t.await()
 	return nil
 }

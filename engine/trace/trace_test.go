@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace/internal/tracetest"
 )
 
 // One request of a pod to a ClusterIP whose endpoint is on another node: every
@@ -322,7 +323,7 @@ func first(t *testing.T, all []model.Journey, summary string) []model.Journey {
 			return []model.Journey{j}
 		}
 	}
-	t.Fatalf("no %s among %d journeys:\n%s", summary, len(all), renderAll(all))
+	t.Fatalf("no %s among %d journeys:\n%s", summary, len(all), tracetest.Render(all...))
 	return nil
 }
 
@@ -333,7 +334,7 @@ func decision(t *testing.T, j model.Journey, kind string) *model.Decision {
 			return h.Decision
 		}
 	}
-	t.Fatalf("no %s in:\n%s", kind, render(j))
+	t.Fatalf("no %s in:\n%s", kind, tracetest.Render(j))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/engine/trace/internal/tracetest"
 )
 
 // While nobody watches there is no ring, no tap and no listener, and no
@@ -84,9 +85,8 @@ func TestReleaseEmits(t *testing.T) {
 	if _, err := l.get("pod/default/shop", "10.96.41.9:80"); err != nil {
 		t.Fatal(err)
 	}
-	// The ring's last block is lost with the ring: wait until it was read.
-	l.until("the first packet is there", func() bool { w.flush(); return len(w.journeys(anyJourney)) > 0 })
 	w.release()
+	l.until("the request is emitted", func() bool { return strings.Contains(tracetest.Render(w.journeys(anyJourney)...), "TCP GET /") })
 	d := decision(t, first(t, w.journeys(anyJourney), "SYN")[0], "dnat")
 	if d.Rule == "" {
 		t.Errorf("the rule is not known: %+v", d)
@@ -110,21 +110,21 @@ func TestSourcesComeAndGo(t *testing.T) {
 		return all
 	}
 	if j := first(t, get(), "SYN")[0]; j.From != "node/node-1" || j.Hops[0].Place.Vertex != "underlay" {
-		t.Errorf("node-1 is not captured, but: %s", render(j))
+		t.Errorf("node-1 is not captured, but: %s", tracetest.Render(j))
 	}
 	l.hidden = ""
 	if err := w.Refresh(); err != nil {
 		t.Fatal(err)
 	}
 	if j := first(t, get(), "SYN")[0]; len(j.Hops) != 8 {
-		t.Errorf("node-1 came, but: %s", render(j))
+		t.Errorf("node-1 came, but: %s", tracetest.Render(j))
 	}
 	l.hidden = "node/node-2"
 	if err := w.Refresh(); err != nil {
 		t.Fatal(err)
 	}
 	if j := first(t, get(), "SYN")[0]; j.Verdict != "underway" || j.To != "pod/default/web-1" || len(j.Hops) != 5 {
-		t.Errorf("node-2 went, but: %s", render(j))
+		t.Errorf("node-2 went, but: %s", tracetest.Render(j))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/podhop/podhop/engine/trace/record"
 	"golang.org/x/sys/unix"
@@ -16,12 +17,22 @@ type devices struct {
 	lookup func(int) (record.Device, bool)
 	socket *os.File // any socket of the namespace, to ask the kernel by
 	known  map[int]record.Device
-	asked  map[int]string // names that the kernel gave
+	asked  map[int]asked
 }
+
+// asked is a name that the kernel gave, for as long as it need not be asked again.
+type asked struct {
+	name  string
+	until time.Time
+}
+
+// patience is how long a device that the lookup does not know stays without a
+// peer: the lookup may learn of it later, but costs too much for every packet.
+const patience = 200 * time.Millisecond
 
 func (d *devices) open(lookup func(int) (record.Device, bool), socket *os.File) {
 	d.lookup, d.socket = lookup, socket
-	d.known, d.asked = map[int]record.Device{}, map[int]string{}
+	d.known, d.asked = map[int]record.Device{}, map[int]asked{}
 }
 
 func (d *devices) get(index int) record.Device {
@@ -30,19 +41,22 @@ func (d *devices) get(index int) record.Device {
 	if dev, ok := d.known[index]; ok {
 		return dev
 	}
+	now, a := time.Now(), d.asked[index]
+	if a.until.After(now) {
+		return record.Device{Name: a.name}
+	}
 	if d.lookup != nil {
 		if dev, ok := d.lookup(index); ok {
 			d.known[index] = dev
 			return dev
 		}
 	}
-	// The lookup may learn of the device later, and of its peer.
-	name, ok := d.asked[index]
-	if !ok {
-		name = d.ask(index)
-		d.asked[index] = name
+	if a.name == "" {
+		a.name = d.ask(index)
 	}
-	return record.Device{Name: name}
+	a.until = now.Add(patience)
+	d.asked[index] = a
+	return record.Device{Name: a.name}
 }
 
 func (d *devices) ask(index int) string {

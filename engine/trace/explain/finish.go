@@ -111,7 +111,7 @@ func (b *builder) lost() {
 		b.end = dropped
 		b.reject(a, sentence("%s dropped it, because its TTL ran out.", who))
 	case "Host unreachable":
-		b.reject(a, sentence("%s rejected it: it knows no way to the host (no such neighbour).", who))
+		b.reject(a, sentence("%s rejected it: it cannot reach %s.", who, b.way.Steps[len(b.way.Steps)-1].Packet().Destination.Addr()))
 	case "Network unreachable":
 		b.reject(a, sentence("%s rejected it: it has no route to the address.", who))
 	case "Fragmentation needed", "Packet too big":

@@ -158,6 +158,11 @@ func (c *connections) closure(flows ...flow) []flow {
 	return all
 }
 
+// knows reports whether any namespace has an entry for the flow.
+func (c *connections) knows(f flow) bool {
+	return len(c.byTuple[f]) > 0 || len(c.byTuple[f.reverse()]) > 0
+}
+
 // direction says of a flow whether conntrack knows it as an answer.
 func (c *connections) direction(flows []flow) (reply, known bool) {
 	for _, f := range flows {

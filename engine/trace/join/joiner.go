@@ -206,6 +206,9 @@ func (j *Joiner) Take(now int64) []Way {
 		due = append(due, b)
 	}
 	if len(due) == 0 {
+		if j.head == nil {
+			j.tidy(now)
+		}
 		return nil
 	}
 	var ways []Way
@@ -225,7 +228,7 @@ func (j *Joiner) Take(now int64) []Way {
 // tidy forgets what no packet that is still on its way can need.
 func (j *Joiner) tidy(now int64) {
 	for id, t := range j.traces {
-		if now-t.at > j.cfg.Quiet {
+		if now-t.at >= j.cfg.Quiet {
 			delete(j.traces, id)
 		}
 	}

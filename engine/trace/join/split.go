@@ -48,12 +48,25 @@ func (j *Joiner) split(b *bucket) []Way {
 	return ways
 }
 
-// pick is the first candidate that may have been at this place too.
+// pick is the first candidate that may have been at this place too. TCP's
+// sequence numbers tell packets apart; datagrams may be equal but for their tuple,
+// even in their IP ID, which counts for each destination from anywhere.
 func (j *Joiner) pick(all []*candidate, p *packet.Packet, namespace string, free func(*candidate) bool) *candidate {
-	strong := p.Protocol == packet.TCP && !p.Fragment || p.ID != 0
 	f := flowOf(p.Protocol, namespace, p.Tuple())
+	strong := p.Protocol == packet.TCP && !p.Fragment
 	for _, c := range all {
 		if free(c) && (strong || slices.Contains(c.tuples, f)) {
+			return c
+		}
+	}
+	if strong || p.ID == 0 || j.connections.knows(f) {
+		return nil
+	}
+	// Where conntrack's word got lost, or there is none, NAT leaves one side.
+	for _, c := range all {
+		if free(c) && slices.ContainsFunc(c.tuples, func(g flow) bool {
+			return g.tuple.Source == f.tuple.Source || g.tuple.Destination == f.tuple.Destination
+		}) {
 			return c
 		}
 	}
@@ -128,22 +141,21 @@ func (c *candidate) entered(e *Evaluation) bool {
 }
 
 // dropFlooded leaves, of the ports that a bridge sent one packet out of, the
-// one whose other end took it.
+// one whose other end took it, if any did.
 func (c *candidate) dropFlooded() {
-	taken := map[string]bool{}
-	outs := 0
+	took := map[string]bool{}
 	for _, s := range c.seen {
-		if s.Namespace == Underlay && s.Direction == record.Out {
-			outs++
-		} else if s.Direction == record.In {
-			taken[s.Namespace] = true
+		if s.Direction == record.In {
+			took[s.Namespace] = true
 		}
 	}
-	if outs < 2 {
+	if !slices.ContainsFunc(c.seen, func(s Seen) bool {
+		return s.Namespace == Underlay && s.Direction == record.Out && took[s.Device.Peer]
+	}) {
 		return
 	}
 	c.seen = slices.DeleteFunc(c.seen, func(s Seen) bool {
-		return s.Namespace == Underlay && s.Direction == record.Out && !taken[s.Device.Peer]
+		return s.Namespace == Underlay && s.Direction == record.Out && !took[s.Device.Peer]
 	})
 }
 
