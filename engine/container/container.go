@@ -143,6 +143,9 @@ func namespacePath(f *os.File) string {
 // ID is the container's.
 func (c *Container) ID() string { return c.spec.ID }
 
+// runtimeID is what the runtime knows it by: sessions may use equal IDs.
+func (c *Container) runtimeID() string { return c.session.cfg.ID + "." + c.spec.ID }
+
 // Spec is what it was created with.
 func (c *Container) Spec() Spec { return c.spec }
 
@@ -222,7 +225,7 @@ func (c *Container) start() error {
 	if c.session.host.runtime.crun() {
 		args = append(args, "--no-new-keyring") // keys are counted per user of the host, and few
 	}
-	if c.proc, err = c.session.host.runtime.spawn(c.cgroup, files, c.config.Process.Args[0], "run", append(args, c.spec.ID)...); err != nil {
+	if c.proc, err = c.session.host.runtime.spawn(c.cgroup, files, c.config.Process.Args[0], "run", append(args, c.runtimeID())...); err != nil {
 		ours.close()
 		return err
 	}
@@ -372,7 +375,7 @@ func (c *Container) Remove() error {
 	if err := unix.Unmount(filepath.Join(c.root, "rootfs"), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, fmt.Errorf("unmount: %w", err))
 	}
-	errs = append(errs, os.RemoveAll(c.root), os.RemoveAll(c.bundle), c.session.host.runtime.forget(c.spec.ID))
+	errs = append(errs, os.RemoveAll(c.root), os.RemoveAll(c.bundle), c.session.host.runtime.forget(c.runtimeID()))
 	c.session.mu.Lock()
 	if c.session.containers[c.spec.ID] == c {
 		delete(c.session.containers, c.spec.ID)

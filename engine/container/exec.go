@@ -2,10 +2,14 @@ package container
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +51,14 @@ func (c *Container) Exec(ctx context.Context, spec ExecSpec) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	var args []string
+	description, err := c.describe(spec)
+	if err != nil {
+		files.close()
+		ours.close()
+		return -1, err
+	}
+	defer os.Remove(description)
+	args := []string{"--process", description}
 	var terminal *console
 	if spec.TTY {
 		if terminal, err = runtime.newConsole(); err != nil {
@@ -55,13 +66,9 @@ func (c *Container) Exec(ctx context.Context, spec ExecSpec) (int, error) {
 			return -1, err
 		}
 		defer terminal.close()
-		args = append(args, "--tty", "--console-socket", terminal.path, "--env", "TERM=xterm")
+		args = append(args, "--tty", "--console-socket", terminal.path)
 	}
-	for _, kv := range spec.Env {
-		args = append(args, "--env", kv)
-	}
-	args = append(append(args, c.spec.ID), spec.Args...)
-	p, err := runtime.spawn(c.cgroup, files, spec.Args[0], "exec", args...)
+	p, err := runtime.spawn(c.cgroup, files, spec.Args[0], "exec", append(args, c.runtimeID())...)
 	files.close()
 	if err != nil {
 		ours.close()
@@ -80,6 +87,24 @@ func (c *Container) Exec(ctx context.Context, spec ExecSpec) (int, error) {
 		ours.in = ours.out
 	}
 	return c.follow(ctx, spec, p, ours)
+}
+
+// describe writes the process of an exec for the runtime: the container's own
+// with other arguments.
+func (c *Container) describe(spec ExecSpec) (file string, err error) {
+	p := *c.config.Process
+	p.Args, p.Terminal = spec.Args, spec.TTY
+	p.Env = slices.Concat(p.Env, spec.Env)
+	if spec.TTY && !slices.ContainsFunc(p.Env, func(kv string) bool { return strings.HasPrefix(kv, "TERM=") }) {
+		p.Env = append(p.Env, "TERM=xterm")
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return "", err
+	}
+	runtime := c.session.host.runtime
+	file = filepath.Join(runtime.sockets, fmt.Sprintf("%d.json", runtime.calls.Add(1)))
+	return file, os.WriteFile(file, text, 0o600)
 }
 
 // follow copies an exec's streams until it ends.

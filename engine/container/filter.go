@@ -46,7 +46,7 @@ func (h *Host) learnFilter(c *Container) {
 	if !h.runtime.crun() || c.config.Annotations[bpfAnnotation] != "" {
 		return
 	}
-	program, err := os.ReadFile(filepath.Join(h.runtime.root, c.spec.ID, "seccomp.bpf"))
+	program, err := os.ReadFile(filepath.Join(h.runtime.root, c.runtimeID(), "seccomp.bpf"))
 	if err != nil || len(program) == 0 {
 		return
 	}

@@ -91,4 +91,9 @@ func (l *layers) add(layer image.Layer, key, dir string) error {
 	return nil
 }
 
-func (l *layers) close() error { return unix.Unmount(l.dir, unix.MNT_DETACH) }
+func (l *layers) close() error {
+	if err := unix.Unmount(l.dir, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("unmount %s: %w", l.dir, err)
+	}
+	return nil
+}

@@ -66,10 +66,11 @@ func Recipes() []Recipe {
 		},
 		{
 			Name:     "base",
-			Packages: []string{"busybox-static", "bash", "base-files", "ncurses-base", "ca-certificates", "libc6"},
-			Keep: []string{"/bin/busybox", "/bin/bash", "/usr/lib/os-release", "/etc/os-release", "/etc/debian_version",
+			Packages: []string{"busybox-static", "bash", "dash", "base-files", "ncurses-base", "libc6", "libgcc-s1"},
+			// Pthread_exit loads libgcc_s by itself. The shell is not busybox: that prefers its own ip, nc and httpd to real ones.
+			Keep: []string{"/bin/busybox", "/bin/bash", "/bin/dash", "/lib/*-linux-gnu*/libgcc_s.so.1", "/usr/lib/os-release", "/etc/os-release", "/etc/debian_version",
 				"/lib/terminfo/x/xterm", "/lib/terminfo/x/xterm-256color", "/lib/terminfo/l/linux", "/lib/terminfo/v/vt100", "/lib/terminfo/s/screen"},
-			Applets: "/usr/bin", Files: skeleton(),
+			Applets: "/usr/bin", Files: append(skeleton(), File{Path: "/usr/bin/sh", Link: "dash"}),
 		},
 		{
 			// What nearly every image wants, so that it is kept and unpacked once.

@@ -126,12 +126,12 @@ func httpd() Recipe {
 		Names:     []Names{library("httpd", "2.2", "2.4"), {Repositories: []string{"registry.k8s.io/e2e-test-images/httpd", "k8s.gcr.io/e2e-test-images/httpd"}, Oldest: "2.4", Newest: "2.4"}},
 		VersionOf: "apache2-bin",
 	}
-	conf := httpdConf
+	conf := "ServerRoot \"/usr/local/apache2\"\nListen 80\n"
 	for _, module := range httpdModules {
 		r.Keep = append(r.Keep, "/usr/lib/apache2/modules/mod_"+module+".so")
-		conf = "LoadModule " + module + "_module modules/mod_" + module + ".so\n" + conf
+		conf += "LoadModule " + module + "_module modules/mod_" + module + ".so\n"
 	}
-	r.Files = append(r.Files, File{Path: "/usr/local/apache2/conf/httpd.conf", Text: "ServerRoot \"/usr/local/apache2\"\nListen 80\n" + conf})
+	r.Files = append(r.Files, File{Path: "/usr/local/apache2/conf/httpd.conf", Text: conf + httpdConf})
 	return r
 }
 
@@ -178,5 +178,5 @@ exec /usr/sbin/apache2 -d /usr/local/apache2 -f /usr/local/apache2/conf/httpd.co
 const httpdForeground = `#!/bin/sh
 set -e
 rm -f /usr/local/apache2/logs/httpd.pid
-exec httpd -DFOREGROUND "$@"
+exec /usr/local/apache2/bin/httpd -DFOREGROUND "$@"
 `
