@@ -158,8 +158,12 @@ func TestSandbox(t *testing.T) {
 		}
 		unix.Close(owner)
 	}
-	out, err := exec.Command("nsenter", "--user="+u.Path(), "--net="+s.Net.Path(), "--uts="+fdPath(int(s.UTS.Fd())),
-		"sh", "-c", "hostname; id -u; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ip -br link; ip link add v0 type veth peer name v1").CombinedOutput()
+	var creds []string
+	if Current().SubIDs == 1 { // setgroups is denied; we are root there already
+		creds = []string{"--preserve-credentials"}
+	}
+	out, err := exec.Command("nsenter", append(creds, "--user="+u.Path(), "--net="+s.Net.Path(), "--uts="+fdPath(int(s.UTS.Fd())),
+		"sh", "-c", "hostname; id -u; cat /proc/sys/net/ipv4/ip_unprivileged_port_start; ip -br link; ip link add v0 type veth peer name v1")...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -233,7 +237,7 @@ func orphan(code int) (int, error) {
 	}
 	defer w.Close()
 	defer r.Close()
-	cmd := exec.Command("sh", "-c", fmt.Sprintf("(read x <&3; exit %d) >/dev/null & echo $!", code))
+	cmd := exec.Command("sh", "-c", fmt.Sprintf("(read x <&3; exit %d) >/dev/null 2>&1 & echo $!", code))
 	cmd.ExtraFiles = []*os.File{r}
 	out, err := cmd.Output()
 	if err != nil {

@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	v1 "k8s.io/api/core/v1"
+	discovery "k8s.io/api/discovery/v1"
+	networking "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/kubernetes/pkg/proxy/apis"
+)
+
+// hook registers the one set of handlers, and returns what tells that they have
+// seen all there was.
+func (p *Proxies) hook() (synced []cache.InformerSynced, err error) {
+	add := func(inf cache.SharedIndexInformer, h cache.ResourceEventHandler) {
+		if err != nil {
+			return
+		}
+		var reg cache.ResourceEventHandlerRegistration
+		if reg, err = inf.AddEventHandler(h); err != nil {
+			err = fmt.Errorf("informer: %w", err)
+			return
+		}
+		synced = append(synced, reg.HasSynced)
+		p.unhook = append(p.unhook, func() error { return inf.RemoveEventHandler(reg) })
+	}
+	inf := p.cfg.Informers
+	add(inf.Core().V1().Services().Informer(), filtered(ours, handler(
+		func(n *Proxy, o *v1.Service) { n.proxier.OnServiceAdd(o) },
+		func(n *Proxy, old, o *v1.Service) { n.proxier.OnServiceUpdate(old, o) },
+		func(n *Proxy, o *v1.Service) { n.proxier.OnServiceDelete(o) },
+		p)))
+	add(inf.Discovery().V1().EndpointSlices().Informer(), filtered(routable, handler(
+		func(n *Proxy, o *discovery.EndpointSlice) { n.proxier.OnEndpointSliceAdd(o) },
+		func(n *Proxy, old, o *discovery.EndpointSlice) { n.proxier.OnEndpointSliceUpdate(old, o) },
+		func(n *Proxy, o *discovery.EndpointSlice) { n.proxier.OnEndpointSliceDelete(o) },
+		p)))
+	add(inf.Networking().V1().ServiceCIDRs().Informer(), cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(o any) { p.serviceCIDRs(nil, o) },
+		UpdateFunc: func(old, o any) { p.serviceCIDRs(old, o) },
+		DeleteFunc: func(o any) { p.serviceCIDRs(o, nil) },
+	})
+	return synced, err
+}
+
+// ours leaves out Services that another proxy has been chosen for, as the
+// label selectors of upstream's server do.
+func ours(o metav1.Object) bool {
+	_, other := o.GetLabels()[apis.LabelServiceProxyName]
+	return !other
+}
+
+// routable also leaves out headless Services' slices.
+func routable(o metav1.Object) bool {
+	_, headless := o.GetLabels()[v1.IsHeadlessService]
+	return ours(o) && !headless
+}
+
+func filtered(keep func(metav1.Object) bool, h cache.ResourceEventHandler) cache.ResourceEventHandler {
+	return cache.FilteringResourceEventHandler{
+		FilterFunc: func(o any) bool {
+			m, ok := latest(o).(metav1.Object)
+			return ok && keep(m)
+		},
+		Handler: h,
+	}
+}
+
+// latest is the last known state of an object whose deletion was missed.
+func latest(o any) any {
+	if t, ok := o.(cache.DeletedFinalStateUnknown); ok {
+		return t.Obj
+	}
+	return o
+}
+
+// handler hands each event to every node, and tells them that there was one.
+func handler[T any](add func(*Proxy, T), update func(*Proxy, T, T), remove func(*Proxy, T), p *Proxies) cache.ResourceEventHandler {
+	each := func(f func(*Proxy)) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, n := range p.nodes {
+			f(n)
+			if p.synced {
+				n.mark()
+			}
+		}
+	}
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { each(func(n *Proxy) { add(n, o.(T)) }) },
+		UpdateFunc: func(old, o any) {
+			each(func(n *Proxy) { update(n, old.(T), o.(T)) })
+		},
+		DeleteFunc: func(o any) {
+			if o, ok := latest(o).(T); ok {
+				each(func(n *Proxy) { remove(n, o) })
+			}
+		},
+	}
+}
+
+// replay tells a node that starts late what there is. Events that are still on
+// their way will be told again, which does no harm: the trackers keep the last state.
+func (p *Proxies) replay(n *Proxy) {
+	for _, o := range p.cfg.Informers.Core().V1().Services().Informer().GetStore().List() {
+		if s := o.(*v1.Service); ours(s) {
+			n.proxier.OnServiceAdd(s)
+		}
+	}
+	for _, o := range p.cfg.Informers.Discovery().V1().EndpointSlices().Informer().GetStore().List() {
+		if s := o.(*discovery.EndpointSlice); routable(s) {
+			n.proxier.OnEndpointSliceAdd(s)
+		}
+	}
+	n.proxier.OnServiceCIDRsChanged(slices.Sorted(maps.Keys(p.cidrs)))
+}
+
+func (p *Proxies) serviceCIDRs(old, o any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c, ok := latest(old).(*networking.ServiceCIDR); ok {
+		for _, cidr := range c.Spec.CIDRs {
+			if p.cidrs[cidr]--; p.cidrs[cidr] <= 0 {
+				delete(p.cidrs, cidr)
+			}
+		}
+	}
+	if c, ok := o.(*networking.ServiceCIDR); ok {
+		for _, cidr := range c.Spec.CIDRs {
+			p.cidrs[cidr]++
+		}
+	}
+	for _, n := range p.nodes {
+		n.proxier.OnServiceCIDRsChanged(slices.Sorted(maps.Keys(p.cidrs)))
+		if p.synced {
+			// Upstream would write the rule with its next full sync, an hour later.
+			n.proxier.OnTopologyChange(n.cfg.Labels)
+			n.mark()
+		}
+	}
+}

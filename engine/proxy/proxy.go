@@ -1,0 +1,238 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	kubefeatures "k8s.io/kubernetes/pkg/features"
+	kubeproxyconfig "k8s.io/kubernetes/pkg/proxy/apis/config"
+	"k8s.io/kubernetes/pkg/proxy/healthcheck"
+	kubeproxy "k8s.io/kubernetes/pkg/proxy/nftables"
+	proxyutil "k8s.io/kubernetes/pkg/proxy/util"
+
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+const (
+	// gather is how long a sync waits for the events that follow a first one: a
+	// Service and its EndpointSlice come together.
+	gather = 2 * time.Millisecond
+	// retry is how long a failed sync is left alone.
+	retry = time.Second
+	// masqueradeBit is upstream's default (KubeProxyNFTablesConfiguration).
+	masqueradeBit = 14
+)
+
+// A Node is where one kube-proxy runs.
+type Node struct {
+	Name    string
+	IP      netip.Addr
+	PodCIDR netip.Prefix
+	NS      *nsexec.NetNS
+	// Labels are the Node object's; its zone steers topology-aware Services.
+	Labels map[string]string
+}
+
+// A Proxy is kube-proxy on one node.
+type Proxy struct {
+	cfg     Node
+	all     *Proxies
+	log     *slog.Logger
+	proxier *kubeproxy.Proxier
+	health  *healthcheck.ProxyHealthServer
+	cancel  context.CancelFunc
+	ctx     context.Context
+	stopped chan struct{}
+
+	dirty chan struct{} // holds one token while there is something to write
+
+	mu         sync.Mutex
+	wanted     uint64 // counts events
+	since      time.Time
+	done       uint64 // of them, how many the rules answer
+	generation uint64
+	changed    chan struct{} // closed and made anew when done grows
+}
+
+var netlinkOnce sync.Once
+
+// useNetlink has upstream list chains and sets itself instead of asking `nft`,
+// which saves two of the three programs that each sync would start. The gate is
+// upstream's, and the process'.
+func useNetlink() {
+	netlinkOnce.Do(func() {
+		_ = utilfeature.DefaultMutableFeatureGate.Set(string(kubefeatures.NFTablesNetlink) + "=true")
+	})
+}
+
+func newProxy(p *Proxies, cfg Node) (*Proxy, error) {
+	conf := &kubeproxyconfig.KubeProxyConfiguration{
+		// As upstream's server resolves the default, "primary".
+		NodePortAddresses: []string{cfg.IP.String() + "/32"},
+		// Both matter to SyncLoop only.
+		SyncPeriod:    metav1.Duration{Duration: retry},
+		MinSyncPeriod: metav1.Duration{Duration: gather},
+	}
+	bit := int32(masqueradeBit)
+	conf.NFTables.MasqueradeBit = &bit
+	ctx, cancel := context.WithCancel(p.ctx)
+	n := &Proxy{
+		cfg: cfg, all: p, log: p.log.With("node", cfg.Name), ctx: ctx, cancel: cancel,
+		health:  healthcheck.NewProxyHealthServer("", time.Minute, self{cfg}),
+		stopped: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	// `nft` must inherit the namespace.
+	err := cfg.NS.Do(func() (err error) {
+		n.proxier, err = kubeproxy.NewProxier(ctx, conf, v1.IPv4Protocol, proxyutil.NewDetectLocalByCIDR(cfg.PodCIDR.String()),
+			cfg.Name, cfg.IP.AsSlice(), p.cfg.Recorder, n.health, false)
+		return err
+	})
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("kube-proxy on %s: %w", cfg.Name, err)
+	}
+	n.proxier.OnTopologyChange(cfg.Labels)
+	return n, nil
+}
+
+// self is the little that upstream's health server asks of a node.
+type self struct{ node Node }
+
+func (s self) Node() *v1.Node {
+	return &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: s.node.Name, Labels: s.node.Labels}}
+}
+
+// mark says that there is something to write.
+func (n *Proxy) mark() {
+	n.mu.Lock()
+	if n.wanted == n.done {
+		n.since = time.Now()
+	}
+	n.wanted++
+	n.mu.Unlock()
+	select {
+	case n.dirty <- struct{}{}:
+	default:
+	}
+}
+
+func (n *Proxy) run() {
+	defer close(n.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	if !timer.Stop() {
+		<-timer.C
+	}
+	for {
+		select {
+		case <-n.ctx.Done():
+			n.closeHealthChecks()
+			return
+		case <-n.dirty:
+		}
+		timer.Reset(gather)
+		select {
+		case <-n.ctx.Done():
+		case <-timer.C:
+			if !n.sync() {
+				time.AfterFunc(retry, n.mark)
+			}
+		}
+	}
+}
+
+// sync writes the rules for all events so far.
+func (n *Proxy) sync() bool {
+	n.mu.Lock()
+	wanted, since := n.wanted, n.since
+	n.since = time.Now() // for events that come from now on
+	n.mu.Unlock()
+	start := time.Now()
+	if err := n.cfg.NS.Do(n.write); err != nil || !n.health.Health().LastUpdated.After(start) {
+		n.log.Error("kube-proxy could not write its rules", "err", err, "retry", retry)
+		return false
+	}
+	n.mu.Lock()
+	n.done = wanted
+	n.generation++
+	s := Sync{Node: n.cfg.Name, Generation: n.generation, Took: time.Since(since)}
+	close(n.changed)
+	n.changed = make(chan struct{})
+	n.mu.Unlock()
+	if f := n.all.cfg.OnSync; f != nil {
+		f(s)
+	}
+	return true
+}
+
+func (n *Proxy) write() error {
+	if n.Generation() == 0 {
+		n.proxier.OnServiceSynced()
+	}
+	n.proxier.OnEndpointSlicesSynced() // syncs unconditionally
+	return nil
+}
+
+// Generation counts how often the rules were written.
+func (n *Proxy) Generation() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.generation
+}
+
+// Settled waits until the rules answer all events handed over so far, and at least once.
+func (n *Proxy) Settled(ctx context.Context) error {
+	n.mu.Lock()
+	wanted := max(n.wanted, 1)
+	for n.done < wanted {
+		changed := n.changed
+		n.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.ctx.Done():
+			return ErrStopped
+		}
+		n.mu.Lock()
+	}
+	n.mu.Unlock()
+	return nil
+}
+
+// Stop ends it, and waits until nothing of it runs. The rules stay.
+func (n *Proxy) Stop() {
+	n.all.mu.Lock()
+	if n.all.nodes[n.cfg.Name] == n {
+		delete(n.all.nodes, n.cfg.Name)
+	}
+	n.all.mu.Unlock()
+	n.cancel()
+	<-n.stopped
+}
+
+// closeHealthChecks closes the ports that upstream opened for Services with
+// externalTrafficPolicy Local, and their goroutines: it does so only when the
+// Services go, so let them.
+func (n *Proxy) closeHealthChecks() {
+	found := false
+	for _, o := range n.all.cfg.Informers.Core().V1().Services().Informer().GetStore().List() {
+		if s := o.(*v1.Service); s.Spec.HealthCheckNodePort != 0 {
+			n.proxier.OnServiceDelete(s)
+			found = true
+		}
+	}
+	if !found {
+		return
+	}
+	if err := n.cfg.NS.Do(n.write); err != nil {
+		n.log.Warn("kube-proxy's health checks stay open", "err", err)
+	}
+}
