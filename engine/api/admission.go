@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
@@ -31,6 +32,12 @@ func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o a
 	if err != nil {
 		return err
 	}
+	// Plugins wait for their informers too, but look only every 100 ms.
+	if s.judges != nil {
+		if err := s.judges.Synced(ctx); err != nil {
+			return err
+		}
+	}
 	if m, ok := s.admission.(admission.MutationInterface); ok && m.Handles(a.GetOperation()) {
 		return m.Admit(ctx, a, o)
 	}
@@ -52,7 +59,7 @@ func (admissionOfSession) Validate(ctx context.Context, a admission.Attributes, 
 // NodeRestriction. AdmissionOptions.ApplyTo, which would do it, ties the plugins
 // to a stop channel of the whole process: the quota evaluator's workers would
 // outlive the session.
-func (s *Session) newAdmission() (admission.Interface, error) {
+func (s *Session) newAdmission(f *informer.Factory) (admission.Interface, error) {
 	client, err := kubernetes.NewForConfig(s.client)
 	if err != nil {
 		return nil, err
@@ -62,9 +69,9 @@ func (s *Session) newAdmission() (admission.Interface, error) {
 		return nil, err
 	}
 	generic := cpadmission.Config{
-		ExternalInformers: s.informers, LoopbackClientConfig: s.client, APIResourceConfig: controlplane.DefaultAPIResourceConfigSource(),
+		ExternalInformers: f, LoopbackClientConfig: s.client, APIResourceConfig: controlplane.DefaultAPIResourceConfigSource(),
 	}
-	resolver := aggregatorapiserver.NewClusterIPServiceResolver(s.informers.Core().V1().Services().Lister())
+	resolver := aggregatorapiserver.NewClusterIPServiceResolver(f.Core().V1().Services().Lister())
 	genericInit, err := generic.New(nil, nil, resolver, s.server.generic.TracerProvider)
 	if err != nil {
 		return nil, err
@@ -88,7 +95,7 @@ func (s *Session) newAdmission() (admission.Interface, error) {
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(cacheddiscovery.NewMemCacheClient(client.Discovery()))
 	inits := admission.PluginInitializers{
 		initializer.NewAPIServerIDInitializer(s.id),
-		initializer.New(client, dyn, s.informers, s.server.authorizer, utilfeature.DefaultFeatureGate,
+		initializer.New(client, dyn, f, s.server.authorizer, utilfeature.DefaultFeatureGate,
 			compatibility.DefaultComponentGlobalsRegistry.EffectiveVersionFor(basecompatibility.DefaultKubeComponent), s.ctx.Done(), mapper),
 	}
 	inits = append(append(inits, genericInit...), kubeInit...)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
@@ -66,9 +67,8 @@ func nodeOfSession(ctx context.Context, a authorizer.Attributes) (authorizer.Dec
 }
 
 // authorizeNodes builds the session's node authorizer over its informers.
-func (s *Session) authorizeNodes() {
+func (s *Session) authorizeNodes(f *informer.Factory) {
 	graph := node.NewGraph()
-	f := s.informers
 	node.AddGraphEventHandlers(graph, f.Core().V1().Nodes(), f.Core().V1().Pods(), f.Core().V1().PersistentVolumes(),
 		f.Storage().V1().VolumeAttachments(), f.Resource().V1().ResourceSlices(), f.Certificates().V1().PodCertificateRequests())
 	s.nodes = node.NewAuthorizer(graph, nodeidentifier.NewDefaultNodeIdentifier(), bootstrappolicy.NodeRules())

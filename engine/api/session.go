@@ -13,7 +13,6 @@ import (
 	"github.com/podhop/podhop/engine/api/store"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -42,6 +41,7 @@ type Session struct {
 	client     *restclient.Config
 	informers  *informer.Factory
 	admission  admission.Interface
+	judges     *informer.Factory // view of what admission and the node authorizer look at
 	nodes      *node.NodeAuthorizer
 	keys       *keys
 	adminToken string
@@ -93,7 +93,7 @@ func (s *Server) newSession(id string, t *store.Tenant) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	ss.informers = informer.New(client, meta, t.Populated)
+	ss.informers = informer.New(client, meta, t)
 	ss.addresses, err = ss.newAddresses()
 	return ss, err
 }
@@ -110,10 +110,13 @@ func (s *Session) prepare(ctx context.Context) error {
 	if err := s.addresses.replay(services.Items); err != nil {
 		return err
 	}
-	s.authorizeNodes()
-	if s.admission, err = s.newAdmission(); err != nil {
+	view, release := s.informers.View()
+	s.authorizeNodes(view)
+	if s.admission, err = s.newAdmission(view); err != nil {
 		return err
 	}
+	release()
+	s.judges = view
 	s.informers.StartWithContext(s.ctx)
 	return nil
 }
@@ -135,9 +138,8 @@ func (s *Session) Tokens() serviceaccount.TokenGenerator { return s.keys.signer 
 // Context is over when the session is closed, and belongs to the session.
 func (s *Session) Context() context.Context { return s.ctx }
 
-// Populated returns the resources that have or had objects, and a channel that
-// is closed when there is one more.
-func (s *Session) Populated() ([]schema.GroupResource, <-chan struct{}) { return s.tenant.Populated() }
+// Presence tells which kinds the session has, or had, objects of.
+func (s *Session) Presence() informer.Presence { return s.tenant }
 
 // Usage tells what the session's objects take.
 func (s *Session) Usage() store.Usage { return s.tenant.Usage() }

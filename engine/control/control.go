@@ -21,9 +21,8 @@ type Config struct {
 	ClientConfig *restclient.Config
 	// Informers are the session's. Start adds to them and starts them.
 	Informers *informer.Factory
-	// Populated tells which kinds have had an object, and of the next change.
-	// Nil: all controllers start at once.
-	Populated func() ([]schema.GroupResource, <-chan struct{})
+	// Presence tells which kinds the session has objects of.
+	Presence informer.Presence
 	// RootCA goes into the config map kube-root-ca.crt of each namespace.
 	RootCA []byte
 	// Tokens signs the tokens in secrets of type kubernetes.io/service-account-token. Nil: none are made.
@@ -72,7 +71,7 @@ func Start(ctx context.Context, c Config) (*Controllers, error) {
 		return nil, err
 	}
 	close(s.started)
-	if c.Populated != nil && len(waiting) > 0 {
+	if len(waiting) > 0 {
 		s.wg.Go(func() { s.follow(waiting) })
 	}
 	return s, nil
@@ -102,30 +101,31 @@ type controller struct {
 
 // launch starts those whose time has come, and returns the rest.
 func (s *Controllers) launch(list []controller) (waiting []controller, err error) {
-	var there []schema.GroupResource
-	if s.config.Populated != nil {
-		there, _ = s.config.Populated()
-	}
 	var runs []func(context.Context)
-	// The handlers are kept back until all constructors are through, as if no
-	// informer were running yet.
-	view, release := s.config.Informers.View()
 	for _, c := range list {
-		if s.config.Populated != nil && len(c.on) > 0 && !slices.ContainsFunc(c.on, func(r schema.GroupResource) bool { return slices.Contains(there, r) }) {
+		if len(c.on) > 0 && !slices.ContainsFunc(c.on, s.config.Presence.Has) {
 			waiting = append(waiting, c)
 			continue
 		}
+		// The handlers are kept back until the constructor is through, as if no
+		// informer were running yet.
+		view, release := s.config.Informers.View()
 		run, err := c.make(s.ctx, view)
 		if err != nil {
 			return nil, fmt.Errorf("control: %s: %w", c.name, err)
 		}
-		runs = append(runs, run)
+		release()
+		runs = append(runs, func(ctx context.Context) {
+			// Controllers wait for their informers too, but look only every 100 ms.
+			if view.Synced(ctx) == nil {
+				run(ctx)
+			}
+		})
 		s.mu.Lock()
 		s.names = append(s.names, c.name)
 		s.mu.Unlock()
 	}
-	release()
-	view.StartWithContext(s.ctx)
+	s.config.Informers.StartWithContext(s.ctx)
 	for _, run := range runs {
 		s.wg.Go(func() { run(s.ctx) })
 	}
@@ -135,7 +135,7 @@ func (s *Controllers) launch(list []controller) (waiting []controller, err error
 // follow starts the others as their kinds appear.
 func (s *Controllers) follow(waiting []controller) {
 	for len(waiting) > 0 {
-		_, more := s.config.Populated()
+		more := s.config.Presence.More()
 		next, err := s.launch(waiting)
 		if err != nil {
 			s.log.Error("controller does not start", "error", err)

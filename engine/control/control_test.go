@@ -50,7 +50,7 @@ func open(t testing.TB, s *api.Server, id string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := Start(ss.Context(), Config{ClientConfig: ss.ClientConfig(), Informers: ss.Informers(), Populated: ss.Populated, RootCA: []byte("ca"), Tokens: ss.Tokens()})
+	k, err := Start(ss.Context(), Config{ClientConfig: ss.ClientConfig(), Informers: ss.Informers(), Presence: ss.Presence(), RootCA: []byte("ca"), Tokens: ss.Tokens()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package informer
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,11 +20,7 @@ type dormant struct {
 // empty says that there is nothing to be in sync with. It is asked of the store
 // itself, so that it is false as soon as the first write is acknowledged.
 func (d *dormant) empty() bool {
-	if d.started.Load() {
-		return false
-	}
-	there, _ := d.shared.populated()
-	return !slices.Contains(there, d.resource)
+	return !d.started.Load() && !d.shared.presence.Has(d.resource)
 }
 
 // Run does nothing: the factory runs its informers.

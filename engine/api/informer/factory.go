@@ -3,7 +3,6 @@ package informer
 import (
 	"context"
 	"reflect"
-	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,9 +18,12 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Populated tells which resources have, or have had, an object, and returns a
-// channel that is closed when there is one more.
-type Populated func() ([]schema.GroupResource, <-chan struct{})
+// Presence tells which resources have, or have had, an object.
+type Presence interface {
+	Has(schema.GroupResource) bool
+	// More returns a channel that is closed when Has becomes true of one more.
+	More() <-chan struct{}
+}
 
 // Factory is an informers.SharedInformerFactory, for metadata too. It is safe
 // for concurrent use.
@@ -32,9 +34,9 @@ type Factory struct {
 
 // shared is what a factory and its views have in common.
 type shared struct {
-	typed     informers.SharedInformerFactory // makes the informers, and never runs them
-	metadata  metadatainformer.SharedInformerFactory
-	populated Populated
+	typed    informers.SharedInformerFactory // makes the informers, and never runs them
+	metadata metadatainformer.SharedInformerFactory
+	presence Presence
 
 	mu      sync.Mutex
 	all     map[cache.SharedIndexInformer]*dormant
@@ -46,16 +48,17 @@ type shared struct {
 }
 
 // New returns a factory; nothing runs before Start.
-func New(c kubernetes.Interface, m metadata.Interface, p Populated) *Factory {
+func New(c kubernetes.Interface, m metadata.Interface, p Presence) *Factory {
 	return &Factory{shared: &shared{
-		typed: informers.NewSharedInformerFactory(c, 0), metadata: metadatainformer.NewSharedInformerFactory(m, 0), populated: p,
+		typed: informers.NewSharedInformerFactory(c, 0), metadata: metadatainformer.NewSharedInformerFactory(m, 0), presence: p,
 		all: map[cache.SharedIndexInformer]*dormant{}, types: map[*dormant]reflect.Type{}, waiting: map[*dormant]struct{}{},
 	}}
 }
 
 // View returns a factory with the same informers that keeps back the event
 // handlers added through it until release. Upstream's constructors add their
-// handlers before they are through, trusting that no informer runs yet.
+// handlers before they are through, trusting that no informer runs yet. After
+// the release the view's Synced tells when its user can begin.
 func (f *Factory) View() (view *Factory, release func()) {
 	g := &gate{}
 	return &Factory{shared: f.shared, gate: g}, g.open
@@ -73,6 +76,7 @@ func (f *Factory) wrap(inner cache.SharedIndexInformer, gr schema.GroupResource,
 	}
 	f.mu.Unlock()
 	if f.gate != nil {
+		f.gate.uses(d)
 		return gated{d, f.gate}
 	}
 	return d
@@ -143,9 +147,9 @@ func (s *shared) keepRunning(ctx context.Context) {
 
 // run starts what is due, and returns a channel that is closed when to look again. s.mu must be held.
 func (s *shared) run(ctx context.Context) <-chan struct{} {
-	there, more := s.populated()
+	more := s.presence.More()
 	for d := range s.waiting {
-		if slices.Contains(there, d.resource) {
+		if s.presence.Has(d.resource) {
 			delete(s.waiting, d)
 			d.started.Store(true)
 			s.wg.Go(func() { d.SharedIndexInformer.RunWithContext(ctx) })
@@ -185,6 +189,21 @@ func (f *Factory) WaitForCacheSyncWithContext(ctx context.Context) cache.SyncRes
 		}
 	}
 	return res
+}
+
+// Synced waits, without polling, until the informers asked for through this
+// view, and the handlers added through it, are in sync. It is cheap to ask again.
+func (f *Factory) Synced(ctx context.Context) error {
+	var checks []cache.DoneChecker
+	for _, x := range f.gate.users() {
+		if !x.HasSynced() {
+			checks = append(checks, x.HasSyncedChecker())
+		}
+	}
+	if len(checks) > 0 && !cache.WaitFor(ctx, "", checks...) {
+		return context.Cause(ctx)
+	}
+	return nil
 }
 
 // Metadata is the factory as a metadatainformer would be, for kinds without a

@@ -1,6 +1,7 @@
 package informer
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +13,27 @@ type gate struct {
 	mu     sync.Mutex
 	isOpen bool
 	held   []*held
+	used   []synced
+}
+
+// synced is an informer or the registration of a handler.
+type synced interface {
+	HasSynced() bool
+	HasSyncedChecker() cache.DoneChecker
+}
+
+func (g *gate) uses(x synced) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !slices.Contains(g.used, x) {
+		g.used = append(g.used, x)
+	}
+}
+
+func (g *gate) users() []synced {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.used
 }
 
 func (g *gate) open() {
@@ -38,6 +60,7 @@ func (i gated) add(f func() (cache.ResourceEventHandlerRegistration, error)) (ca
 	}
 	h := &held{add: f, d: i.dormant, released: make(chan struct{})}
 	i.gate.held = append(i.gate.held, h)
+	i.gate.used = append(i.gate.used, h)
 	return h, nil
 }
 

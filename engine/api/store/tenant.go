@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,14 +51,16 @@ type Tenant struct {
 	journal Journal
 	clock   func() time.Time
 
-	populated chan struct{} // closed when a resource gets its first object
+	populated map[schema.GroupResource]struct{} // resources that have, or had, an object
+	more      chan struct{}                     // closed when there is one more
 	expiry    expiry
 	closed    bool
 }
 
 // NewTenant returns an empty tenant. Its first revision is 1, as etcd's is.
 func NewTenant() *Tenant {
-	return &Tenant{rev: 1, buckets: map[string]*bucket{}, populated: make(chan struct{}), clock: time.Now}
+	return &Tenant{rev: 1, buckets: map[string]*bucket{}, clock: time.Now,
+		populated: map[schema.GroupResource]struct{}{}, more: make(chan struct{})}
 }
 
 // Clone returns a tenant with the same objects and revision and no history.
@@ -66,7 +69,7 @@ func (t *Tenant) Clone() *Tenant {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	n := NewTenant()
-	n.rev, n.clock = t.rev, t.clock
+	n.rev, n.clock, n.populated = t.rev, t.clock, maps.Clone(t.populated)
 	for prefix, b := range t.buckets {
 		nb := &bucket{resource: b.resource, items: slices.Clone(b.items), compacted: t.rev}
 		n.buckets[prefix] = nb
@@ -124,19 +127,19 @@ func (t *Tenant) Usage() Usage {
 	return u
 }
 
-// Populated returns the resources that have, or once had, an object, and a
-// channel that is closed when another resource joins them.
-func (t *Tenant) Populated() ([]schema.GroupResource, <-chan struct{}) {
+// Has tells whether a resource has, or once had, an object.
+func (t *Tenant) Has(r schema.GroupResource) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	var out []schema.GroupResource
-	for _, b := range t.buckets {
-		if len(b.items) > 0 || len(b.history) > 0 || b.compacted > 0 {
-			out = append(out, b.resource)
-		}
-	}
-	slices.SortFunc(out, func(a, b schema.GroupResource) int { return cmp.Compare(a.String(), b.String()) })
-	return out, t.populated
+	_, ok := t.populated[r]
+	return ok
+}
+
+// More returns a channel that is closed when Has becomes true of one more resource.
+func (t *Tenant) More() <-chan struct{} {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.more
 }
 
 // bucket returns the bucket of a resource, made if need be. t.mu must be held for writing.
@@ -191,7 +194,6 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 		}
 	}
 	t.rev = next.rev
-	first := len(b.items) == 0 && len(b.history) == 0 && b.compacted == 0
 	switch {
 	case next.data == nil:
 		b.items = slices.Delete(b.items, i, i+1)
@@ -204,9 +206,10 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 		t.expires(prefix, next)
 	}
 	b.record(change{rev: next.rev, prevRev: old.rev, key: next.key, cur: next.data, prev: old.data})
-	if first {
-		close(t.populated)
-		t.populated = make(chan struct{})
+	if _, known := t.populated[b.resource]; !known {
+		t.populated[b.resource] = struct{}{}
+		close(t.more)
+		t.more = make(chan struct{})
 	}
 	return next.rev, true, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/apis/example"
 	"k8s.io/apiserver/pkg/storage"
@@ -152,15 +153,16 @@ func TestNoTenantIsAnError(t *testing.T) {
 	}
 }
 
-func TestPopulated(t *testing.T) {
+func TestHasAndMore(t *testing.T) {
 	_, s := setup(t)
-	got, more := s.tenant.Populated()
-	if len(got) != 0 {
-		t.Fatal(got)
+	pods := schema.GroupResource{Resource: "pods"}
+	more := s.tenant.More()
+	if s.tenant.Has(pods) {
+		t.Error("has pods before the first")
 	}
 	create(t, s, "a", 0)
 	<-more
-	if got, _ = s.tenant.Populated(); len(got) != 1 || got[0].Resource != "pods" {
-		t.Error(got)
+	if !s.tenant.Has(pods) || !s.tenant.Clone().Has(pods) {
+		t.Error("has no pods after the first")
 	}
 }
