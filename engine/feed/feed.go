@@ -1,7 +1,7 @@
 package feed
 
 import (
-	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -10,7 +10,7 @@ import (
 )
 
 // ErrClosed is what a viewer gets after the last message of a session that is gone.
-var ErrClosed = errors.New("the session's stream is closed")
+var ErrClosed = fmt.Errorf("the session's stream is %w", model.ErrClosed)
 
 // Config bounds a Feed. Zero fields take the defaults named.
 type Config struct {

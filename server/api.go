@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/problem"
+)
+
+// with finds the request's session.
+func (s *Server) with(next func(w http.ResponseWriter, r *http.Request, session Session)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		session, err := s.cfg.Engine.Session(chi.URLParam(r, "id"))
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		next(w, r, session)
+	}
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// The reader may have gone: there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
+	session, err := s.open(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	info := s.address(r, session.Info())
+	w.Header().Set("Location", "/api/sessions/"+info.ID)
+	answer(w, http.StatusCreated, info)
+}
+
+// open opens a session and measures how long that took.
+func (s *Server) open(ctx context.Context) (Session, error) {
+	defer s.metrics.opening()()
+	return s.cfg.Engine.Open(ctx)
+}
+
+func (s *Server) getSession(w http.ResponseWriter, r *http.Request, session Session) {
+	answer(w, http.StatusOK, s.address(r, session.Info()))
+}
+
+func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, session Session) {
+	if err := session.Close(); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) getKubeconfig(w http.ResponseWriter, r *http.Request, session Session) {
+	token, err := session.Token(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	id := session.Info().ID
+	text, err := s.kubeconfig(r, id, token)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/yaml")
+	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", "podhop-"+id+".kubeconfig"))
+	h.Set("Cache-Control", "no-store") // it holds a secret
+	_, _ = w.Write(text)
+}
+
+// apply answers 200 whenever every document was answered, because the answers
+// are what was asked for: some may be errors. What cannot be answered by
+// document (an empty paste, one that is too large) is a problem.
+func (s *Server) apply(w http.ResponseWriter, r *http.Request, session Session) {
+	paste, err := s.readBody(w, r, s.cfg.MaxPaste)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	results, err := session.Apply(r.Context(), paste)
+	if err == nil && len(results) == 0 {
+		err = fmt.Errorf("%w: there is no manifest in what was sent", model.ErrInvalid)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.metrics.applied(results)
+	answer(w, http.StatusOK, results)
+}
+
+func (s *Server) request(w http.ResponseWriter, r *http.Request, session Session) {
+	request, err := s.readRequest(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	result, err := session.Request(r.Context(), request)
+	if err != nil {
+		s.fail(w, r, senderError(err))
+		return
+	}
+	if result.Answers == nil {
+		result.Answers = []model.Answer{}
+	}
+	if result.Journeys == nil {
+		result.Journeys = []string{}
+	}
+	answer(w, http.StatusOK, result)
+}
+
+func (s *Server) getTopology(w http.ResponseWriter, _ *http.Request, session Session) {
+	answer(w, http.StatusOK, session.Graph())
+}
+
+func (s *Server) getJourneys(w http.ResponseWriter, _ *http.Request, session Session) {
+	journeys := session.Journeys()
+	if journeys == nil {
+		journeys = []model.Journey{}
+	}
+	answer(w, http.StatusOK, journeys)
+}
+
+func (s *Server) getJourney(w http.ResponseWriter, r *http.Request, session Session) {
+	journey, ok := session.Journey(chi.URLParam(r, "jid"))
+	if !ok {
+		s.fail(w, r, &problem.Problem{Type: typeNoJourney, Title: "No such journey", Status: http.StatusNotFound,
+			Detail: "There is no journey of that name among the recent ones: only so many are kept."})
+		return
+	}
+	answer(w, http.StatusOK, journey)
+}
+
+func (s *Server) watch(w http.ResponseWriter, r *http.Request, session Session) {
+	var after uint64
+	if text := r.URL.Query().Get("after"); text != "" {
+		var err error
+		if after, err = strconv.ParseUint(text, 10, 64); err != nil {
+			s.fail(w, r, invalid("after", "must be the seq of a message, a whole number"))
+			return
+		}
+	}
+	if r.Header.Get("Upgrade") == "" {
+		w.Header().Set("Upgrade", "websocket")
+		s.fail(w, r, &problem.Problem{Status: http.StatusUpgradeRequired, Detail: "The stream is a websocket."})
+		return
+	}
+	defer s.metrics.watching()()
+	s.stream.Serve(w, r, session.Subscribe(after))
+}
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := s.cfg.Ready(); err != nil {
+		s.fail(w, r, &problem.Problem{Type: typeNotReady, Title: "Not ready", Status: http.StatusServiceUnavailable, Detail: err.Error()})
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}

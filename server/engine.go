@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/model"
+)
+
+// An Engine opens and finds sessions. Adapt makes one of the engine itself; tests
+// bring their own.
+type Engine interface {
+	// Open makes a session and waits until it can be used. It fails with
+	// model.ErrFull if there are too many.
+	Open(ctx context.Context) (Session, error)
+	// Session finds an open session, or fails with model.ErrNotFound. It must be
+	// quick: it is asked at every request.
+	Session(id string) (Session, error)
+	// Sessions counts the open ones.
+	Sessions() int
+}
+
+// A Session is one learner's cluster, as far as HTTP needs it.
+type Session interface {
+	// Info is the session without its addresses: those are the server's.
+	Info() model.Session
+	// Apply may fail with model.ErrTooLarge; what the API says is in the answers.
+	Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error)
+	// Request may fail with model.ErrInvalid, or model.ErrNotFound if there is no
+	// such sender.
+	Request(ctx context.Context, r model.Request) (model.RequestResult, error)
+	Graph() model.Graph
+	Journeys() []model.Journey
+	Journey(id string) (model.Journey, bool)
+	Subscribe(after uint64) *feed.Subscription
+	// API is the session's Kubernetes API, at the root of its paths.
+	API() http.Handler
+	// Token is what the owner of the session shows to its API.
+	Token(ctx context.Context) (string, error)
+	Close() error
+}
+
+// Adapt makes an Engine of functions that return a Session type of their own.
+func Adapt[S Session](open func(context.Context) (S, error), find func(id string) (S, error), count func() int) Engine {
+	return adapter[S]{open, find, count}
+}
+
+type adapter[S Session] struct {
+	open  func(context.Context) (S, error)
+	find  func(id string) (S, error)
+	count func() int
+}
+
+func (a adapter[S]) Open(ctx context.Context) (Session, error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return nil, err // not a nil S in an interface that is not nil
+	}
+	return s, nil
+}
+
+func (a adapter[S]) Session(id string) (Session, error) {
+	s, err := a.find(id)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (a adapter[S]) Sessions() int { return a.count() }

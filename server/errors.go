@@ -1,0 +1,140 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/problem"
+)
+
+// The types of our problems. openapi.yaml lists them.
+const (
+	typeNoSession   = "urn:podhop:problem:no-session"
+	typeNoJourney   = "urn:podhop:problem:no-journey"
+	typeInvalid     = "urn:podhop:problem:invalid"
+	typeTooLarge    = "urn:podhop:problem:too-large"
+	typeFull        = "urn:podhop:problem:full"
+	typeClosing     = "urn:podhop:problem:closing"
+	typeNotReady    = "urn:podhop:problem:not-ready"
+	typeCrossOrigin = "urn:podhop:problem:cross-origin"
+	typeTimeout     = "urn:podhop:problem:timeout"
+
+	titleInvalid = "Invalid request"
+)
+
+// problemOf is the one place where errors become answers.
+func problemOf(err error) problem.Problem {
+	own := new(problem.Problem)
+	switch {
+	case errors.As(err, &own):
+		return *own
+	case errors.Is(err, model.ErrTooLarge):
+		return problem.Problem{Type: typeTooLarge, Title: "Too large", Status: http.StatusRequestEntityTooLarge, Detail: detail(err, model.ErrTooLarge)}
+	case errors.Is(err, model.ErrInvalid):
+		return problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusUnprocessableEntity, Detail: detail(err, model.ErrInvalid)}
+	case errors.Is(err, model.ErrFull):
+		return problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable, Detail: "This server holds as many sessions as it can. Try again in some minutes."}
+	case errors.Is(err, model.ErrNotFound):
+		return problem.Problem{Type: typeNoSession, Title: "No such session", Status: http.StatusNotFound, Detail: "It was closed, its time was up, or it never was."}
+	case errors.Is(err, model.ErrClosed):
+		return problem.Problem{Type: typeClosing, Title: "Closing", Status: http.StatusServiceUnavailable, Detail: "The session or the server is just closing."}
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem.Problem{Type: typeTimeout, Title: "Took too long", Status: http.StatusGatewayTimeout, Detail: "The cluster did not answer in time."}
+	}
+	return problem.Problem{Status: http.StatusInternalServerError, Detail: "Something went wrong on our side; the server's log says what."}
+}
+
+// detail is err's text as a sentence, without the sentinel that the title says already.
+func detail(err, sentinel error) string {
+	text := strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// fail answers with err as a problem document.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
+		return // whoever asked has gone
+	}
+	if p.Status == http.StatusInternalServerError {
+		s.log.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "10")
+	}
+	problem.Write(w, p)
+}
+
+// failPage answers a browser: with a page.
+func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	switch {
+	case p.Type == typeNoSession:
+		s.cfg.Pages.Gone(w, r)
+		return
+	case p.Status == http.StatusInternalServerError:
+		s.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	s.cfg.Pages.Error(w, r, p.Status, p.Title, p.Detail)
+}
+
+// senderError says which field it is that names nothing.
+func senderError(err error) error {
+	if errors.Is(err, model.ErrNotFound) {
+		return invalid("from", err.Error())
+	}
+	return err
+}
+
+func invalid(field, detail string) error {
+	return invalidFields([]problem.FieldError{{Field: field, Detail: detail}})
+}
+
+func invalidFields(errs []problem.FieldError) error {
+	details := make([]string, len(errs))
+	for i, e := range errs {
+		details[i] = e.Field + " " + e.Detail
+	}
+	return &problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusUnprocessableEntity, Detail: strings.Join(details, "; ") + ".", Errors: errs}
+}
+
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if wantsPage(r) {
+		s.cfg.Pages.NotFound(w, r)
+		return
+	}
+	problem.Write(w, problem.Problem{Status: http.StatusNotFound, Detail: "There is nothing at " + r.URL.Path + ". /api/openapi.yaml lists what there is."})
+}
+
+func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		lookup := method
+		if method == "HEAD" {
+			lookup = "GET" // which answers it
+		}
+		if s.router.Match(chi.NewRouteContext(), lookup, r.URL.Path) {
+			allowed = append(allowed, method)
+		}
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	problem.Write(w, problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "What is at " + r.URL.Path + " takes " + strings.Join(allowed, ", ") + "."})
+}
+
+func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request) {
+	problem.Write(w, problem.Problem{Type: typeCrossOrigin, Title: "Cross-origin request", Status: http.StatusForbidden,
+		Detail: "A page of another site asked for this. Only our own pages may change something."})
+}
+
+// wantsPage tells browsers that follow a link from programs.
+func wantsPage(r *http.Request) bool {
+	return !strings.HasPrefix(r.URL.Path, "/api/") && strings.Contains(r.Header.Get("Accept"), "text/html")
+}

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// prefix is where sessions have their Kubernetes API, each under its ID.
+const prefix = "/k8s/"
+
+// kubernetes leads requests for a session's Kubernetes API there: by path
+// (/k8s/ID/...), or by a name whose first label is the ID, either the one that
+// the TLS handshake asked for or the Host header's. kubectl get --raw drops the
+// path of the server's URL, and then the name alone says which session is meant.
+func (s *Server) kubernetes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, path, ok := byPath(r.URL); ok {
+			session, err := s.cfg.Engine.Session(id)
+			if err != nil {
+				gone(w, id)
+				return
+			}
+			serveStripped(w, r, session, path)
+			return
+		}
+		for _, name := range []string{serverName(r), r.Host} {
+			id, ok := byName(name)
+			if !ok {
+				continue
+			}
+			if session, err := s.cfg.Engine.Session(id); err == nil {
+				session.API().ServeHTTP(w, r)
+				return
+			} else if name != r.Host {
+				gone(w, id) // nobody asks for such a name but a kubeconfig of ours
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// byPath cuts the session's ID off, in both forms of the path.
+func byPath(u *url.URL) (id string, rest url.URL, ok bool) {
+	cut := func(path string) (string, string, bool) {
+		path, ok := strings.CutPrefix(path, prefix)
+		if !ok {
+			return "", "", false
+		}
+		id, rest, _ := strings.Cut(path, "/")
+		return id, "/" + rest, true
+	}
+	if id, rest.Path, ok = cut(u.Path); !ok {
+		return "", rest, false
+	}
+	if u.RawPath != "" {
+		if _, rest.RawPath, ok = cut(u.RawPath); !ok {
+			return "", rest, false // an escaped prefix: not what any client of ours sends
+		}
+	}
+	return id, rest, true
+}
+
+// serveStripped serves the API as if it were at the root. The request's context
+// and body are passed as they are: watches, exec and port-forward live in them.
+func serveStripped(w http.ResponseWriter, r *http.Request, session Session, path url.URL) {
+	stripped := new(http.Request)
+	*stripped = *r
+	stripped.URL = new(url.URL)
+	*stripped.URL = *r.URL
+	stripped.URL.Path, stripped.URL.RawPath = path.Path, path.RawPath
+	stripped.RequestURI = stripped.URL.RequestURI()
+	session.API().ServeHTTP(w, stripped)
+}
+
+// byName takes the first label of a host name of more than one.
+func byName(host string) (string, bool) {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	label, _, ok := strings.Cut(host, ".")
+	return strings.ToLower(label), ok && label != "" && net.ParseIP(host) == nil
+}
+
+// serverName is the session's name in the TLS handshake, empty if it asked for
+// another.
+func serverName(r *http.Request) string {
+	if r.TLS == nil || !strings.HasSuffix(r.TLS.ServerName, "."+sessionDomain) {
+		return ""
+	}
+	return r.TLS.ServerName
+}
+
+// gone answers as a Kubernetes API does. It is not 404, which kubectl takes for a
+// server that lacks one kind.
+func gone(w http.ResponseWriter, id string) {
+	status(w, http.StatusGone, metav1.StatusReasonGone, "there is no session "+id+": it was closed, or its time was up; open a new one and take its kubeconfig")
+}
+
+func (s *Server) noSession(w http.ResponseWriter, r *http.Request) {
+	status(w, http.StatusNotFound, metav1.StatusReasonNotFound, "no session is named: sessions are at "+prefix+"ID, and /api/sessions is on the other port")
+}
+
+func status(w http.ResponseWriter, code int, reason metav1.StatusReason, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message,
+	})
+}
+
+// address fills in a session's addresses as whoever asks sees them.
+func (s *Server) address(r *http.Request, info model.Session) model.Session {
+	info.URL = "/s/" + url.PathEscape(info.ID)
+	info.APIServer = s.apiServer(r) + prefix + url.PathEscape(info.ID)
+	return info
+}

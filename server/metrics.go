@@ -1,0 +1,100 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// metrics are ours alone: Kubernetes' components register theirs globally, and a
+// thousand of their series say nothing about Podhop.
+type metrics struct {
+	handler   http.Handler
+	opened    prometheus.Histogram
+	viewers   prometheus.Gauge
+	messages  prometheus.Counter
+	lost      prometheus.Counter
+	documents *prometheus.CounterVec
+	requests  *prometheus.HistogramVec
+}
+
+func newMetrics(engine Engine, version string) *metrics {
+	registry := prometheus.NewRegistry()
+	m := &metrics{
+		opened: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "podhop_session_open_seconds",
+			Help: "How long opening a session took.", Buckets: []float64{.02, .05, .1, .15, .2, .3, .5, 1, 2, 5}}),
+		viewers: prometheus.NewGauge(prometheus.GaugeOpts{Name: "podhop_viewers", Help: "Streams that are open."}),
+		messages: prometheus.NewCounter(prometheus.CounterOpts{Name: "podhop_stream_messages_total",
+			Help: "Messages sent to viewers."}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{Name: "podhop_stream_lost_total",
+			Help: "Losses that viewers were told of: journeys they were too slow for, and records the capture lost."}),
+		documents: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "podhop_applied_documents_total",
+			Help: "Documents of pastes, by what became of them."}, []string{"action"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "podhop_http_request_seconds",
+			Help: "How long requests took, without streams.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}}, []string{"method", "route", "code"}),
+	}
+	sessions := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_sessions", Help: "Sessions that are open."},
+		func() float64 { return float64(engine.Sessions()) })
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_build_info", Help: "Always 1.",
+		ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
+	registry.MustRegister(sessions, build, m.opened, m.viewers, m.messages, m.lost, m.documents, m.requests,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return m
+}
+
+// opening starts a session's opening; the function that it returns ends it.
+func (m *metrics) opening() func() {
+	start := time.Now()
+	return func() { m.opened.Observe(time.Since(start).Seconds()) }
+}
+
+func (m *metrics) watching() func() {
+	m.viewers.Inc()
+	return m.viewers.Dec
+}
+
+func (m *metrics) sent(messages int)      { m.messages.Add(float64(messages)) }
+func (m *metrics) lostTo(journeys uint64) { m.lost.Add(float64(journeys)) }
+
+func (m *metrics) applied(results []model.ApplyResult) {
+	for _, r := range results {
+		action := r.Action
+		if len(r.Errors) > 0 {
+			action = "failed"
+		}
+		m.documents.WithLabelValues(action).Inc()
+	}
+}
+
+// measure measures requests by route, not by path: paths have no end.
+func (s *Server) measure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			next.ServeHTTP(w, r) // as long as its viewer watches, and it must be hijacked
+			return
+		}
+		start := time.Now()
+		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		next.ServeHTTP(wrapped, r)
+		took := time.Since(start)
+		route := chi.RouteContext(r.Context()).RoutePattern()
+		if route == "" || wrapped.Status() == http.StatusNotFound && route == "/*" {
+			route = "none"
+		}
+		method := r.Method
+		if wrapped.Status() == http.StatusMethodNotAllowed {
+			method = "other" // methods have no end either
+		}
+		s.metrics.requests.WithLabelValues(method, route, strconv.Itoa(wrapped.Status())).Observe(took.Seconds())
+		s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", wrapped.Status(), "took", took)
+	})
+}

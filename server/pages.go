@@ -1,0 +1,68 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/podhop/podhop/internal/problem"
+)
+
+// openPlayground answers the form of POST /playground, whose field lesson may
+// name the lesson to start in it.
+func (s *Server) openPlayground(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
+	if err := r.ParseForm(); err != nil {
+		s.failPage(w, r, &problem.Problem{Status: http.StatusBadRequest, Detail: "The form could not be read."})
+		return
+	}
+	s.openPage(w, r, r.PostForm.Get("lesson"))
+}
+
+func (s *Server) openLesson(w http.ResponseWriter, r *http.Request) {
+	s.openPage(w, r, chi.URLParam(r, "slug"))
+}
+
+// openPage opens a session, with what a lesson begins with, and leads there.
+func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string) {
+	var start []byte
+	query := ""
+	if slug != "" {
+		var ok bool
+		if start, ok = s.cfg.Start(slug); !ok {
+			s.cfg.Pages.NotFound(w, r)
+			return
+		}
+		query = "?" + url.Values{"lesson": {slug}}.Encode()
+	}
+	session, err := s.open(r.Context())
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	id := session.Info().ID
+	if len(start) > 0 {
+		results, err := session.Apply(r.Context(), start)
+		if err != nil {
+			_ = session.Close()
+			s.failPage(w, r, err)
+			return
+		}
+		for _, result := range results {
+			for _, e := range result.Errors { // the lesson's own fault, which its tests should have found
+				s.log.ErrorContext(r.Context(), "the lesson's start was not taken", "lesson", slug, "line", e.Line, "err", e.Message)
+			}
+		}
+	}
+	http.Redirect(w, r, "/s/"+url.PathEscape(id)+query, http.StatusSeeOther)
+}
+
+func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
+	session, err := s.cfg.Engine.Session(chi.URLParam(r, "id"))
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	s.cfg.Pages.Learn(w, r, s.address(r, session.Info()))
+}

@@ -1,0 +1,53 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// grace is how long requests under way have to answer when the server stops and
+// their contexts are done.
+const grace = 3 * time.Second
+
+// Serve serves the plain listener, and secure too if it is not nil, until stop is
+// done; then it ends requests, streams and watches through their contexts. It
+// returns nil then, else why a listener failed. It closes the listeners.
+func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
+	ctx, cancel := context.WithCancelCause(stop)
+	defer cancel(nil)
+	var servers []*http.Server
+	start := func(handler http.Handler, serve func(*http.Server) error) {
+		server := &http.Server{
+			Handler:           handler,
+			BaseContext:       func(net.Listener) context.Context { return ctx },
+			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		}
+		servers = append(servers, server)
+		go func() { cancel(serve(server)) }()
+	}
+	start(s.Handler(), func(server *http.Server) error { return server.Serve(plain) })
+	if secure != nil {
+		config := s.cfg.Certificates.TLS()
+		start(s.APIHandler(), func(server *http.Server) error {
+			server.TLSConfig = config
+			return server.ServeTLS(secure, "", "")
+		})
+	}
+	<-ctx.Done()
+	end, release := context.WithTimeout(context.Background(), grace)
+	defer release()
+	for _, server := range servers {
+		if server.Shutdown(end) != nil {
+			_ = server.Close()
+		}
+	}
+	if stop.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}

@@ -1,0 +1,149 @@
+// Package server is Podhop over HTTP: the pages, the API that they use
+// (openapi.yaml), each session's stream, and each session's Kubernetes API under
+// a path or a host name of its own, in the clear and over TLS.
+//
+// It turns requests into calls of the engine and the engine's errors into
+// answers, once, here. It must not know how a session works, nor what a page
+// looks like.
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/server/stream"
+)
+
+// Pages answers with pages; the package web does.
+type Pages interface {
+	Index(w http.ResponseWriter, r *http.Request)
+	// Front is the page before a session: of a lesson, or with an empty slug of the playground.
+	Front(w http.ResponseWriter, r *http.Request, slug string)
+	Learn(w http.ResponseWriter, r *http.Request, session model.Session)
+	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
+	NotFound(w http.ResponseWriter, r *http.Request)
+	Gone(w http.ResponseWriter, r *http.Request)
+	// Static serves /static/.
+	Static() http.Handler
+}
+
+// Config says what a Server serves. Zero fields take the defaults named.
+type Config struct {
+	Engine Engine
+	Pages  Pages
+	// Start is what to apply when the lesson of a slug is opened; it says false for
+	// a slug that it does not know. Nil: there are no lessons.
+	Start func(slug string) ([]byte, bool)
+	// APIServer is the URL under which kubectl reaches the TLS listener from
+	// outside, without a path: for servers behind a proxy. If it is empty, the URL
+	// is made of the host of the request that asks, and of TLSPort.
+	APIServer string
+	TLSPort   int
+	// Certificates are those of the TLS listener; nil if there is none, and then
+	// sessions offer their API in the clear.
+	Certificates *Certificates
+	// Origins may use the API from other pages than our own; usually none.
+	Origins []string
+	// MaxPaste bounds a paste, in bytes: 3 MiB.
+	MaxPaste int
+	// Ready says why the server is not ready; nil: it always is.
+	Ready   func() error
+	Version string
+	Log     *slog.Logger
+	// Stream bounds viewers; Sent, Lost and Session are the server's.
+	Stream stream.Config
+}
+
+// A Server is all of Podhop's HTTP.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	router  chi.Router
+	plain   http.Handler
+	secure  http.Handler
+	stream  *stream.Stream
+	metrics *metrics
+}
+
+// New returns a Server. It serves nothing yet: see Serve, Handler and APIHandler.
+func New(cfg Config) (*Server, error) {
+	if cfg.MaxPaste == 0 {
+		cfg.MaxPaste = 3 << 20
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func() error { return nil }
+	}
+	if cfg.Start == nil {
+		cfg.Start = func(string) ([]byte, bool) { return nil, false }
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version)}
+	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
+	cfg.Stream.Session, cfg.Stream.Log = s.address, cfg.Log
+	s.stream = stream.New(cfg.Stream)
+	s.router = s.routes()
+
+	protection := http.NewCrossOriginProtection()
+	for _, origin := range cfg.Origins {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("trusted origin: %w", err)
+		}
+	}
+	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
+	// The Kubernetes API is not behind the protection: it wants a token, which no
+	// foreign page can send, and kubectl proxy's pages must reach it.
+	s.plain = s.kubernetes(s.recover(s.harden(protection.Handler(s.router))))
+	s.secure = s.kubernetes(http.HandlerFunc(s.noSession))
+	return s, nil
+}
+
+// Handler serves everything: the plain listener's.
+func (s *Server) Handler() http.Handler { return s.plain }
+
+// APIHandler serves the sessions' Kubernetes APIs alone: the TLS listener's.
+func (s *Server) APIHandler() http.Handler { return s.secure }
+
+// routes are all but the Kubernetes API's. openapi.yaml documents each, and a test
+// compares the two.
+func (s *Server) routes() chi.Router {
+	r := chi.NewRouter()
+	r.Use(s.measure, middleware.GetHead)
+	r.NotFound(s.notFound)
+	r.MethodNotAllowed(s.methodNotAllowed)
+
+	r.Get("/", s.cfg.Pages.Index)
+	r.Get("/playground", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Front(w, r, "") })
+	r.Post("/playground", s.openPlayground)
+	r.Get("/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Front(w, r, chi.URLParam(r, "slug")) })
+	r.Post("/lessons/{slug}", s.openLesson)
+	r.Get("/s/{id}", s.learn)
+	r.Get("/static/*", s.cfg.Pages.Static().ServeHTTP)
+
+	r.Get("/api/openapi.yaml", serveOpenAPI)
+	r.Post("/api/sessions", s.createSession)
+	const session = "/api/sessions/{id}"
+	r.Get(session, s.with(s.getSession))
+	r.Delete(session, s.with(s.deleteSession))
+	r.Get(session+"/kubeconfig", s.with(s.getKubeconfig))
+	r.Post(session+"/apply", s.with(s.apply))
+	r.Post(session+"/requests", s.with(s.request))
+	r.Get(session+"/topology", s.with(s.getTopology))
+	r.Get(session+"/journeys", s.with(s.getJourneys))
+	r.Get(session+"/journeys/{jid}", s.with(s.getJourney))
+	r.Get(session+"/stream", s.with(s.watch))
+	r.Get("/healthz", s.healthz)
+	r.Get("/readyz", s.readyz)
+	r.Get("/metrics", s.metrics.handler.ServeHTTP)
+	return r
+}
+
+// bodyTimeout is how long a request's body may take to arrive.
+const bodyTimeout = 30 * time.Second

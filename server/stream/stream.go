@@ -1,0 +1,165 @@
+// Package stream sends a session's messages over a websocket: one JSON
+// model.Message a text frame, in the order of their Seq.
+//
+// It is the only importer of the websocket package, so that a move to another is
+// made here alone. It must not know what the messages say, nor of sessions: it
+// gets a subscription of the feed, and lets go of it when the viewer goes.
+package stream
+
+//lint:file-ignore SA1019 the package's name is the owner's choice; its maintained path has the same API
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"nhooyr.io/websocket"
+
+	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/model"
+)
+
+// Close codes of the private range, beside the usual ones: 1001 when the server
+// goes away, 1008 for a viewer who is too slow or says something.
+const (
+	// Gone: the session is no longer there, and coming back is of no use.
+	Gone = 4404
+)
+
+// Config bounds what a viewer may take. Zero fields take the defaults named.
+type Config struct {
+	// WriteTimeout is how long one frame may take: 15 s. A viewer who is slower is
+	// cut off, and comes back for the rest.
+	WriteTimeout time.Duration
+	// Ping is how long a quiet line is trusted, and how long the answer may take: 20 s.
+	Ping time.Duration
+	// Batch is how many messages are taken from the feed at once: 64.
+	Batch int
+	// Sent is called after messages were written, and Lost with the journeys that a
+	// viewer was told it missed. Both may be nil.
+	Sent func(messages int)
+	Lost func(journeys uint64)
+	// Session is given each session that is about to be told, to fill in what only
+	// the server knows: its addresses as this viewer sees them. It may be nil.
+	Session func(r *http.Request, s model.Session) model.Session
+	Log     *slog.Logger
+}
+
+// A Stream serves viewers. Its methods may be called at once.
+type Stream struct{ cfg Config }
+
+// New returns a Stream.
+func New(cfg Config) *Stream {
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = 15 * time.Second
+	}
+	if cfg.Ping == 0 {
+		cfg.Ping = 20 * time.Second
+	}
+	if cfg.Batch == 0 {
+		cfg.Batch = 64
+	}
+	if cfg.Sent == nil {
+		cfg.Sent = func(int) {}
+	}
+	if cfg.Lost == nil {
+		cfg.Lost = func(uint64) {}
+	}
+	if cfg.Session == nil {
+		cfg.Session = func(_ *http.Request, s model.Session) model.Session { return s }
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Stream{cfg}
+}
+
+// Serve turns the request into a websocket and sends what sub has until the
+// viewer, the session or the server goes. The request must be of the same
+// origin. It closes sub.
+func (s *Stream) Serve(w http.ResponseWriter, r *http.Request, sub *feed.Subscription) {
+	defer sub.Close()
+	// No compression: a viewer's window would cost more memory than a session's
+	// whole feed, and most viewers are near.
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		s.cfg.Log.DebugContext(r.Context(), "websocket refused", "err", err)
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(512) // viewers have nothing to say
+	// What ends the reading cuts the line without a word. The server's own end
+	// must not: it is said below.
+	ctx, cancel := context.WithCancel(conn.CloseRead(context.WithoutCancel(r.Context())))
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	err = s.send(ctx, conn, r, sub)
+	switch {
+	case errors.Is(err, feed.ErrClosed):
+		conn.Close(Gone, "the session is gone")
+	case r.Context().Err() != nil:
+		conn.Close(websocket.StatusGoingAway, "the server goes away")
+	case errors.Is(err, context.DeadlineExceeded):
+		conn.Close(websocket.StatusPolicyViolation, "too slow")
+	}
+	s.cfg.Log.DebugContext(r.Context(), "viewer left", "err", err, "lost", sub.Lost())
+}
+
+// send writes until something ends.
+func (s *Stream) send(ctx context.Context, conn *websocket.Conn, r *http.Request, sub *feed.Subscription) error {
+	for {
+		quiet, cancel := context.WithTimeout(ctx, s.cfg.Ping)
+		batch, err := sub.Batch(quiet, s.cfg.Batch)
+		cancel()
+		switch {
+		case err == nil:
+			err = s.write(ctx, conn, r, batch)
+		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+			err = ping(ctx, conn, s.cfg.Ping)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Stream) write(ctx context.Context, conn *websocket.Conn, r *http.Request, batch []model.Message) error {
+	for i := range batch {
+		m := &batch[i]
+		switch {
+		case m.Snapshot != nil:
+			snapshot := *m.Snapshot // the feed's own
+			snapshot.Session = s.cfg.Session(r, snapshot.Session)
+			m.Snapshot = &snapshot
+		case m.Session != nil:
+			session := s.cfg.Session(r, *m.Session)
+			m.Session = &session
+		case m.Lost != nil:
+			s.cfg.Lost(m.Lost.Count)
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		if err := writeFrame(ctx, conn, text, s.cfg.WriteTimeout); err != nil {
+			return err
+		}
+	}
+	s.cfg.Sent(len(batch))
+	return nil
+}
+
+func writeFrame(ctx context.Context, conn *websocket.Conn, text []byte, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return conn.Write(ctx, websocket.MessageText, text)
+}
+
+func ping(ctx context.Context, conn *websocket.Conn, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return conn.Ping(ctx)
+}
