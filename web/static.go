@@ -1,13 +1,18 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"mime"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
+	"time"
 )
 
 //go:embed dist
@@ -47,6 +52,7 @@ func (web *Web) Static() http.Handler {
 	for _, file := range assets() {
 		hashed[file] = true
 	}
+	zipped := gzipper(files)
 	serve := http.StripPrefix("/static/", http.FileServerFS(files))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(r.URL.Path, "/static/")
@@ -58,6 +64,39 @@ func (web *Web) Static() http.Handler {
 		if hashed[name] || strings.HasPrefix(name, "chunk-") {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		}
+		w.Header().Set("Vary", "Accept-Encoding")
+		if data := zipped(name); data != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+			return
+		}
 		serve.ServeHTTP(w, r)
 	})
+}
+
+// gzipper compresses each script and style once, when it is first asked for.
+func gzipper(files fs.FS) func(name string) []byte {
+	var mu sync.Mutex
+	done := map[string][]byte{}
+	return func(name string) []byte {
+		if ext := path.Ext(name); ext != ".js" && ext != ".css" {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if data, ok := done[name]; ok {
+			return data
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil
+		}
+		var b bytes.Buffer
+		zw, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is a valid one
+		_, _ = zw.Write(data)
+		_ = zw.Close()
+		done[name] = b.Bytes()
+		return done[name]
+	}
 }

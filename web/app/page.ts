@@ -11,6 +11,7 @@ import "./parts/inspector";
 import "./parts/journeys";
 import "./parts/lesson";
 import "./parts/objects";
+import "./parts/resize";
 import "./parts/send";
 import "./map/element";
 import "./editor/element";

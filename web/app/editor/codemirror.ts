@@ -8,6 +8,7 @@ import { EditorState } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers, placeholder } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { effect } from "@preact/signals-core";
+import { showSaid, said } from "./said";
 import { applied, applyNow, edit, loaded, text } from "./text";
 
 // Every colour is one of the page's own, so light and dark follow by themselves.
@@ -28,6 +29,7 @@ export function mount(parent: HTMLElement): (line: number) => void {
       EditorView.cspNonce.of(document.querySelector<HTMLScriptElement>("script[nonce]")?.nonce ?? ""),
       lineNumbers(),
       lintGutter(),
+      said,
       history(),
       drawSelection(),
       highlightSpecialChars(),
@@ -55,7 +57,10 @@ export function mount(parent: HTMLElement): (line: number) => void {
   effect(() => {
     const a = applied.value;
     if (a.kind === "results" && a.stale) return; // marks move with the text until the next answer
-    view.dispatch(setDiagnostics(view.state, a.kind === "results" ? marks(view.state) : []));
+    const found = a.kind === "results" ? marks(view.state) : [];
+    view.dispatch(setDiagnostics(view.state, found));
+    const first = found.find((d) => d.severity === "error");
+    view.dispatch({ effects: [showSaid.of(found), ...(first ? [EditorView.scrollIntoView(first.from, { y: "center" })] : [])] });
   });
   return (line) => {
     const at = view.state.doc.line(Math.min(view.state.doc.lines, Math.max(1, line)));

@@ -33,7 +33,7 @@ function drawUnderlay(l: MapLayout): SVGTemplateResult {
     <path class="wire" d=${`M${from.x} ${from.y}L${to.x} ${to.y}`}></path>
     ${l.nodes.map((n) => svg`<path class="drop" d=${pathOf([n.out, n.eth, n.tap], 6)}></path>`)}
     ${l.client ? svg`<path class="drop" d=${pathOf([l.client.port, l.client.tap])}></path>` : nothing}
-    ${l.narrow ? nothing : svg`<text class="mono" x=${to.x} y=${to.y + 19} text-anchor="end">underlay${net ? ` ${net}` : ""}</text>`}
+    ${l.narrow ? nothing : svg`<text class="mono" x=${to.x} y=${to.y + 18} text-anchor="end">underlay${net ? ` ${net}` : ""}</text>`}
   </g>`;
 }
 
@@ -50,7 +50,7 @@ function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
       <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}</text>
       <text class="mono" x=${n.x + n.w - 14} y=${n.y + 21} text-anchor="end">${v.ready ? ip : (v.status ?? ip)}</text>`)}
     <rect class="kernel" x=${n.kernel.x} y=${n.kernel.y} width=${n.kernel.w} height=${n.kernel.h} rx="8"></rect>
-    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${fit("kernel: kube-proxy, routes", n.kernel.w - 20, "mono")}</text>
+    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${n.kernel.w > 190 ? "kernel: kube-proxy, routes" : "kube-proxy, routes"}</text>
     <path class="cable" d=${`M${n.out.x} ${n.lane}L${Math.max(n.out.x, ...gutters.map((p) => p.veth.x))} ${n.lane}`}></path>
     ${gutters.map((p) => svg`<path class="cable" d=${`M${p.veth.x} ${deepest(p.veth.x)}L${p.veth.x} ${n.lane}`}></path>`)}
     ${veths.map((p) => svg`<path class="cable" d=${pathOf([p.from, { x: p.from.x, y: p.veth.y }, p.veth], 0)}></path>`)}
@@ -64,16 +64,18 @@ function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
   const name = nameOf(v.id);
   const state = podState(v);
   const body = () => {
-    const left = p.x + (p.density === "full" ? 12 : 8);
-    const room = p.w - (p.density === "full" ? 38 : 30);
-    if (p.density === "full")
-      return svg`<text class="name" x=${left} y=${p.y + 20}>${fit(name, p.w - 22)}</text>
-        <text class="mono" x=${left} y=${p.y + 36}>${state === "ready" ? ip : fit([v.status, ip].filter(Boolean).join(" "), room, "mono")}</text>`;
+    const tall = p.density === "full" || p.density === "snug";
+    const left = p.x + (tall ? 12 : 8);
+    const room = p.w - (tall ? 42 : 30);
+    const air = p.density === "full" ? 20 : 16.5;
+    if (tall)
+      return svg`<text class="name" x=${left} y=${p.y + air}>${fit(name, room)}</text>
+        <text class="mono" x=${left} y=${p.y + air + 15.5}>${state === "ready" ? ip : fit([v.status, ip].filter(Boolean).join(" "), room, "mono")}</text>`;
     if (p.density === "line") return svg`<text class="name small" x=${left} y=${p.y + 15.5}>${fit(name, room)}</text>`;
-    return svg`<text class="mono" x=${p.x + p.w / 2} y=${p.y + 14.5} text-anchor="middle">${ip ? `.${ip.split(".").pop()}` : "…"}</text>`;
+    return svg`<text class="mono" x=${p.x + p.w / 2} y=${p.y + 14} text-anchor="middle">${ip ? `.${ip.split(".").pop()}` : "…"}</text>`;
   };
   return target(v, `Pod ${name}, ${ip || "no address yet"}, ${v.status ?? ""}`, m, svg`
-    <rect class="box" x=${p.x} y=${p.y} width=${p.w} height=${p.h} rx=${p.density === "full" ? 9 : 6}></rect>
+    <rect class="box" x=${p.x} y=${p.y} width=${p.w} height=${p.h} rx=${p.h > 30 ? 9 : 6}></rect>
     ${body()}`, `pod ${state}`);
 }
 

@@ -13,7 +13,7 @@ export interface Box extends Point {
   h: number;
 }
 
-export type Density = "full" | "line" | "tiny";
+export type Density = "full" | "snug" | "line" | "tiny"; // snug: full, with less air
 
 export interface PodBox extends Box {
   vertex: Vertex;
@@ -80,10 +80,10 @@ export function layout(input: Input): MapLayout {
   const width = Math.max(320, input.width);
   const narrow = width < NARROW || width - 170 < nodes.length * 150;
 
-  const left = narrow ? 44 : client ? 152 : PAD;
+  const left = narrow ? 44 : client ? 138 : PAD;
   const right = width - PAD + (narrow ? 4 : 0);
-  const cluster: Box = { x: left, y: narrow ? (client ? 76 : 8) : 12, w: right - left, h: 0 };
-  const inside: Box = { x: cluster.x + (narrow ? 10 : PAD), y: cluster.y + 14, w: cluster.w - (narrow ? 20 : 2 * PAD), h: 0 };
+  const cluster: Box = { x: left, y: narrow ? (client ? 76 : 8) : 4, w: right - left, h: 0 };
+  const inside: Box = { x: cluster.x + (narrow ? 10 : 14), y: cluster.y + 14, w: cluster.w - (narrow ? 20 : 28), h: 0 };
 
   let y = inside.y;
   const boxes = placeServices(services, inside, y);
@@ -94,13 +94,13 @@ export function layout(input: Input): MapLayout {
   const byNode = new Map<string, Vertex[]>(nodes.map((n) => [n.id, []]));
   for (const p of pods) if (p.parent) byNode.get(p.parent)?.push(p);
 
-  const bottom = Math.max(input.height, 200) - 46; // the underlay's line in a wide map
+  const bottom = Math.max(input.height, 200) - 30; // the underlay's line in a wide map
   const placed: NodeBox[] = [];
-  const gap = 14;
+  const gap = narrow ? 14 : 10;
   if (narrow) {
     for (const n of nodes) {
       const own = byNode.get(n.id)!;
-      const box = placeNode(n, own, { x: inside.x, y, w: inside.w, h: 0 }, own.length > 8 ? "tiny" : own.length > 3 ? "line" : "full");
+      const box = placeNode(n, own, { x: inside.x, y, w: inside.w, h: 0 }, own.length > 8 ? "tiny" : own.length > 3 ? "snug" : "full");
       box.out = { x: box.x + 14, y: box.lane };
       box.eth = { x: box.x, y: box.lane };
       box.tap = { x: 20, y: box.lane };
@@ -125,7 +125,7 @@ export function layout(input: Input): MapLayout {
   cluster.h = (narrow ? y - gap + 12 : y + 14) - cluster.y;
 
   const line = narrow ? 20 : y + 34;
-  const height = narrow ? cluster.y + cluster.h + 12 : Math.max(line + 30, input.height);
+  const height = narrow ? cluster.y + cluster.h + 12 : Math.max(line + 28, input.height);
   const last = placed[placed.length - 1];
   const result: MapLayout = {
     width,
@@ -138,7 +138,7 @@ export function layout(input: Input): MapLayout {
     waiting,
     underlay: narrow
       ? { from: { x: line, y: client ? 40 : (placed[0]?.tap.y ?? 0) }, to: { x: line, y: last ? last.tap.y : 60 }, vertex: underlay }
-      : { from: { x: client ? 74 : left, y: line }, to: { x: right - 12, y: line }, vertex: underlay },
+      : { from: { x: client ? 71 : left, y: line }, to: { x: right - 12, y: line }, vertex: underlay },
   };
   drawLines(result, input);
   return result;
@@ -173,6 +173,7 @@ function placeWaiting(pods: Vertex[], inside: Box, y: number): MapLayout["waitin
 function densityFor(most: number, w: number, room: number): Density {
   const free = room - HEAD - KERNEL - 22;
   if (most * 54 <= free || most <= 1) return "full";
+  if (most * 43 <= free) return "snug";
   const columns = Math.max(1, Math.floor((w - 14) / (104 + GUTTER)));
   return Math.ceil(most / columns) * 28 <= free ? "line" : "tiny";
 }
@@ -184,25 +185,25 @@ function placeNode(vertex: Vertex, pods: Vertex[], box: Box, density: Density): 
   const out: PodBox[] = [];
   let bottom = top;
   if (density === "tiny") {
-    const w = 42;
-    const gutter = box.x + box.w - 16;
-    const columns = Math.max(1, Math.floor((inner - 10) / (w + 5)));
+    const w = 37;
+    const gutter = box.x + box.w - 14;
+    const columns = Math.max(1, Math.floor((inner - 6) / (w + 4)));
     pods.forEach((p, i) => {
-      const b = { x: x + (i % columns) * (w + 5), y: top + Math.floor(i / columns) * 28, w, h: 21 };
+      const b = { x: x + (i % columns) * (w + 4), y: top + Math.floor(i / columns) * 26, w, h: 20 };
       const mid = b.x + w / 2;
-      out.push({ ...b, vertex: p, density, from: { x: mid, y: b.y + b.h }, port: { x: mid, y: b.y + b.h / 2 }, veth: { x: gutter, y: b.y + b.h + 3.5 } });
-      bottom = b.y + 28;
+      out.push({ ...b, vertex: p, density, from: { x: mid, y: b.y + b.h }, port: { x: mid, y: b.y + b.h / 2 }, veth: { x: gutter, y: b.y + b.h + 3 } });
+      bottom = b.y + 26;
     });
   } else {
-    const [h, pitch] = density === "full" ? [46, 54] : [23, 28];
+    const [h, pitch] = { full: [46, 54], snug: [38, 43], line: [23, 28] }[density] as [number, number];
     const rows = Math.max(1, Math.floor((box.h - HEAD - KERNEL - 22) / pitch));
-    const columns = density === "full" ? 1 : Math.max(1, Math.ceil(pods.length / rows));
+    const columns = density !== "line" ? 1 : Math.max(1, Math.ceil(pods.length / rows));
     const column = inner / columns;
     pods.forEach((p, i) => {
       const w = column - GUTTER + (columns === 1 ? 6 : 2);
       const b = { x: x + (i % columns) * column, y: top + Math.floor(i / columns) * pitch, w, h };
       const mid = b.y + h / 2;
-      out.push({ ...b, vertex: p, density, from: { x: b.x + w, y: mid }, port: { x: b.x + w - (density === "full" ? 14 : 11), y: mid }, veth: { x: b.x + w + 15, y: mid } });
+      out.push({ ...b, vertex: p, density, from: { x: b.x + w, y: mid }, port: { x: b.x + w - (density === "line" ? 11 : 14), y: mid }, veth: { x: b.x + w + 15, y: mid } });
       bottom = Math.max(bottom, b.y + pitch);
     });
   }
@@ -224,8 +225,8 @@ function placeClient(vertex: Vertex, narrow: boolean, line: number, bottom: numb
     const b = { x: 44, y: 12, w: 176, h: 50 };
     return { ...b, vertex, port: { x: 44, y: 37 }, tap: { x: line, y: 37 } };
   }
-  const b = { x: PAD, y: Math.max(12, bottom - 150), w: 116, h: 58 };
-  return { ...b, vertex, port: { x: 74, y: b.y + b.h }, tap: { x: 74, y: line } };
+  const b = { x: PAD, y: Math.max(12, bottom - 150), w: 110, h: 56 };
+  return { ...b, vertex, port: { x: 71, y: b.y + b.h }, tap: { x: 71, y: line } };
 }
 
 // A Service's line runs down from its capsule, along above the nodes, and down

@@ -6,7 +6,7 @@ import { announce } from "../state/announce";
 import { Problem, send } from "../state/api";
 import { Part } from "../state/part";
 import { awaitJourneys } from "../state/selection";
-import { count, from, to, url } from "../state/sending";
+import { count, from, to, url, urlOf } from "../state/sending";
 import { vertices } from "../state/store";
 import { duration, nameOf, plural } from "../state/text";
 
@@ -30,7 +30,7 @@ class SendBar extends Part {
           </select></label>
         <label class="field to"><span>to</span>
           <input name="to" .value=${to.value} @input=${(e: Event) => (to.value = (e.target as HTMLInputElement).value)} list="targets" required
-            placeholder="URL or host:port" autocomplete="off" autocapitalize="off" spellcheck="false" inputmode="url"></label>
+            placeholder=${`URL or host:port${example(all)}`} autocomplete="off" autocapitalize="off" spellcheck="false" inputmode="url"></label>
         <datalist id="targets">${targets(all)}</datalist>
         <label class="field times"><span class="hidden">How many times</span>
           <select name="count" .value=${String(count.value)} @change=${(e: Event) => (count.value = Number((e.target as HTMLSelectElement).value))}>
@@ -86,6 +86,12 @@ function tally(answers: Answer[]): TemplateResult {
   const groups = new Map<string, Answer[]>();
   for (const a of answers) groups.set(verdict(a), [...(groups.get(verdict(a)) ?? []), a]);
   return html`${[...groups].map(([text, as]) => html`<b class=${tone(as[0]!)}>${as.length}× ${text}</b> `)}of ${plural(answers.length, "request")}`;
+}
+
+function example(all: Vertex[]): string {
+  const v = all.find((x) => x.kind === "Service" && x.id !== "service/default/kubernetes") ?? all.find((x) => x.kind === "Pod" && x.ready);
+  const found = v && urlOf(v.id);
+  return found ? `, such as ${found}` : "";
 }
 
 // What can be asked: Services by their address, pods by theirs, nodes by a Service's node port.

@@ -20,7 +20,7 @@ type manifest struct {
 	Spec struct {
 		Replicas  int       `yaml:"replicas"`
 		Selector  yaml.Node `yaml:"selector"`
-		Selectors yaml.Node `yaml:"selectors"` // what the real API would not know
+		Selectors yaml.Node `yaml:"selectors"` // no such field: its key is the line above
 		Ports     []struct {
 			Port int `yaml:"port"`
 		} `yaml:"ports"`
@@ -52,7 +52,7 @@ func (c *Cluster) Apply(text string) []model.ApplyResult {
 		_ = node.Decode(&m)
 		r.Object = &model.Object{Kind: m.Kind, Namespace: "default", Name: m.Metadata.Name}
 		if at := m.Spec.Selectors.Line; at > 0 {
-			r.Errors = []model.ApplyError{{Line: at, Field: "spec.selectors", Message: `unknown field "spec.selectors"`}}
+			r.Errors = []model.ApplyError{{Line: at - 1, Field: "spec.selectors", Message: `unknown field "spec.selectors"`}}
 		} else {
 			r.Action = c.take(m)
 		}

@@ -68,6 +68,23 @@ func (c *Cluster) Session() model.Session {
 // Cut breaks the connections of everybody who looks.
 func (c *Cluster) Cut() { c.feed.Cut() }
 
+// Tell puts a message into the stream as it stands.
+func (c *Cluster) Tell(m model.Message) { c.feed.push(m) }
+
+// Skip loses a sequence number without a word, as no server should.
+func (c *Cluster) Skip() {
+	c.feed.mu.Lock()
+	defer c.feed.mu.Unlock()
+	c.feed.messages = append(c.feed.messages, model.Message{})
+}
+
+// Resumed is the sequence number that the last viewer who came back had seen.
+func (c *Cluster) Resumed() uint64 {
+	c.feed.mu.Lock()
+	defer c.feed.mu.Unlock()
+	return c.feed.resumed
+}
+
 // Viewers counts the connections that there ever were.
 func (c *Cluster) Viewers() int {
 	c.feed.mu.Lock()

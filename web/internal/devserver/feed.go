@@ -22,6 +22,7 @@ type feed struct {
 	cut      chan struct{} // closed to break every connection
 	snapshot func() model.Snapshot
 	viewers  int
+	resumed  uint64 // the last "after" that a viewer asked for
 }
 
 func newFeed(snapshot func() model.Snapshot) *feed {
@@ -66,7 +67,11 @@ func stream(w http.ResponseWriter, r *http.Request, f *feed) {
 		}
 	}()
 	next, err := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
-	if err != nil {
+	if err == nil {
+		f.mu.Lock()
+		f.resumed = next
+		f.mu.Unlock()
+	} else {
 		snap := f.snapshot()
 		f.mu.Lock()
 		next = uint64(len(f.messages))
@@ -80,6 +85,10 @@ func stream(w http.ResponseWriter, r *http.Request, f *feed) {
 		rest, more := f.messages[min(int(next), len(f.messages)):], f.more
 		f.mu.Unlock()
 		for _, m := range rest {
+			if m.Type == "" {
+				next++ // skipped
+				continue
+			}
 			if sendText(conn, m) != nil {
 				return
 			}

@@ -1,0 +1,170 @@
+package web_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+func TestBrokenStreamResumes(t *testing.T) {
+	p := openTab(t, "/s/demo", options{})
+	p.until(live)
+	// A mark on an element that only a fresh snapshot would draw again.
+	eval[bool](p, `(window.kept = document.querySelector("[data-vertex='pod/default/my-pod']"), true)`)
+	c := p.server.Cluster("demo")
+	c.Cut()
+	c.Apply("kind: Pod\nmetadata: {name: later}\n") // happens while nobody is told
+	p.until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready")`)
+	if n := c.Viewers(); n != 2 {
+		t.Errorf("there were %d connections, want 2", n)
+	}
+	if after := c.Resumed(); after == 0 {
+		t.Error("the second connection did not say what it had seen")
+	}
+	if !eval[bool](p, `window.kept.isConnected`) {
+		t.Error("the map was drawn anew instead of going on")
+	}
+}
+
+func TestMissingMessageStartsOver(t *testing.T) {
+	p := openTab(t, "/s/demo", options{})
+	p.until(live)
+	c := p.server.Cluster("demo")
+	c.Skip()
+	c.Apply("kind: Pod\nmetadata: {name: later}\n")
+	p.until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready")`)
+	if c.Viewers() < 2 {
+		t.Error("a gap in the sequence went unnoticed")
+	}
+}
+
+func TestClosedSessionSaysSo(t *testing.T) {
+	p := openTab(t, "/s/demo", options{})
+	p.until(live)
+	p.server.Cluster("demo").Tell(model.Message{Type: "closed"})
+	p.until(`document.querySelector("[role=alertdialog] form[action='/playground']") && document.querySelector(".link.gone")`)
+}
+
+func TestLostEventsAreCounted(t *testing.T) {
+	p := openTab(t, "/s/demo", options{})
+	p.until(live)
+	for range 2 {
+		p.server.Cluster("demo").Tell(model.Message{Type: "lost", Lost: &model.Lost{Count: 20, Reason: "the capture ring was full"}})
+	}
+	p.until(`document.querySelector(".lost")?.textContent.includes("40 events are not shown here: the capture ring was full")`)
+}
+
+func TestMapByKeyboard(t *testing.T) {
+	p := openTab(t, "/s/demo", options{})
+	p.until(live)
+	if n := eval[int](p, `document.querySelectorAll("pod-map [data-vertex][tabindex='0']").length`); n != 1 {
+		t.Fatalf("%d vertices are in the tab order, want 1", n)
+	}
+	eval[bool](p, `(document.querySelector("pod-map [data-vertex][tabindex='0']").focus(), true)`)
+	focused := `document.activeElement.dataset.vertex`
+	if got := eval[string](p, focused); got != "client" {
+		t.Fatalf("the map begins at %q", got)
+	}
+	p.keys(kb.ArrowRight)
+	p.until(focused + ` !== "client"`)
+	seen := map[string]bool{}
+	for _, key := range []string{kb.ArrowUp, kb.ArrowUp, kb.ArrowUp, kb.ArrowRight, kb.ArrowDown, kb.ArrowRight, kb.ArrowDown} {
+		p.keys(key)
+		seen[eval[string](p, focused)] = true
+	}
+	if len(seen) < 4 {
+		t.Errorf("arrow keys only reach %v", seen)
+	}
+	at := eval[string](p, focused)
+	p.keys(kb.Enter)
+	p.until(fmt.Sprintf(`document.querySelector("[data-vertex='%s'].selected") && document.querySelector(".head .kind")`, at))
+
+	// Hops: arrows go through the list, and the map follows.
+	p.click("[aria-label='Close, back to journeys']")
+	p.until(`document.querySelector(".hop-button[tabindex='0']")`)
+	eval[bool](p, `(document.querySelector(".hop-button[tabindex='0']").focus(), true)`)
+	p.keys(kb.Home)
+	p.keys(kb.ArrowDown)
+	p.until(`document.querySelector(".hops li.on .n").textContent === "2" && document.querySelector(".hop.on text").textContent === "2" && document.activeElement.dataset.index === "1"`)
+}
+
+func TestTabsByKeyboard(t *testing.T) {
+	p := openTab(t, "/s/demo", options{})
+	p.until(live)
+	eval[bool](p, `(document.querySelector("#tab-editor").focus(), true)`)
+	p.keys(kb.ArrowRight)
+	p.until(`document.activeElement.id === "tab-objects" && !document.querySelector("#panel-objects").hidden && document.querySelector("#panel-editor").hidden`)
+	p.do(chromedp.Reload())
+	p.until(live + ` && !document.querySelector("#panel-objects").hidden`)
+	p.click("object-list button")
+	p.until(`document.querySelector(".head .kind").textContent === "Pod" && document.querySelector(".wiring li").textContent.includes("ip -n")`)
+}
+
+const overlaps = `(() => {
+	const rects = [...document.querySelectorAll(".pod > .box")].map(b => b.getBBox());
+	let bad = 0;
+	rects.forEach((a, i) => rects.slice(i + 1).forEach(b => { if (a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height) bad++ }));
+	const nodes = [...document.querySelectorAll(".node > .vertex > .box")].map(b => b.getBBox());
+	const inside = a => nodes.some(n => a.x >= n.x && a.y >= n.y && a.x + a.width <= n.x + n.width && a.y + a.height <= n.y + n.height);
+	return {pods: rects.length, overlapping: bad, outside: rects.filter(r => !inside(r)).length,
+		wider: document.documentElement.scrollWidth - innerWidth, mapWider: document.querySelector(".map-scroll").scrollWidth - document.querySelector(".map-scroll").clientWidth};
+})()`
+
+type fit struct{ Pods, Overlapping, Outside, Wider, MapWider int }
+
+func TestMapFits(t *testing.T) {
+	cases := []struct {
+		name          string
+		path          string
+		width, height int64
+		pods          int
+	}{
+		{"few, wide", "/s/demo", 1480, 900, 4},
+		{"few, with a lesson", "/s/demo?lesson=your-first-pod", 1480, 900, 4},
+		{"few, phone", "/s/demo", 390, 844, 4},
+		{"few, smallest phone", "/s/demo?lesson=your-first-pod", 320, 640, 4},
+		{"many, wide", "/s/many", 1480, 900, 91},
+		{"many, with a lesson", "/s/many?lesson=your-first-pod", 1280, 720, 91},
+		{"many, phone", "/s/many", 390, 844, 91},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			p := openTab(t, c.path, options{width: c.width, height: c.height})
+			p.until(fmt.Sprintf(`document.querySelectorAll(".pod > .box").length === %d`, c.pods))
+			got := eval[fit](p, overlaps)
+			if want := (fit{Pods: c.pods}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// With reduced motion a packet is only ever seen at its hops.
+func TestReducedMotionSteps(t *testing.T) {
+	moves := map[string]bool{"no-preference": true, "reduce": false}
+	for preference, moving := range moves {
+		t.Run(preference, func(t *testing.T) {
+			p := openTab(t, "/s/demo", options{features: map[string]string{"prefers-reduced-motion": preference}})
+			p.until(live + ` && document.querySelector(".hop")`)
+			p.click(".caption .quiet")
+			places := eval[int](p, `new Promise(done => {
+				const canvas = document.querySelector("pod-map canvas"), g = canvas.getContext("2d"), seen = new Set(), end = performance.now() + 1200;
+				const look = () => {
+					const d = g.getImageData(0, 0, canvas.width, canvas.height).data;
+					let x = 0, y = 0, n = 0;
+					for (let i = 3; i < d.length; i += 4) if (d[i] > 200) { n++; x += ((i - 3) / 4) % canvas.width; y += Math.floor((i - 3) / 4 / canvas.width) }
+					if (n) seen.add(Math.round(x / n) + "," + Math.round(y / n));
+					performance.now() < end ? requestAnimationFrame(look) : done(seen.size);
+				};
+				requestAnimationFrame(look);
+			})`)
+			if places == 0 || (places > 4) != moving {
+				t.Errorf("the packet was seen at %d places in 1.2 s, moving should be %v", places, moving)
+			}
+		})
+	}
+}
