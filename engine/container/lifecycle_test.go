@@ -106,7 +106,7 @@ func TestUserAndDirectory(t *testing.T) {
 	}
 	want := "stdout F uid=1000 gid=2000 groups=2000,3000\nstdout F /not/there/yet\nstdout F /\n"
 	if h.SingleID() {
-		want = "stdout F uid=0(root) gid=0(root) groups=0(root)\nstdout F /not/there/yet\nstdout F /root\n"
+		want = "stdout F uid=0(root) gid=0(root)\nstdout F /not/there/yet\nstdout F /root\n"
 	}
 	if got := logged(t, c); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -11,8 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrNoApt is returned where images must be built and there is no apt-get.
@@ -38,7 +42,10 @@ func newApt(ctx context.Context, dir, probe string, progress func(string)) (*apt
 			return nil, fmt.Errorf("%w (no %s)", ErrNoApt, tool)
 		}
 	}
-	a := &apt{dir: dir, options: []string{"-q", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=2"}}
+	// The index that apt makes of the lists is kept in dir: the machine's may not
+	// be ours to write, and Docker's images keep none.
+	a := &apt{dir: dir, options: []string{"-q", "-o", "APT::Sandbox::User=", "-o", "Acquire::Retries=2", "-o", "Dir::Cache=" + dir,
+		"-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin"}}
 	if found, err := a.show(ctx, []string{probe}); err == nil && len(found) > 0 {
 		return a, nil
 	}
@@ -47,7 +54,7 @@ func newApt(ctx context.Context, dir, probe string, progress func(string)) (*apt
 	if err := os.MkdirAll(filepath.Join(lists, "partial"), 0o755); err != nil {
 		return nil, err
 	}
-	a.options = append(a.options, "-o", "Dir::State::Lists="+lists, "-o", "Dir::Cache="+dir, "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+	a.options = append(a.options, "-o", "Dir::State::Lists="+lists)
 	if _, err := a.run(ctx, dir, "apt-get", "update"); err != nil {
 		return nil, err
 	}
@@ -191,24 +198,25 @@ func (a *apt) fetch(ctx context.Context, debs map[string]deb, progress func(done
 	if err != nil {
 		return nil, err
 	}
-	for i, file := range files {
+	var done atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	for _, file := range files {
 		name, _, _ := strings.Cut(filepath.Base(file), "_")
 		folder, ok := folders[name]
 		if !ok {
 			continue
 		}
-		temporary := folder + ".part"
-		os.RemoveAll(temporary)
-		if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-			return nil, err
-		}
-		if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", file, temporary).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("unpack %s: %w: %s", name, err, lastLine(string(out)))
-		}
-		if err := os.Rename(temporary, folder); err != nil {
-			return nil, err
-		}
-		progress(i+1, len(missing))
+		group.Go(func() error {
+			if err := unpack(ctx, file, folder); err != nil {
+				return fmt.Errorf("unpack %s: %w", name, err)
+			}
+			progress(int(done.Add(1)), len(missing))
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	for _, name := range missing {
 		if _, err := os.Stat(folders[name]); err != nil {
@@ -216,6 +224,18 @@ func (a *apt) fetch(ctx context.Context, debs map[string]deb, progress func(done
 		}
 	}
 	return folders, nil
+}
+
+// unpack unpacks a package into folder, which is there when it is whole.
+func unpack(ctx context.Context, file, folder string) error {
+	part := folder + ".part"
+	if err := errors.Join(os.RemoveAll(part), os.MkdirAll(filepath.Dir(folder), 0o755)); err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", file, part).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, lastLine(string(out)))
+	}
+	return os.Rename(part, folder)
 }
 
 func lastLine(s string) string {

@@ -49,7 +49,8 @@ type Config struct {
 	Recipes []Recipe
 	// Refresh builds all anew, for newer packages.
 	Refresh bool
-	// Progress, if set, hears of each step; total is 0 where it is unknown.
+	// Progress, if set, hears of each step; total is 0 where it is unknown. It
+	// may be called from several goroutines.
 	Progress func(step string, done, total int)
 }
 
