@@ -35,6 +35,7 @@ type lab struct {
 	// local and remote are the addresses of the latest connection.
 	local, remote netip.AddrPort
 	hidden        string // a source that is not there now
+	maxFrames     int
 }
 
 func newLab(t testing.TB) *lab {
@@ -212,6 +213,8 @@ func (l *lab) watch() *watch {
 	tracer, err := trace.New(trace.Config{
 		Sources: l.sources,
 		Names:   func(a netip.Addr) string { return l.ips[a] },
+
+		MaxFrames: l.maxFrames,
 		Emit: func(j model.Journey) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

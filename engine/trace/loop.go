@@ -9,6 +9,7 @@ import (
 
 	"github.com/podhop/podhop/engine/trace/explain"
 	"github.com/podhop/podhop/engine/trace/join"
+	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
 )
 
@@ -18,8 +19,9 @@ const queued = 256
 
 // loop joins, explains and emits, on one goroutine while somebody watches.
 type loop struct {
-	t     *Tracer
-	rules *rules
+	t        *Tracer
+	rules    *rules
+	governor *governor
 
 	joiner    *join.Joiner
 	explainer *explain.Explainer
@@ -38,6 +40,7 @@ type pipe struct {
 
 func newLoop(t *Tracer) *loop {
 	l := &loop{t: t, rules: newRules(t.cfg.Log)}
+	l.governor = newGovernor(t.cfg.MaxFrames, func(reason string) { l.lost(1, reason) })
 	l.joiner = join.New(join.Config{})
 	l.explainer = explain.New(l.rules, t.cfg.Names)
 	return l
@@ -72,13 +75,18 @@ func (l *loop) run(p *pipe) {
 	var waiting []flush
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
 	for {
 		if next := l.joiner.Next(); next > 0 {
 			timer.Reset(time.Duration(next - clock()))
 		}
 		select {
 		case b := <-p.batches:
+			l.governor.see(&b, time.Now())
 			l.joiner.Add(b, clock())
+		case <-second.C:
+			l.governor.relax(time.Now())
 		case done := <-p.flushes:
 			l.drain(p)
 			waiting = append(waiting, flush{l.joiner.Mark(), done})
@@ -109,9 +117,7 @@ func (l *loop) drain(p *pipe) {
 // take emits what is whole.
 func (l *loop) take(now int64) {
 	for reason, n := range l.joiner.Lost() {
-		if l.t.cfg.Lost != nil {
-			l.t.cfg.Lost(n, reason)
-		}
+		l.lost(n, reason)
 	}
 	ways := l.joiner.Take(now)
 	if len(ways) == 0 {
@@ -121,10 +127,26 @@ func (l *loop) take(now int64) {
 	for i := range ways {
 		w := &ways[i]
 		j := l.explainer.Journey(w)
+		if !w.Seen() && j.Verdict == explain.Underway && (l.governor.partial(time.Now()) || redirect(w)) {
+			continue
+		}
 		l.last++
 		j.ID = "j" + strconv.FormatUint(l.last, 10)
 		l.t.index.add(w, j.ID)
 		l.t.cfg.Emit(j)
+	}
+}
+
+// redirect reports whether a packet is an ICMP redirect. Of a connection that it
+// rewrites, NAT lets none out (nf_nat_icmp_reply_translation): only rules see them.
+func redirect(w *join.Way) bool {
+	p := w.Steps[0].Packet()
+	return p.Protocol == packet.ICMP && p.Type == packet.Redirect
+}
+
+func (l *loop) lost(n uint64, reason string) {
+	if l.t.cfg.Lost != nil {
+		l.t.cfg.Lost(n, reason)
 	}
 }
 

@@ -22,6 +22,7 @@ type rules struct {
 	nodes map[string]*nodeRules
 }
 
+// A nodeRules is one node's rules. Only the loop changes it once it is added.
 type nodeRules struct {
 	capture    *capture.Capture
 	generation uint32

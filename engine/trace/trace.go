@@ -43,7 +43,12 @@ type Config struct {
 	TraceRate int
 	// RingBlocks is the size of each namespace's ring in blocks of 64 KiB. 16 if 0.
 	RingBlocks int
-	Log        *slog.Logger
+	// MaxFrames is how many frames a second may be captured before it is turned to
+	// capturing of TCP only the beginnings and ends of connections. Lost is then told
+	// once, with 1 and that reason, because what is not captured is not counted. 40,000
+	// if 0: some 6,000 packets between nodes.
+	MaxFrames int
+	Log       *slog.Logger
 }
 
 // ErrClosed is returned by a Tracer that was closed.
@@ -165,13 +170,18 @@ func (t *Tracer) open(s Source) (*capture.Capture, error) {
 		Blocks:    t.cfg.RingBlocks,
 		Emit:      t.loop.pipe.emit,
 	})
-	if err == nil && isNode(s.Name) {
+	if err != nil {
+		return nil, err
+	}
+	t.loop.governor.add(c)
+	if isNode(s.Name) {
 		t.loop.rules.add(s.Name, c)
 	}
-	return c, err
+	return c, nil
 }
 
 func (t *Tracer) drop(name string, c *capture.Capture) {
+	t.loop.governor.remove(c)
 	t.loop.rules.remove(name)
 	if err := c.Close(); err != nil {
 		t.cfg.Log.Warn("capture did not close cleanly", "source", name, "error", err)

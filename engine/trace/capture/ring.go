@@ -58,20 +58,6 @@ type waiter struct {
 	done  chan struct{}
 }
 
-// ipOnly takes the first snapLength bytes of IP packets, and nothing of others:
-// neither ARP nor what learners' tools send besides IP has journeys.
-func ipOnly() []unix.SockFilter {
-	const load, equal, ret = unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
-	const skbProtocol = 0xfffff000 // SKF_AD_OFF + SKF_AD_PROTOCOL (linux/filter.h)
-	return []unix.SockFilter{
-		{Code: load, K: skbProtocol},
-		{Code: equal, K: unix.ETH_P_IP, Jt: 2},
-		{Code: equal, K: unix.ETH_P_IPV6, Jt: 1},
-		{Code: ret, K: 0},
-		{Code: ret, K: snapLength},
-	}
-}
-
 func openRing(cfg *Config, devices *devices) (*ring, error) {
 	r := &ring{cfg: cfg, devices: devices, blocks: cfg.Blocks}
 	if r.blocks == 0 {
@@ -100,9 +86,8 @@ func openRing(cfg *Config, devices *devices) (*ring, error) {
 }
 
 func mapRing(fd, blocks int) ([]byte, error) {
-	filter := ipOnly()
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}); err != nil {
-		return nil, fmt.Errorf("attach filter: %w", err)
+	if err := attach(fd, everything()); err != nil {
+		return nil, err
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return nil, fmt.Errorf("TPACKET_V3: %w", err)

@@ -68,6 +68,10 @@ func (b *builder) visits() []visit {
 func (b *builder) host(v *visit) {
 	if b.journey.From == "" {
 		b.journey.From = v.namespace
+		if e := v.steps[0].Evaluation; e != nil && e.In != "" {
+			// It came in by a device, but was not captured there.
+			b.journey.From = orElse(b.x.names(v.tuple.Source.Addr()), v.namespace)
+		}
 	}
 	b.at = v.namespace
 	if s := v.steps[0]; v.local && s.Seen != nil && s.Origin != nil {

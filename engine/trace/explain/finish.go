@@ -23,7 +23,7 @@ func (b *builder) finish(visits []visit) {
 	}
 	j.Verdict = b.end
 	j.To = b.at
-	if b.end == underway {
+	if b.end == Underway {
 		if to := b.x.names(b.way.Steps[len(b.way.Steps)-1].Packet().Destination.Addr()); to != "" {
 			j.To = to
 		}
@@ -78,11 +78,11 @@ func (b *builder) input(v *visit) bool {
 func (b *builder) took(who string) {
 	a := b.way.Answer
 	if a == nil {
-		b.end = delivered
+		b.end = Delivered
 		b.add("Delivered.")
 		return
 	}
-	b.end = rejected
+	b.end = Rejected
 	p := b.way.Steps[len(b.way.Steps)-1].Packet()
 	switch {
 	case a.By != b.at:
@@ -100,22 +100,22 @@ func (b *builder) took(who string) {
 func (b *builder) lost() {
 	a := b.way.Answer
 	if a == nil {
-		b.end = underway
+		b.end = Underway
 		b.add("Last seen here: nothing was heard of it since.")
 		return
 	}
-	b.end = rejected
+	b.end = Rejected
 	who := short(a.By)
 	switch a.Packet.Summary() {
 	case "Time exceeded":
-		b.end = dropped
+		b.end = Dropped
 		b.reject(a, sentence("%s dropped it, because its TTL ran out.", who))
 	case "Host unreachable":
 		b.reject(a, sentence("%s rejected it: it cannot reach %s.", who, b.way.Steps[len(b.way.Steps)-1].Packet().Destination.Addr()))
 	case "Network unreachable":
 		b.reject(a, sentence("%s rejected it: it has no route to the address.", who))
 	case "Fragmentation needed", "Packet too big":
-		b.end = dropped
+		b.end = Dropped
 		b.reject(a, sentence("%s dropped it: it is too big for the next link.", who))
 	default:
 		b.reject(a, sentence("%s rejected it: %s.", who, a.Packet.Summary()))
@@ -126,7 +126,7 @@ func (b *builder) lost() {
 func (b *builder) reject(a *join.Answer, reason string) {
 	h := &b.journey.Hops[len(b.journey.Hops)-1]
 	kind := kindReject
-	if b.end == dropped {
+	if b.end == Dropped {
 		kind = kindDrop
 	}
 	h.Decision = &model.Decision{Kind: kind, Sentence: reason}

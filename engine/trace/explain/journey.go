@@ -12,10 +12,10 @@ import (
 
 // Verdicts of a journey; model.Journey lists them.
 const (
-	delivered = "delivered"
-	dropped   = "dropped"
-	rejected  = "rejected"
-	underway  = "underway"
+	Delivered = "delivered"
+	Dropped   = "dropped"
+	Rejected  = "rejected"
+	Underway  = "underway"
 )
 
 // Rules is the rules of all nodes.

@@ -156,6 +156,28 @@ func place(choices []string, to netip.AddrPort) int {
 	return slices.Index(choices, want) + 1
 }
 
+// endpoint is where a destination stands among the endpoints of a Service's
+// port, as the rules are now; 0 if it does not.
+func (t *Table) endpoint(o *model.Object, protocol uint8, to netip.AddrPort) (n, of int) {
+	for name, chain := range t.Chains {
+		c, ok := parseServiceChain(name)
+		if !ok || c.role != "service" || c.object != *o || c.protocol != strings.ToLower(packet.ProtocolName(protocol)) {
+			continue
+		}
+		for _, r := range chain.Rules {
+			if list := choices(r.Text); list != nil {
+				n, of = place(list, to), len(list)
+			} else if dnatTarget(r.Text) == to {
+				n, of = 1, 1
+			}
+		}
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	return n, of
+}
+
 // dnatTarget is the address of a rule "dnat to IP:port"; invalid if it has none.
 func dnatTarget(text string) netip.AddrPort {
 	f := strings.Fields(text)

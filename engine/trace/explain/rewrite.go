@@ -42,9 +42,9 @@ func (b *builder) evaluate(v *visit, i int) {
 		b.rewrite(v, &hop, p, record.Tuple{Source: after.Source, Destination: v.tuple.Destination})
 		b.x.memory.put(b.way.Conversation, v.namespace, d.Decision)
 	case kindReject:
-		b.end = rejected
+		b.end = Rejected
 	case kindDrop:
-		b.end = dropped
+		b.end = Dropped
 	}
 	b.hop(hop)
 }
@@ -124,6 +124,18 @@ func (b *builder) conntrack(v *visit, p *packet.Packet, at string, to record.Tup
 	known := b.x.memory.get(b.way.Conversation, v.namespace)
 	destination := was.Destination != to.Destination
 	switch {
+	case destination && !b.way.Reply && known.dnat == nil && opening(p):
+		// Rules chose, but which was not traced: there were too many packets.
+		d.Kind = kindDNAT
+		if t, o := b.serviceRules(v, p, was); o != nil {
+			d.Object = o
+			d.Endpoint, d.Endpoints = t.endpoint(o, p.Protocol, to.Destination)
+			d.Sentence = chose(d, to.Destination, false)
+		} else {
+			d.Sentence = sentence("%s rewrote the destination to %s.", v.where, address(p, to.Destination))
+		}
+		d.Sentence += " Its rules were not traced, because there were too many packets."
+		b.x.memory.put(b.way.Conversation, v.namespace, d)
 	case destination && !b.way.Reply: // DNAT of a later packet
 		if o := b.service(v, p, known, was); o != nil {
 			d.Object = o
@@ -163,14 +175,26 @@ func (b *builder) service(v *visit, p *packet.Packet, known remembered, before r
 	if known.dnat != nil {
 		return known.dnat.Object
 	}
+	_, o := b.serviceRules(v, p, before)
+	return o
+}
+
+// serviceRules is the Service at a destination, as the node's rules are now, and
+// kube-proxy's table that has it.
+func (b *builder) serviceRules(v *visit, p *packet.Packet, before record.Tuple) (*Table, *model.Object) {
 	for _, family := range []string{"ip", "ip6"} {
 		if t := b.x.rules.Ruleset(v.namespace).Table(family, kubeProxyTable); t != nil {
 			if o := t.service(p.Protocol, before.Destination); o != nil {
-				return o
+				return t, o
 			}
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// opening reports whether a packet opens a TCP connection.
+func opening(p *packet.Packet) bool {
+	return p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK) == packet.SYN
 }
 
 // endsHere reports whether the packet was not seen to leave the visit's namespace.

@@ -80,6 +80,16 @@ type Answer struct {
 	time int64
 }
 
+// Seen reports whether any device saw the packet, not only rules.
+func (w *Way) Seen() bool {
+	for i := range w.Steps {
+		if w.Steps[i].Seen != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Start is when the packet was first seen; if only rules saw it, when they were
 // heard of.
 func (w *Way) Start() int64 {
