@@ -48,6 +48,11 @@ func Enter() (*Environment, error) {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("parent death signal: %w", err)
 	}
+	// It has also made us undumpable, and a new session's helper would be for a moment:
+	// its maps would then belong to somebody who is not mapped here.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("dumpable: %w", err)
+	}
 	poll := []unix.PollFd{{Fd: int32(in.Life)}}
 	if _, err := unix.Poll(poll, 0); err != nil || poll[0].Revents&unix.POLLHUP != 0 {
 		return nil, errors.New("the supervisor is gone")
@@ -97,7 +102,11 @@ func mounts(e *Environment, warn func(error)) error {
 	if err != nil {
 		warn(err)
 	}
-	if err := unix.Mount("sysfs", "/sys", "sysfs", safe, ""); err != nil {
+	err = unix.Mount("sysfs", "/sys", "sysfs", safe, "")
+	if err == unix.EPERM { // no more may be revealed than what is there: a container's is read-only
+		err = unix.Mount("sysfs", "/sys", "sysfs", safe|unix.MS_RDONLY, "")
+	}
+	if err != nil {
 		warn(fmt.Errorf("mount /sys: %w", err))
 	}
 	if err := putCgroups(e, cgroups); err != nil {

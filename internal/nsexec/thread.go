@@ -11,7 +11,7 @@ import (
 
 // maxThreads bounds the threads that visit namespaces. One thread a namespace
 // would cost 40 KB each; a visit costs a few microseconds.
-const maxThreads = 8
+const maxThreads = 16
 
 // threads are the process' visiting threads.
 var threads pool
