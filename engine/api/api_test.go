@@ -2,44 +2,212 @@ package api
 
 import (
 	"context"
+	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
+	restclient "k8s.io/client-go/rest"
+	"k8s.io/component-base/version"
 )
 
-func TestOpen(t *testing.T) {
-	t0 := time.Now()
+func server(t testing.TB) *Server {
+	t.Helper()
 	s, err := New(context.Background(), Config{Dir: t.TempDir(), RootCA: []byte("ca")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	t.Log("New", time.Since(t0), s.Laps())
-	for i := range 3 {
-		t0 = time.Now()
-		ss, err := s.Open(t.Context(), Options{ID: "a"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Log("Open", i, time.Since(t0))
-		c, err := kubernetes.NewForConfig(ss.ClientConfig())
-		if err != nil {
-			t.Fatal(err)
-		}
-		l, err := c.CoreV1().Services("").List(t.Context(), metav1.ListOptions{})
-		if err != nil || len(l.Items) != 1 {
-			t.Fatal(err, l)
-		}
-		t0 = time.Now()
-		if _, err := c.CoreV1().ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "x"}}, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		t.Log("Create", i, time.Since(t0))
-		t0 = time.Now()
-		ss.Close()
-		t.Log("Close", i, time.Since(t0))
+	t.Log(s.Laps())
+	return s
+}
+
+func open(t testing.TB, s *Server, id string, nodes ...corev1.Node) (*Session, kubernetes.Interface) {
+	t.Helper()
+	ss, err := s.Open(t.Context(), Options{ID: id, Nodes: nodes})
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(ss.Close)
+	c, err := kubernetes.NewForConfig(ss.ClientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ss, c
+}
+
+// settles waits until the number of goroutines is want or less.
+func settles(t *testing.T, want int) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for runtime.NumGoroutine() > want {
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, want %d\n%s", runtime.NumGoroutine(), want, buf[:runtime.Stack(buf, true)])
+		}
+		runtime.Gosched()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestServer(t *testing.T) {
+	s := server(t)
+	t.Run("version", func(t *testing.T) {
+		mod, err := os.ReadFile("../../go.mod")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(mod), "k8s.io/kubernetes "+kubernetesVersion) || version.Get().GitVersion != kubernetesVersion {
+			t.Errorf("%s is not go.mod's, or not reported: %s", kubernetesVersion, version.Get())
+		}
+	})
+	t.Run("sessions keep to themselves", func(t *testing.T) {
+		_, a := open(t, s, "a")
+		_, b := open(t, s, "b")
+		cm := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "mine"}}
+		if _, err := a.CoreV1().ConfigMaps("default").Create(t.Context(), cm, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.CoreV1().ConfigMaps("default").Get(t.Context(), "mine", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Error(err)
+		}
+	})
+	t.Run("identities", func(t *testing.T) {
+		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}}
+		ss, c := open(t, s, "a", n, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-2"}})
+		as := func(name string, groups ...string) kubernetes.Interface {
+			c, err := kubernetes.NewForConfig(ss.ConfigFor(name, groups...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		kubelet := as("system:node:node-1", "system:nodes")
+		if _, err := kubelet.CoreV1().Nodes().Get(t.Context(), "node-1", metav1.GetOptions{}); err != nil {
+			t.Error("its own node:", err)
+		}
+		l, err := kubelet.CoreV1().Pods("").List(t.Context(), metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.nodeName", "node-1").String()})
+		if err != nil {
+			t.Error("its pods:", err, l)
+		}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s"}}
+		if _, err := c.CoreV1().Secrets("default").Create(t.Context(), secret, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kubelet.CoreV1().Secrets("default").Get(t.Context(), "s", metav1.GetOptions{}); !apierrors.IsForbidden(err) {
+			t.Error("a secret that none of its pods uses:", err)
+		}
+		node2, err := c.CoreV1().Nodes().Get(t.Context(), "node-2", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kubelet.CoreV1().Nodes().UpdateStatus(t.Context(), node2, metav1.UpdateOptions{}); !apierrors.IsForbidden(err) {
+			t.Error("another node's status:", err)
+		}
+		if _, err := as("system:kube-proxy").CoreV1().Services("").List(t.Context(), metav1.ListOptions{}); err != nil {
+			t.Error("kube-proxy:", err)
+		}
+		if _, err := as("nobody").CoreV1().Services("").List(t.Context(), metav1.ListOptions{}); !apierrors.IsForbidden(err) {
+			t.Error("nobody:", err)
+		}
+	})
+	t.Run("service addresses", func(t *testing.T) {
+		_, c := open(t, s, "a")
+		make := func(ip string) (*corev1.Service, error) {
+			return c.CoreV1().Services("default").Create(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{GenerateName: "s-"},
+				Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, ClusterIP: ip, Ports: []corev1.ServicePort{{Port: 80}}}}, metav1.CreateOptions{})
+		}
+		if _, err := make("10.96.0.1"); !apierrors.IsInvalid(err) {
+			t.Error("the kubernetes Service's address is free:", err)
+		}
+		svc, err := make("10.96.7.7")
+		if err != nil || svc.Spec.Ports[0].NodePort == 0 {
+			t.Fatal(err, svc)
+		}
+		if _, err := make("10.96.7.7"); !apierrors.IsInvalid(err) {
+			t.Error("an address twice:", err)
+		}
+		if err := c.CoreV1().Services("default").Delete(t.Context(), svc.Name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := make("10.96.7.7"); err != nil {
+			t.Error("a released address:", err)
+		}
+	})
+	t.Run("custom resources", func(t *testing.T) {
+		ss, _ := open(t, s, "a")
+		c, err := apiextensions.NewForConfig(jsonOnly(ss.ClientConfig()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t0 := time.Now()
+		crd, err := c.ApiextensionsV1().CustomResourceDefinitions().Create(t.Context(), widgets(), metav1.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := c.ApiextensionsV1().CustomResourceDefinitions().Watch(t.Context(), metav1.ListOptions{ResourceVersion: crd.ResourceVersion})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Stop()
+		for e := range w.ResultChan() {
+			if established(e.Object.(*apiextensionsv1.CustomResourceDefinition)) {
+				break
+			}
+		}
+		t.Log("established after", time.Since(t0))
+	})
+	t.Run("close leaves nothing", func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		for range 3 {
+			ss, err := s.Open(t.Context(), Options{ID: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := apiextensions.NewForConfig(jsonOnly(ss.ClientConfig()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.ApiextensionsV1().CustomResourceDefinitions().Create(t.Context(), widgets(), metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			ss.Close()
+		}
+		settles(t, before)
+	})
+}
+
+func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
+	for _, c := range crd.Status.Conditions {
+		if c.Type == apiextensionsv1.Established && c.Status == apiextensionsv1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
+
+func widgets() *apiextensionsv1.CustomResourceDefinition {
+	return &apiextensionsv1.CustomResourceDefinition{
+		ObjectMeta: metav1.ObjectMeta{Name: "widgets.example.com"},
+		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+			Group: "example.com", Scope: apiextensionsv1.NamespaceScoped,
+			Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: "widgets", Singular: "widget", Kind: "Widget", ListKind: "WidgetList"},
+			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{Name: "v1", Served: true, Storage: true,
+				Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object"}}}},
+		},
+	}
+}
+
+// jsonOnly is for clients whose types have no protobuf form.
+func jsonOnly(c *restclient.Config) *restclient.Config {
+	c.ContentConfig = restclient.ContentConfig{}
+	return c
 }

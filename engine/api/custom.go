@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/podhop/podhop/engine/api/store"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -22,6 +24,8 @@ type custom struct {
 type customServer struct {
 	handler   http.Handler
 	discovery aggregated.ResourceManager
+	signals   map[string]<-chan struct{}
+	cancel    context.CancelFunc
 }
 
 func (c *custom) get() *customServer {
@@ -30,7 +34,23 @@ func (c *custom) get() *customServer {
 	return c.served
 }
 
-func (c *custom) close() {}
+// close stops the server. Upstream ends the process when a post-start hook of
+// it is interrupted, so the hooks are let through first: some 100 ms at most.
+func (c *custom) close() {
+	served := c.get()
+	if served == nil {
+		return
+	}
+	timeout := time.After(5 * time.Second)
+	for _, started := range served.signals {
+		select {
+		case <-started:
+		case <-timeout:
+			return // better a few goroutines too many than no process
+		}
+	}
+	served.cancel()
+}
 
 // customServer returns the session's server of custom resources, built if need be.
 func (s *Session) customServer() (*customServer, error) {
@@ -64,8 +84,10 @@ func (s *Session) customServer() (*customServer, error) {
 		return nil, fmt.Errorf("custom resources: %w", err)
 	}
 	srv.GenericAPIServer.PrepareRun()
-	srv.GenericAPIServer.RunPostStartHooks(s.ctx)
-	s.custom.served = &customServer{srv.GenericAPIServer.UnprotectedHandler(), generic.AggregatedDiscoveryGroupManager}
+	ctx, cancel := context.WithCancel(withSession(context.Background(), s))
+	srv.GenericAPIServer.RunPostStartHooks(ctx)
+	s.custom.served = &customServer{srv.GenericAPIServer.UnprotectedHandler(), generic.AggregatedDiscoveryGroupManager,
+		srv.GenericAPIServer.MuxAndDiscoveryCompleteSignals(), cancel}
 	return s.custom.served, nil
 }
 

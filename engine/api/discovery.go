@@ -23,8 +23,21 @@ func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
 	case path == "/openapi/v3":
 		s.serveMerged(c.handler, w, plain(r, "application/json"))
 		return
+	case strings.HasPrefix(path, "/openapi/v3/apis/") && !s.server.builtIn(strings.TrimPrefix(path, "/openapi/v3")):
+		// The chain judges who asks, and has no document to give.
+		a := httptest.NewRecorder()
+		if s.server.serve(a, plain(r, r.Header.Get("Accept"))); a.Code == http.StatusOK || a.Code == http.StatusNotFound {
+			c.handler.ServeHTTP(w, r)
+			return
+		}
 	}
 	s.server.serve(w, r)
+}
+
+// builtIn tells whether a group version's path is of a built-in API.
+func (s *Server) builtIn(path string) bool {
+	_, ok := s.paths[path]
+	return ok
 }
 
 // serveGroups merges the root of discovery, in the form that was asked for.

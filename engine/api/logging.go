@@ -4,12 +4,16 @@ import (
 	"context"
 	"log/slog"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/klog/v2"
 )
 
-// routeKlog sends upstream's log to l. klog is one per process.
+// routeKlog sends upstream's log to l, and panics of its loops, which are
+// logged, no longer end the process: it has other sessions to serve. Both are
+// one per process.
 func routeKlog(l *slog.Logger) {
 	klog.SetSlogLogger(slog.New(quiet{l.Handler()}))
+	utilruntime.ReallyCrash = false
 }
 
 // quiet takes upstream's levels down one: what a component of one cluster calls

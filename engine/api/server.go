@@ -48,7 +48,8 @@ type Server struct {
 	storage    genericregistry.RESTOptionsGetter
 	authorizer authorizer.Authorizer
 	getters    *getters
-	bare       *Session // serves what is the same in all sessions that have no CRD
+	paths      map[string]struct{} // of what is built in
+	bare       *Session            // serves what is the same in all sessions that have no CRD
 	laps       []Lap
 
 	mu     sync.Mutex
@@ -70,8 +71,11 @@ func New(ctx context.Context, c Config) (s *Server, err error) {
 	if c.APIServerPort == 0 {
 		c.APIServerPort = 6443
 	}
+	if err := SetVersion(); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
 	routeKlog(c.Logger)
-	s = &Server{config: c, log: c.Logger, golden: map[string]*store.Tenant{}}
+	s = &Server{config: c, log: c.Logger, golden: map[string]*store.Tenant{}, paths: map[string]struct{}{}}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -164,6 +168,9 @@ func (s *Server) build(ctx context.Context) error {
 	s.lap("install APIs", &start)
 	srv.GenericAPIServer.PrepareRun() // OpenAPI; Run and its hooks are left out
 	s.handler = srv.GenericAPIServer.Handler
+	for _, p := range srv.GenericAPIServer.ListedPaths() {
+		s.paths[p] = struct{}{}
+	}
 	s.lap("OpenAPI", &start)
 	return nil
 }

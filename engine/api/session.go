@@ -161,9 +161,9 @@ func (s *Session) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends the session: its watches, informers and workers. It waits for them.
 func (s *Session) Close() {
 	s.closing.Do(func() {
+		s.custom.close()
 		s.cancel()
 		s.tenant.Close()
 		s.informers.Shutdown()
-		s.custom.close()
 	})
 }

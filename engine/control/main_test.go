@@ -1,0 +1,23 @@
+package control
+
+import (
+	"os"
+	"testing"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/util"
+)
+
+// TestMain makes the test binary kubectl too: with PODHOP_TEST_KUBECTL set it is
+// what k8s.io/kubernetes/cmd/kubectl is.
+func TestMain(m *testing.M) {
+	if os.Getenv("PODHOP_TEST_KUBECTL") != "" {
+		os.Args[0] = "kubectl"
+		if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
+			util.CheckErr(err)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
