@@ -22,11 +22,14 @@ import (
 	"github.com/podhop/podhop/engine/model"
 )
 
-// Close codes of the private range, beside the usual ones: 1001 when the server
-// goes away, 1008 for a viewer who is too slow or says something.
-const (
-	// Gone: the session is no longer there, and coming back is of no use.
-	Gone = 4404
+// Gone is the close code of a session that is no longer there: coming back is of
+// no use. Beside it there are 1001 when the server goes away, and 1008 for a
+// viewer who says something. One who is too slow is cut off without a word.
+const Gone = 4404
+
+var (
+	errStopping = errors.New("the server goes away")
+	errTalks    = errors.New("the viewer said something")
 )
 
 // Config bounds what a viewer may take. Zero fields take the defaults named.
@@ -90,20 +93,27 @@ func (s *Stream) Serve(w http.ResponseWriter, r *http.Request, sub *feed.Subscri
 		return // Accept has answered
 	}
 	defer conn.CloseNow()
-	conn.SetReadLimit(512) // viewers have nothing to say
-	// What ends the reading cuts the line without a word. The server's own end
-	// must not: it is said below.
-	ctx, cancel := context.WithCancel(conn.CloseRead(context.WithoutCancel(r.Context())))
-	defer cancel()
-	defer context.AfterFunc(r.Context(), cancel)()
+	// Reading is what notices that the viewer has left. Its context has no end: that
+	// would cut the line without a word, and the words are said below.
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	defer cancel(nil)
+	defer context.AfterFunc(r.Context(), func() { cancel(errStopping) })()
+	conn.SetReadLimit(512)
+	go func() {
+		_, _, err := conn.Reader(context.WithoutCancel(r.Context()))
+		if err == nil {
+			err = errTalks
+		}
+		cancel(err)
+	}()
 	err = s.send(ctx, conn, r, sub)
 	switch {
 	case errors.Is(err, feed.ErrClosed):
 		conn.Close(Gone, "the session is gone")
-	case r.Context().Err() != nil:
+	case context.Cause(ctx) == errStopping:
 		conn.Close(websocket.StatusGoingAway, "the server goes away")
-	case errors.Is(err, context.DeadlineExceeded):
-		conn.Close(websocket.StatusPolicyViolation, "too slow")
+	case context.Cause(ctx) == errTalks:
+		conn.Close(websocket.StatusPolicyViolation, "viewers have nothing to say")
 	}
 	s.cfg.Log.DebugContext(r.Context(), "viewer left", "err", err, "lost", sub.Lost())
 }
