@@ -156,7 +156,8 @@ TCP SYN: pod/default/shop to underlay, request, 10.244.1.2:PORT > 198.51.100.1:8
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l.t, w.all = t, nil
+			l.t = t
+			w.reset()
 			// The kernel lets one ICMP error a second through to a host.
 			if c, err := l.dialWithin(test.from, test.to, 300*time.Millisecond); err == nil {
 				c.Close()
@@ -176,7 +177,7 @@ func TestRulesOfOthers(t *testing.T) {
 	w := l.watch()
 	try := func(rules, kind, sentence, verdict string) {
 		t.Helper()
-		w.all = nil
+		w.reset()
 		l.nft("node/node-2", "add table inet mine\ndelete table inet mine\ntable inet mine {\n"+rules+"\n}\n")
 		if c, err := l.dialWithin("pod/default/shop", "10.244.2.2:8080", 300*time.Millisecond); err == nil {
 			c.Close()

@@ -272,6 +272,13 @@ func (w *watch) flush() {
 	}
 }
 
+// reset forgets what was emitted so far.
+func (w *watch) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = nil
+}
+
 func (w *watch) journeys(want func(model.Journey) bool) []model.Journey {
 	w.mu.Lock()
 	defer w.mu.Unlock()

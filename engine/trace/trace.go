@@ -128,7 +128,7 @@ func (t *Tracer) Refresh() error {
 // sync makes the captures be those of the sources.
 func (t *Tracer) sync() error {
 	var errs []error
-	wanted := map[string]Source{}
+	wanted := map[string]Source{} // and not there yet
 	for _, s := range t.cfg.Sources() {
 		wanted[s.Name] = s
 	}
@@ -136,15 +136,14 @@ func (t *Tracer) sync() error {
 		if s, ok := wanted[name]; !ok || s.Net != r.net {
 			delete(t.captures, name)
 			t.drop(name, r.capture)
+		} else {
+			delete(wanted, name)
 		}
 	}
 	// All at once: opening waits for the kernel, listing the rules for nft.
 	var mu sync.Mutex
 	var opening sync.WaitGroup
 	for name, s := range wanted {
-		if _, ok := t.captures[name]; ok {
-			continue
-		}
 		opening.Go(func() {
 			c, err := t.open(s)
 			mu.Lock()

@@ -106,7 +106,7 @@ func TestSourcesComeAndGo(t *testing.T) {
 		}
 		w.flush()
 		all := w.journeys(anyJourney)
-		w.all = nil
+		w.reset()
 		return all
 	}
 	if j := first(t, get(), "SYN")[0]; j.From != "node/node-1" || j.Hops[0].Place.Vertex != "underlay" {
