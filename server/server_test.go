@@ -1,0 +1,419 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/problem"
+)
+
+// fakeEngine has sessions that answer what they are told to.
+type fakeEngine struct {
+	mu       sync.Mutex
+	sessions map[string]*fakeSession
+	openErr  error
+}
+
+func newEngine(ids ...string) *fakeEngine {
+	e := &fakeEngine{sessions: map[string]*fakeSession{}}
+	for _, id := range ids {
+		e.sessions[id] = newSession(e, id)
+	}
+	return e
+}
+
+func (e *fakeEngine) open(context.Context) (*fakeSession, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.openErr != nil {
+		return nil, e.openErr
+	}
+	s := newSession(e, fmt.Sprintf("new%d", len(e.sessions)))
+	e.sessions[s.id] = s
+	return s, nil
+}
+
+func (e *fakeEngine) find(id string) (*fakeSession, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.sessions[id]; s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("session %s: %w", id, model.ErrNotFound)
+}
+
+func (e *fakeEngine) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.sessions)
+}
+
+type fakeSession struct {
+	engine  *fakeEngine
+	id      string
+	feed    *feed.Feed
+	applied []string
+	results []model.ApplyResult
+	err     error // of Apply, Request, Token and Close
+}
+
+func newSession(e *fakeEngine, id string) *fakeSession {
+	info := model.Session{ID: id, ExpiresAt: "2026-11-23T07:00:00Z"}
+	return &fakeSession{engine: e, id: id, feed: feed.New(feed.Config{}, info),
+		results: []model.ApplyResult{{Document: 1, Line: 1, Action: "created"}}}
+}
+
+func (s *fakeSession) Info() model.Session {
+	return model.Session{ID: s.id, ExpiresAt: "2026-11-23T07:00:00Z"}
+}
+
+func (s *fakeSession) Apply(_ context.Context, paste []byte) ([]model.ApplyResult, error) {
+	s.applied = append(s.applied, string(paste))
+	if strings.TrimSpace(string(paste)) == "" {
+		return nil, s.err
+	}
+	return s.results, s.err
+}
+
+func (s *fakeSession) Request(_ context.Context, r model.Request) (model.RequestResult, error) {
+	if r.From == "pod/default/nobody" {
+		return model.RequestResult{}, fmt.Errorf("pod/default/nobody: %w", model.ErrNotFound)
+	}
+	return model.RequestResult{Journeys: []string{r.From + ">" + r.To}}, s.err
+}
+
+func (s *fakeSession) Graph() model.Graph                        { return s.feed.Graph() }
+func (s *fakeSession) Journeys() []model.Journey                 { return s.feed.Journeys() }
+func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
+func (s *fakeSession) Subscribe(after uint64) *feed.Subscription { return s.feed.Subscribe(after) }
+func (s *fakeSession) Token(context.Context) (string, error)     { return "token-of-" + s.id, s.err }
+
+func (s *fakeSession) API() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s %s escaped=%s uri=%s", s.id, r.Method, r.URL.Path, r.URL.EscapedPath(), r.RequestURI)
+	})
+}
+
+func (s *fakeSession) Close() error {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if s.err == nil {
+		delete(s.engine.sessions, s.id)
+		s.feed.Close()
+	}
+	return s.err
+}
+
+// fakePages answer with their names.
+type fakePages struct{}
+
+func (fakePages) page(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(status)
+	fmt.Fprint(w, "page: "+text)
+}
+func (p fakePages) Index(w http.ResponseWriter, _ *http.Request) { p.page(w, 200, "index") }
+func (p fakePages) Front(w http.ResponseWriter, _ *http.Request, slug string) {
+	p.page(w, 200, "front "+slug)
+}
+func (p fakePages) Learn(w http.ResponseWriter, _ *http.Request, s model.Session) {
+	p.page(w, 200, "learn "+s.URL+" "+s.APIServer)
+}
+func (p fakePages) Error(w http.ResponseWriter, _ *http.Request, status int, title, detail string) {
+	p.page(w, status, title+" | "+detail)
+}
+func (p fakePages) NotFound(w http.ResponseWriter, _ *http.Request) { p.page(w, 404, "not found") }
+func (p fakePages) Gone(w http.ResponseWriter, _ *http.Request)     { p.page(w, 410, "gone") }
+func (p fakePages) Static() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.page(w, 200, r.URL.Path) })
+}
+
+func newServer(t *testing.T, engine *fakeEngine, change func(*Config)) *Server {
+	t.Helper()
+	cfg := Config{
+		Engine: Adapt(engine.open, engine.find, engine.count), Pages: fakePages{}, TLSPort: 8443, Version: "test",
+		Start: func(slug string) ([]byte, bool) { return []byte("kind: " + slug), slug == "first" },
+		Log:   slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// ask sends "METHOD path" with headers "Name: value" and returns the answer.
+func ask(handler http.Handler, request, body string, headers ...string) *http.Response {
+	method, path, _ := strings.Cut(request, " ")
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host = "localhost:8080"
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func textOf(response *http.Response) string {
+	body, _ := io.ReadAll(response.Body)
+	return strings.TrimSpace(string(body))
+}
+
+func TestAnswers(t *testing.T) {
+	const browser = "Accept: text/html,*/*"
+	for _, test := range []struct {
+		name, request, body string
+		headers             []string
+		status              int
+		want                string
+	}{
+		{name: "open a session", request: "POST /api/sessions", status: 201,
+			want: `{"id":"new1","url":"/s/new1","apiServer":"http://localhost:8080/k8s/new1","expiresAt":"2026-11-23T07:00:00Z"}`},
+		{name: "a session", request: "GET /api/sessions/one", status: 200,
+			want: `{"id":"one","url":"/s/one","apiServer":"http://localhost:8080/k8s/one","expiresAt":"2026-11-23T07:00:00Z"}`},
+		{name: "close it", request: "DELETE /api/sessions/one", status: 204},
+		{name: "topology", request: "GET /api/sessions/one/topology", status: 200, want: `{"vertices":[],"edges":[]}`},
+		{name: "journeys", request: "GET /api/sessions/one/journeys", status: 200, want: `[]`},
+		{name: "apply", request: "POST /api/sessions/one/apply", body: "kind: Pod", status: 200, want: `[{"document":1,"line":1,"action":"created"}]`},
+		{name: "request", request: "POST /api/sessions/one/requests", body: `{"from":"client","to":" http://a "}`, status: 200,
+			want: `{"answers":[],"journeys":["client\u003ehttp://a"]}`},
+		{name: "alive", request: "GET /healthz", status: 200, want: "ok"},
+		{name: "ready", request: "GET /readyz", status: 200, want: "ok"},
+		{name: "HEAD of what has GET", request: "HEAD /healthz", status: 200, want: "ok"}, // net/http drops the body
+
+		{name: "index", request: "GET /", status: 200, want: "page: index"},
+		{name: "front", request: "GET /playground", status: 200, want: "page: front"},
+		{name: "lesson's front", request: "GET /lessons/first", status: 200, want: "page: front first"},
+		{name: "learn", request: "GET /s/one", status: 200, want: "page: learn /s/one http://localhost:8080/k8s/one"},
+		{name: "static", request: "GET /static/a.js", status: 200, want: "page: /static/a.js"},
+
+		{name: "no such session", request: "GET /api/sessions/two", status: 404, want: "no-session"},
+		{name: "no such session to close", request: "DELETE /api/sessions/two", status: 404, want: "no-session"},
+		{name: "no such session to apply to", request: "POST /api/sessions/two/apply", status: 404, want: "no-session"},
+		{name: "no such session to ask", request: "POST /api/sessions/two/requests", status: 404, want: "no-session"},
+		{name: "no such session to watch", request: "GET /api/sessions/two/stream", status: 404, want: "no-session"},
+		{name: "no such session's kubeconfig", request: "GET /api/sessions/two/kubeconfig", status: 404, want: "no-session"},
+		{name: "no such session's page", request: "GET /s/two", status: 410, want: "page: gone"},
+		{name: "no such journey", request: "GET /api/sessions/one/journeys/x", status: 404, want: "no-journey"},
+		{name: "no such lesson", request: "POST /lessons/second", status: 404, want: "page: not found"},
+		{name: "no such path of the API", request: "GET /api/nothing", headers: []string{browser}, status: 404, want: "about:blank: There is nothing at /api/nothing. /api/openapi.yaml lists what there is."},
+		{name: "no such page for a browser", request: "GET /nothing", headers: []string{browser}, status: 404, want: "page: not found"},
+		{name: "no such page for a program", request: "GET /nothing", status: 404, want: "about:blank: There is nothing at /nothing. /api/openapi.yaml lists what there is."},
+		{name: "no such method", request: "PUT /api/sessions/one", status: 405, want: "about:blank: What is at /api/sessions/one takes GET, HEAD, DELETE."},
+
+		{name: "an empty paste", request: "POST /api/sessions/one/apply", body: "\n", status: 422, want: "invalid: There is no manifest in what was sent."},
+		{name: "not JSON", request: "POST /api/sessions/one/requests", body: `from: client`, status: 400, want: "invalid: The body must be a JSON object: invalid character 'r' in literal false (expecting 'a')"},
+		{name: "no JSON", request: "POST /api/sessions/one/requests", status: 400, want: "invalid: The body must be a JSON object: EOF"},
+		{name: "a field too many", request: "POST /api/sessions/one/requests", body: `{"from":"client","too":"x"}`, status: 400,
+			want: `invalid: The body must be a JSON object: unknown field "too" [too is not known]`},
+		{name: "a field of the wrong type", request: "POST /api/sessions/one/requests", body: `{"count":"x"}`, status: 400,
+			want: `invalid: The body must be a JSON object: cannot unmarshal string into Go struct field Request.count of type int [count must be int, not string]`},
+		{name: "two objects", request: "POST /api/sessions/one/requests", body: `{"from":"client","to":"a"}{}`, status: 400, want: "invalid: There is more after the JSON object."},
+		{name: "everything wrong", request: "POST /api/sessions/one/requests", body: `{"from":"pod/x","to":"","method":"G E T","count":101}`, status: 422,
+			want: "invalid: from must be client, node/NAME or pod/NAMESPACE/NAME; to must be a URL or host:port, of at most 2048 characters; method must be an HTTP method, such as GET; count must be between 1 and 100." +
+				" [from must be client, node/NAME or pod/NAMESPACE/NAME] [to must be a URL or host:port, of at most 2048 characters] [method must be an HTTP method, such as GET] [count must be between 1 and 100]"},
+		{name: "a sender without a name", request: "POST /api/sessions/one/requests", body: `{"from":"node/","to":"a"}`, status: 422,
+			want: "invalid: from must be client, node/NAME or pod/NAMESPACE/NAME. [from must be client, node/NAME or pod/NAMESPACE/NAME]"},
+		{name: "no such sender", request: "POST /api/sessions/one/requests", body: `{"from":"pod/default/nobody","to":"a"}`, status: 422,
+			want: "invalid: from pod/default/nobody: not found. [from pod/default/nobody: not found]"},
+		{name: "a body that is too large", request: "POST /api/sessions/one/requests", body: strings.Repeat(" ", 17<<10), status: 413, want: "too-large: At most 16384 bytes are taken."},
+		{name: "a place that is no number", request: "GET /api/sessions/one/stream?after=x", status: 422, want: "invalid: after must be the seq of a message, a whole number. [after must be the seq of a message, a whole number]"},
+		{name: "no websocket", request: "GET /api/sessions/one/stream", status: 426, want: "about:blank: The stream is a websocket."},
+
+		{name: "from another origin", request: "POST /api/sessions", headers: []string{"Origin: http://evil.example"}, status: 403, want: "cross-origin"},
+		{name: "from another site", request: "POST /playground", headers: []string{"Sec-Fetch-Site: cross-site"}, status: 403, want: "cross-origin"},
+		{name: "from another page of this host", request: "DELETE /api/sessions/one", headers: []string{"Sec-Fetch-Site: same-site"}, status: 403, want: "cross-origin"},
+		{name: "from our own page", request: "DELETE /api/sessions/one", headers: []string{"Sec-Fetch-Site: same-origin"}, status: 204},
+		{name: "from a trusted origin", request: "DELETE /api/sessions/one", headers: []string{"Origin: https://class.example"}, status: 204},
+		{name: "kubectl proxy's pages reach the API", request: "POST /k8s/one/api/v1/x", headers: []string{"Origin: http://evil.example"}, status: 200,
+			want: "one POST /api/v1/x escaped=/api/v1/x uri=/api/v1/x"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newServer(t, newEngine("one"), func(c *Config) { c.Origins = []string{"https://class.example"} })
+			response := ask(s.Handler(), test.request, test.body, test.headers...)
+			got := textOf(response)
+			if response.Header.Get("Content-Type") == problem.ContentType {
+				got = problemText(t, got, response.StatusCode)
+				if !strings.Contains(test.want, ":") {
+					got, _, _ = strings.Cut(got, ":") // the kind is enough
+				}
+			}
+			if response.StatusCode != test.status || got != test.want {
+				t.Errorf("got  %d %s\nwant %d %s", response.StatusCode, got, test.status, test.want)
+			}
+			if strings.HasPrefix(test.request, "POST /k8s") {
+				return
+			}
+			if h := response.Header; h.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors") {
+				t.Errorf("the headers lack protection: %v", h)
+			}
+		})
+	}
+}
+
+// problemText writes a problem as "type: detail [field detail]".
+func problemText(t *testing.T, text string, status int) string {
+	t.Helper()
+	var p problem.Problem
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&p); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if p.Status != status || p.Title == "" || p.Type == "" {
+		t.Errorf("a problem without status, title or type: %s", text)
+	}
+	got := strings.TrimPrefix(p.Type, "urn:podhop:problem:") + ": " + p.Detail
+	for _, e := range p.Errors {
+		got += " [" + e.Field + " " + e.Detail + "]"
+	}
+	return got
+}
+
+func TestErrorsOfTheEngine(t *testing.T) {
+	for _, test := range []struct {
+		err    error
+		status int
+		want   string
+	}{
+		{model.ErrFull, 503, "full: This server holds as many sessions as it can. Try again in some minutes."},
+		{fmt.Errorf("open a session: %w", model.ErrClosed), 503, "closing: The session or the server is just closing."},
+		{context.DeadlineExceeded, 504, "timeout: The cluster did not answer in time."},
+		{errors.New("secret"), 500, "about:blank: Something went wrong on our side; the server's log says what."},
+		{fmt.Errorf("%w: a paste may have 5 bytes", model.ErrTooLarge), 413, "too-large: A paste may have 5 bytes."},
+		{fmt.Errorf("%w: bad target", model.ErrInvalid), 422, "invalid: Bad target."},
+	} {
+		engine := newEngine("one")
+		engine.openErr, engine.sessions["one"].err = test.err, test.err
+		handler := newServer(t, engine, nil).Handler()
+		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "POST /api/sessions/one/apply", "POST /api/sessions/one/requests"} {
+			response := ask(handler, request, `{"from":"client","to":"a"}`)
+			if got := problemText(t, textOf(response), response.StatusCode); response.StatusCode != test.status || got != test.want {
+				t.Errorf("%s: got %d %s, want %d %s", request, response.StatusCode, got, test.status, test.want)
+			}
+			if (response.Header.Get("Retry-After") != "") != (test.status == 503) {
+				t.Errorf("%s: Retry-After is %q", request, response.Header.Get("Retry-After"))
+			}
+		}
+		response := ask(handler, "POST /playground", "")
+		if got := textOf(response); response.StatusCode != test.status || !strings.HasPrefix(got, "page: ") || strings.Contains(got, "secret") {
+			t.Errorf("the page: got %d %s", response.StatusCode, got)
+		}
+	}
+}
+
+func TestPlayground(t *testing.T) {
+	engine := newEngine()
+	handler := newServer(t, engine, nil).Handler()
+	for _, test := range []struct{ request, body, location, applied string }{
+		{"POST /playground", "", "/s/new0", ""},
+		{"POST /playground", "lesson=first", "/s/new1?lesson=first", "kind: first"},
+		{"POST /lessons/first", "", "/s/new2?lesson=first", "kind: first"},
+	} {
+		response := ask(handler, test.request, test.body, "Content-Type: application/x-www-form-urlencoded")
+		if response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != test.location {
+			t.Errorf("%s: got %d to %s, want %s", test.request, response.StatusCode, response.Header.Get("Location"), test.location)
+			continue
+		}
+		id, _, _ := strings.Cut(strings.TrimPrefix(test.location, "/s/"), "?")
+		if got := strings.Join(engine.sessions[id].applied, ""); got != test.applied {
+			t.Errorf("%s: applied %q, want %q", test.request, got, test.applied)
+		}
+	}
+	if response := ask(handler, "POST /playground", "lesson="+strings.Repeat("x", 5000), "Content-Type: application/x-www-form-urlencoded"); response.StatusCode != 400 {
+		t.Errorf("a huge form: got %d", response.StatusCode)
+	}
+}
+
+// A paste of 5 MB is answered, though its writer has not read anything before it
+// has written it all.
+func TestHugePaste(t *testing.T) {
+	engine := newEngine("one")
+	server := httptest.NewServer(newServer(t, engine, nil).Handler())
+	defer server.Close()
+	for _, size := range []int{3<<20 + 1, 5_000_000} {
+		// Without a length, as a stream: the server cannot know beforehand.
+		body := io.MultiReader(bytes.NewReader(bytes.Repeat([]byte("#"), size)))
+		response, err := http.Post(server.URL+"/api/sessions/one/apply", "application/yaml", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := problemText(t, textOf(response), response.StatusCode)
+		response.Body.Close()
+		if response.StatusCode != http.StatusRequestEntityTooLarge || got != "too-large: At most 3145728 bytes are taken." {
+			t.Errorf("%d bytes: got %d %s", size, response.StatusCode, got)
+		}
+	}
+	if len(engine.sessions["one"].applied) != 0 {
+		t.Error("it reached the session")
+	}
+	response := ask(newServer(t, engine, nil).Handler(), "POST /api/sessions/one/apply", strings.Repeat("#", 3<<20))
+	if response.StatusCode != 200 {
+		t.Errorf("a paste just within the limit: got %d %s", response.StatusCode, textOf(response))
+	}
+}
+
+func TestNotReady(t *testing.T) {
+	s := newServer(t, newEngine(), func(c *Config) { c.Ready = func() error { return errors.New("the catalogue is being built") } })
+	response := ask(s.Handler(), "GET /readyz", "")
+	if got := problemText(t, textOf(response), 503); got != "not-ready: the catalogue is being built" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestPanic(t *testing.T) {
+	engine := newEngine("one")
+	s := newServer(t, engine, func(c *Config) { c.Ready = func() error { panic("oops") } })
+	if response := ask(s.Handler(), "GET /readyz", ""); response.StatusCode != 500 {
+		t.Errorf("got %d", response.StatusCode)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	s := newServer(t, newEngine("one"), nil)
+	for range 3 {
+		ask(s.Handler(), "GET /api/sessions/one/topology", "")
+	}
+	ask(s.Handler(), "GET /api/sessions/two/topology", "")
+	ask(s.Handler(), "POST /api/sessions/one/apply", "kind: Pod")
+	ask(s.Handler(), "GET /nothing/with/an/end", "")
+	ask(s.Handler(), "MADEUP /api/sessions", "")
+	text := textOf(ask(s.Handler(), "GET /metrics", ""))
+	for _, want := range []string{
+		"podhop_sessions 1",
+		`podhop_build_info{version="test"} 1`,
+		`podhop_http_request_seconds_count{code="200",method="GET",route="/api/sessions/{id}/topology"} 3`,
+		`podhop_http_request_seconds_count{code="404",method="GET",route="/api/sessions/{id}/topology"} 1`,
+		`podhop_applied_documents_total{action="created"} 1`,
+		"podhop_viewers 0", "podhop_stream_messages_total 0", "podhop_stream_lost_total 0", "go_goroutines ",
+	} {
+		if !strings.Contains(text, want+"\n") && !strings.Contains(text, "\n"+want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, never := range []string{"nothing/with/an/end", "MADEUP"} {
+		if strings.Contains(text, never) {
+			t.Errorf("a label of what was asked for: %q", never)
+		}
+	}
+}
