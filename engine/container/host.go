@@ -42,6 +42,9 @@ type Host struct {
 	runtime *ociRuntime
 	cgroups *cgroups
 	layers  *layers
+	// idmaps tells whether the kernel can map the ids of a tmpfs mount (6.3 and
+	// later). Where not, each session has layers of its own, with its own ids.
+	idmaps bool
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -83,6 +86,12 @@ func New(cfg Config) (*Host, error) {
 	h.runtime = &ociRuntime{program: program, root: filepath.Join(cfg.Dir, "oci"), sockets: filepath.Join(cfg.Dir, "k"), reaper: env.Reaper}
 	if h.layers, err = newLayers(filepath.Join(cfg.Dir, "layers"), cfg.LayerBytes, env.SubIDs <= 1); err != nil {
 		return nil, err
+	}
+	if h.idmaps, err = canIDMap(h.layers.dir, h.SingleID()); err != nil {
+		return nil, err
+	}
+	if !h.idmaps && !h.SingleID() {
+		cfg.Log.Warn("this kernel cannot map the ids of a tmpfs (Linux 6.3 can): every session keeps image layers of its own, which costs memory")
 	}
 	key := sha256.Sum256([]byte(cfg.Name))
 	if h.cgroups, err = newCgroups(cgroupRoot, env.Cgroup, hex.EncodeToString(key[:6])); err != nil {

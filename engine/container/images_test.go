@@ -33,6 +33,11 @@ func get(t *testing.T, c *Container, url string) (string, *http.Response) {
 // hosts are one with all ids and one with root alone, as an ordinary user has it.
 func hosts(t *testing.T, test func(t *testing.T, h *Host)) {
 	t.Run("ids", func(t *testing.T) { test(t, testHost(t)) })
+	t.Run("old-kernel", func(t *testing.T) {
+		h := testHost(t)
+		h.idmaps = false
+		test(t, h)
+	})
 	t.Run("single-id", func(t *testing.T) {
 		h := testHost(t)
 		env := *h.env

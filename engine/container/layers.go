@@ -45,10 +45,15 @@ func layerKey(l image.Layer) string {
 // get returns the folders of an image's layers, the uppermost first, unpacking
 // those that are not there.
 func (l *layers) get(ctx context.Context, img image.Image) ([]string, error) {
+	return l.getFor(ctx, img, "", 0)
+}
+
+// getFor returns layers that one owner has for itself, with base added to all ids.
+func (l *layers) getFor(ctx context.Context, img image.Image, owner string, base int) ([]string, error) {
 	out := make([]string, 0, len(img.Layers))
 	for i := len(img.Layers) - 1; i >= 0; i-- {
 		layer := img.Layers[i]
-		key := layerKey(layer)
+		key := owner + layerKey(layer)
 		dir := filepath.Join(l.dir, key)
 		out = append(out, dir)
 		l.mu.Lock()
@@ -57,7 +62,7 @@ func (l *layers) get(ctx context.Context, img image.Image) ([]string, error) {
 		if done {
 			continue
 		}
-		result := l.unpack.DoChan(key, func() (any, error) { return nil, l.add(layer, key, dir) })
+		result := l.unpack.DoChan(key, func() (any, error) { return nil, l.add(layer, key, dir, base) })
 		select {
 		case r := <-result:
 			if r.Err != nil {
@@ -70,14 +75,17 @@ func (l *layers) get(ctx context.Context, img image.Image) ([]string, error) {
 	return out, nil
 }
 
-func (l *layers) add(layer image.Layer, key, dir string) error {
+func (l *layers) add(layer image.Layer, key, dir string, base int) error {
 	part := dir + ".part"
 	err := os.RemoveAll(part)
 	if err == nil {
 		err = os.Mkdir(part, 0o755)
 	}
+	if err == nil && base > 0 {
+		err = os.Chown(part, base, base)
+	}
 	if err == nil {
-		err = layer.Unpack(part, image.UnpackOptions{SingleID: l.singleID, MaxBytes: l.maxBytes})
+		err = layer.Unpack(part, image.UnpackOptions{SingleID: l.singleID, Base: base, MaxBytes: l.maxBytes})
 	}
 	if err == nil {
 		err = os.Rename(part, dir)
@@ -89,6 +97,20 @@ func (l *layers) add(layer image.Layer, key, dir string) error {
 	l.done[key] = true
 	l.mu.Unlock()
 	return nil
+}
+
+// drop removes the layers that an owner has for itself.
+func (l *layers) drop(owner string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var errs []error
+	for key := range l.done {
+		if strings.HasPrefix(key, owner) {
+			delete(l.done, key)
+			errs = append(errs, os.RemoveAll(filepath.Join(l.dir, key)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (l *layers) close() error {

@@ -51,8 +51,10 @@ func TestStop(t *testing.T) {
 	}
 }
 
-func TestMounts(t *testing.T) {
-	s := testSession(t, testHost(t), 1, nil)
+func TestMounts(t *testing.T) { hosts(t, testMounts) }
+
+func testMounts(t *testing.T, h *Host) {
+	s := testSession(t, h, 1, nil)
 	for file, text := range map[string]string{"hosts": "127.0.0.1 localhost\n", "vol/a": "volume\n"} {
 		file = filepath.Join(s.Dir(), file)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, []byte(text), 0o640)); err != nil {
@@ -75,8 +77,12 @@ func TestMounts(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(s.Dir(), "vol", "b")); err != nil || string(text) != "written\n" {
 		t.Errorf("outside: %q, %v", text, err)
 	}
-	if got := statUID(t, filepath.Join(s.Dir(), "vol", "b")); got != 0 {
-		t.Errorf("the server sees it as %d's, want 0", got)
+	owner := uint32(0)
+	if s.mapped && !h.idmaps {
+		owner = uint32(s.cfg.UIDBase)
+	}
+	if got := statUID(t, filepath.Join(s.Dir(), "vol", "b")); got != owner {
+		t.Errorf("the server sees it as %d's, want %d", got, owner)
 	}
 	for _, target := range []string{"/etc/hosts", "/etc/new", "/bin/new"} {
 		_, errs, code, _ := c.ExecSync(t.Context(), []string{"sh", "-c", "echo x >>" + target}, 0)

@@ -93,7 +93,7 @@ func (s *Session) open() error {
 			return err
 		}
 	}
-	if s.mapped {
+	if s.mapped && s.host.idmaps {
 		if err := idmap(s.path("fs"), s.path("id"), s.cfg.UserNS.FD(), false); err != nil {
 			return err
 		}
@@ -129,14 +129,20 @@ func (s *Session) source(file string) (string, error) {
 	if !ok || below != "" && below[0] != '/' {
 		return "", fmt.Errorf("%s: %w", file, ErrMountSource)
 	}
-	if !s.mapped {
+	switch {
+	case !s.mapped:
 		return real, nil
+	case !s.host.idmaps:
+		return real, giveRoot(real, s.cfg.UIDBase)
 	}
 	return s.path("id", "data") + below, nil
 }
 
 // layerPaths returns an image's layers as the session sees them, the uppermost first.
 func (s *Session) layerPaths(ctx context.Context, img image.Image) ([]string, error) {
+	if s.mapped && !s.host.idmaps {
+		return s.host.layers.getFor(ctx, img, s.layerOwner(), s.cfg.UIDBase)
+	}
 	dirs, err := s.host.layers.get(ctx, img)
 	if err != nil || !s.mapped {
 		return dirs, err
@@ -162,6 +168,9 @@ func (s *Session) layerPaths(ctx context.Context, img image.Image) ([]string, er
 	}
 	return dirs, nil
 }
+
+// layerOwner begins the names of the layers that are this session's alone.
+func (s *Session) layerOwner() string { return s.cfg.ID + "." }
 
 // Containers lists the session's, in no order.
 func (s *Session) Containers() []*Container {
@@ -204,7 +213,7 @@ func (s *Session) Close() error {
 			errs = append(errs, fmt.Errorf("unmount %s: %w", mounted, err))
 		}
 	}
-	errs = append(errs, s.cgroup.remove(), os.RemoveAll(s.dir))
+	errs = append(errs, s.cgroup.remove(), os.RemoveAll(s.dir), s.host.layers.drop(s.layerOwner()))
 	s.host.mu.Lock()
 	delete(s.host.sessions, s.cfg.ID)
 	s.host.mu.Unlock()

@@ -92,7 +92,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	dir, base := path.Split(name)
 	dir = strings.TrimSuffix(dir, "/")
 	if dir != "" {
-		if err := u.root.MkdirAll(dir, 0o755); err != nil {
+		if err := u.parents(dir); err != nil {
 			return err
 		}
 	}
@@ -138,6 +138,22 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	}
 	if h.Typeflag == tar.TypeReg {
 		return u.root.Chtimes(name, h.ModTime, h.ModTime)
+	}
+	return nil
+}
+
+// parents makes the folders that the archive does not mention before what is in them.
+func (u *unpacker) parents(dir string) error {
+	if _, err := u.root.Stat(dir); err == nil {
+		return nil
+	}
+	if err := u.root.MkdirAll(dir, 0o755); err != nil || u.opt.Base == 0 {
+		return err
+	}
+	for ; dir != "."; dir = path.Dir(dir) {
+		if err := u.root.Lchown(dir, u.opt.Base, u.opt.Base); err != nil {
+			return err
+		}
 	}
 	return nil
 }
