@@ -50,18 +50,28 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	return nil
 }
 
+// goldenKey names a set of nodes, whenever they were last heard of.
+func goldenKey(nodes []corev1.Node) (string, error) {
+	if len(nodes) == 0 {
+		return "", nil
+	}
+	timeless := make([]corev1.Node, len(nodes))
+	for i := range nodes {
+		nodes[i].DeepCopyInto(&timeless[i])
+		for j := range timeless[i].Status.Conditions {
+			c := &timeless[i].Status.Conditions[j]
+			c.LastHeartbeatTime, c.LastTransitionTime = metav1.Time{}, metav1.Time{}
+		}
+	}
+	b, err := json.Marshal(timeless)
+	return string(b), err
+}
+
 // goldenWith returns the golden tenant with nodes in it, made once for each set.
 func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node) (*store.Tenant, error) {
-	if len(nodes) == 0 {
-		nodes = nil
-	}
-	b, err := json.Marshal(nodes)
+	key, err := goldenKey(nodes)
 	if err != nil {
 		return nil, err
-	}
-	key := ""
-	if nodes != nil {
-		key = string(b)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/podhop/podhop/engine/api"
 	"k8s.io/component-base/cli"
 	"k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
@@ -14,6 +15,9 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("PODHOP_TEST_KUBECTL") != "" {
 		os.Args[0] = "kubectl"
+		if err := api.SetVersion(); err != nil {
+			panic(err)
+		}
 		if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
 			util.CheckErr(err)
 		}
