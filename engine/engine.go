@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine/api"
+	"github.com/podhop/podhop/engine/container"
+	"github.com/podhop/podhop/engine/container/image"
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/node"
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+// runDir is on the tmpfs of the server's own mount namespace.
+const runDir = "/run/podhop"
+
+// Config says what an Engine is made of. Durations and counts must be positive.
+type Config struct {
+	// Data and Images are absolute folders: what outlasts the server, and the
+	// catalogue of container images.
+	Data, Images string
+	// Nodes is how many a session has.
+	Nodes int
+	// OCIRuntime is the program that runs containers.
+	OCIRuntime string
+	// Lifetime is how long a session lasts, MaxSessions how many there may be.
+	Lifetime    time.Duration
+	MaxSessions int
+	// Registries allows pulls of what the catalogue lacks.
+	Registries bool
+	// RootCA is the PEM certificate of the API servers' authority.
+	RootCA []byte
+	// World is what nsexec.Enter answered.
+	World *nsexec.Environment
+	Log   *slog.Logger
+}
+
+// An Engine runs all sessions of one server. It is safe for concurrent use.
+type Engine struct {
+	cfg        Config
+	log        *slog.Logger
+	api        *api.Server
+	containers *container.Host
+	images     *image.Store
+	machine    node.Machine
+	runtime    ociVersion
+	idle       context.CancelFunc
+
+	mu       sync.Mutex
+	closed   bool
+	sessions map[string]*Session
+	slots    slots
+	opening  sync.WaitGroup
+}
+
+// New builds what sessions share. It takes a second or two; ctx bounds the
+// building only. Close it.
+func New(ctx context.Context, cfg Config) (e *Engine, err error) {
+	e = &Engine{cfg: cfg, log: cfg.Log, machine: node.Host(), sessions: map[string]*Session{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	for _, warning := range cfg.World.Warnings {
+		e.log.Warn("the server's namespaces", "err", warning)
+	}
+	if e.slots, err = newSlots(cfg.World.SubIDs, cfg.MaxSessions); err != nil {
+		return e, err
+	}
+	if e.runtime, err = versionOf(ctx, cfg.OCIRuntime); err != nil {
+		return e, err
+	}
+	images := image.Config{Dir: cfg.Images}
+	if cfg.Registries {
+		images.Registries = &image.Registries{Dir: filepath.Join(cfg.Data, "layers"), DialContext: nsexec.DialOutside}
+	}
+	if e.images, err = image.New(images); err != nil {
+		return e, err
+	}
+	e.containers, err = container.New(container.Config{Dir: runDir, Name: cfg.Data, Runtime: cfg.OCIRuntime, Log: e.log})
+	if err != nil {
+		return e, err
+	}
+	e.api, err = api.New(ctx, api.Config{Logger: e.log, RootCA: cfg.RootCA})
+	if err != nil {
+		return e, err
+	}
+	e.warm()
+	return e, nil
+}
+
+// warm unpacks the images that most learners begin with while nobody waits.
+func (e *Engine) warm() {
+	ctx, cancel := context.WithCancel(context.Background())
+	e.idle = cancel
+	e.opening.Go(func() {
+		for _, name := range []string{"nginx", "busybox"} {
+			img, err := e.images.Resolve(name)
+			if err == nil {
+				err = e.containers.Prepare(ctx, img)
+			}
+			if err != nil {
+				e.log.Debug("unpacking ahead", "image", name, "err", err)
+			}
+		}
+	})
+}
+
+// Open makes a session and waits until its nodes are there. ctx bounds the opening
+// only. It fails with model.ErrFull if there are too many already.
+func (e *Engine) Open(ctx context.Context) (*Session, error) {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil, model.ErrClosed
+	}
+	slot, ok := e.slots.take()
+	if !ok {
+		e.mu.Unlock()
+		return nil, model.ErrFull
+	}
+	e.opening.Add(1)
+	e.mu.Unlock()
+	defer e.opening.Done()
+
+	// 26 lower-case letters and digits, fit for a host name and not to be guessed.
+	id := strings.ToLower(rand.Text())
+	s, err := e.open(ctx, id, slot)
+	if err != nil {
+		e.release(slot)
+		return nil, fmt.Errorf("open a session: %w", err)
+	}
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.sessions[id] = s
+	}
+	e.mu.Unlock()
+	if closed {
+		return nil, errors.Join(model.ErrClosed, s.Close())
+	}
+	s.expire(e.cfg.Lifetime)
+	return s, nil
+}
+
+func (e *Engine) release(slot int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.slots.give(slot)
+}
+
+// Session finds an open session; the error is model.ErrNotFound.
+func (e *Engine) Session(id string) (*Session, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.sessions[id]; s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("session %s: %w", id, model.ErrNotFound)
+}
+
+// Sessions counts the open sessions.
+func (e *Engine) Sessions() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.sessions)
+}
+
+// forget is called by a session that closes.
+func (e *Engine) forget(s *Session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sessions[s.id] == s {
+		delete(e.sessions, s.id)
+	}
+}
+
+// Close closes all sessions and everything that they share.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	open := slices.Collect(maps.Values(e.sessions))
+	e.mu.Unlock()
+	if e.idle != nil {
+		e.idle()
+	}
+	e.opening.Wait()
+	errs := make([]error, len(open))
+	var wg sync.WaitGroup
+	for i, s := range open {
+		wg.Go(func() { errs[i] = s.Close() })
+	}
+	wg.Wait()
+	err := errors.Join(errs...)
+	if e.api != nil {
+		e.api.Close()
+	}
+	if e.containers != nil {
+		err = errors.Join(err, e.containers.Close())
+	}
+	return err
+}

@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/podhop/podhop/engine/cri"
+	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+// pods keeps the sandboxes of a session: which pod is where in the network. It
+// is safe for concurrent use.
+type pods struct {
+	users   *nsexec.UserNS
+	network *network.Network
+	changed func() // told when a pod has come or gone; never nil once the session is open
+
+	mu        sync.Mutex
+	sandboxes map[string]sandbox
+}
+
+type sandbox struct {
+	name string // namespace/name
+	ip   netip.Addr
+	ns   *nsexec.Sandbox
+}
+
+func newPods(users *nsexec.UserNS, n *network.Network) *pods {
+	return &pods{users: users, network: n, changed: func() {}, sandboxes: map[string]sandbox{}}
+}
+
+// find returns the newest sandbox of a pod that has an address.
+func (p *pods) find(name string) (id string, sb sandbox, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, s := range p.sandboxes {
+		if s.name == name && s.ip.IsValid() {
+			return i, s, true
+		}
+	}
+	return "", sandbox{}, false
+}
+
+// vertex names the pod that has an address.
+func (p *pods) vertex(ip netip.Addr) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sandboxes {
+		if s.ip == ip {
+			return network.PodVertex(s.name)
+		}
+	}
+	return ""
+}
+
+// wiring is how each pod was joined to the network, by vertex.
+func (p *pods) wiring() map[string][]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make(map[string][]string, len(p.sandboxes))
+	for id, s := range p.sandboxes {
+		if s.ip.IsValid() {
+			all[network.PodVertex(s.name)] = p.network.Wiring(id)
+		}
+	}
+	return all
+}
+
+// on gives one node's kubelet its part of the network.
+func (p *pods) on(node string) cri.Network { return nodeNetwork{p, node} }
+
+type nodeNetwork struct {
+	*pods
+	node string
+}
+
+// Attach makes a pod's namespaces and joins them to the node.
+func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment, err error) {
+	sb := sandbox{name: pod.Namespace + "/" + pod.Name}
+	if sb.ns, err = nsexec.NewSandbox(n.users, pod.Hostname); err != nil {
+		return at, err
+	}
+	at.Sandbox = sb.ns
+	if pod.HostNetwork {
+		at.HostNetwork = n.network.Node(n.node)
+		at.Dial = at.HostNetwork.DialContext
+	} else {
+		joined, err := n.network.Attach(ctx, network.Pod{ID: pod.ID, Name: sb.name, Node: n.node, NS: sb.ns.Net})
+		if err != nil {
+			return at, fmt.Errorf("failed to set up pod %q network: %w", sb.name, closing(sb.ns, err))
+		}
+		sb.ip = joined.IP
+		at.IPs = []netip.Addr{joined.IP}
+		at.Dial = sb.ns.Net.DialContext
+	}
+	n.mu.Lock()
+	n.sandboxes[pod.ID] = sb
+	n.mu.Unlock()
+	n.changed()
+	return at, nil
+}
+
+// Detach takes the pod off the node and lets its namespaces go.
+func (n nodeNetwork) Detach(ctx context.Context, id string) error {
+	n.mu.Lock()
+	sb, ok := n.sandboxes[id]
+	delete(n.sandboxes, id)
+	n.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	defer n.changed()
+	var err error
+	if sb.ip.IsValid() {
+		err = n.network.Detach(ctx, id)
+	}
+	return closing(sb.ns, err)
+}
+
+// closing closes a sandbox whatever err is, which it returns first.
+func closing(ns *nsexec.Sandbox, err error) error {
+	if cerr := ns.Close(); err == nil {
+		return cerr
+	}
+	return err
+}
+
+// names lists the pods that have an address, sorted.
+func (p *pods) names() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	for _, s := range p.sandboxes {
+		if s.ip.IsValid() {
+			all = append(all, s.name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine/api"
+	"github.com/podhop/podhop/engine/apply"
+	"github.com/podhop/podhop/engine/container"
+	"github.com/podhop/podhop/engine/control"
+	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/proxy"
+	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+// A Session is one learner's cluster. It is safe for concurrent use, and ends with
+// Close or at its time.
+type Session struct {
+	id     string
+	engine *Engine
+	slot   int
+	log    *slog.Logger
+
+	users      *nsexec.UserNS
+	network    *network.Network
+	pods       *pods
+	api        *api.Session
+	containers *container.Session
+	controls   *control.Controllers
+	proxies    *proxy.Proxies
+	machines   []*machine
+	applier    *apply.Applier
+	feed       *feed.Feed
+	tracer     *trace.Tracer
+
+	// ctx ends when the session closes; work counts the goroutines under it.
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	// undo holds what must be done to close, in the order of opening.
+	undo    []func() error
+	closing sync.Once
+	err     error
+	timer   *time.Timer
+
+	mu       sync.Mutex
+	expires  time.Time
+	watching func() // releases the tracer; nil while nobody watches
+}
+
+// onClose has f called when the session closes, before all that was there earlier.
+func (s *Session) onClose(f func() error) { s.undo = append(s.undo, f) }
+
+// Close ends everything that belongs to the session, and waits for it. A second
+// call waits for the first.
+func (s *Session) Close() error {
+	s.closing.Do(func() {
+		if s.timer != nil {
+			s.timer.Stop()
+		}
+		s.engine.forget(s)
+		s.cancel()
+		var errs []error
+		for i := len(s.undo) - 1; i >= 0; i-- {
+			errs = append(errs, s.undo[i]())
+		}
+		s.work.Wait()
+		s.engine.release(s.slot)
+		if s.err = errors.Join(errs...); s.err != nil {
+			s.log.Warn("closing the session", "err", s.err)
+		}
+	})
+	return s.err
+}
+
+// expire closes the session after d.
+func (s *Session) expire(d time.Duration) {
+	s.mu.Lock()
+	s.expires = time.Now().Add(d)
+	s.mu.Unlock()
+	s.feed.SetSession(s.Info())
+	s.timer = time.AfterFunc(d, func() {
+		s.log.Info("the session's time is over")
+		s.Close()
+	})
+}
+
+// ID is the session's name, which nobody can guess.
+func (s *Session) ID() string { return s.id }
+
+// Info is what a learner is told. The edge adds the addresses that it serves on.
+func (s *Session) Info() model.Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return model.Session{ID: s.id, ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
+}
+
+// Token is what the learner's kubectl authenticates with.
+func (s *Session) Token(context.Context) (string, error) { return s.api.AdminToken(), nil }
+
+// API serves the session's Kubernetes API; the path is the API's own.
+func (s *Session) API() http.Handler { return s.api }
+
+// Apply takes a paste of manifests and answers each document. Its errors are
+// apply.Applier's.
+func (s *Session) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error) {
+	return s.applier.Apply(ctx, paste)
+}
+
+// Feed is the session's stream: topology, journeys, events.
+func (s *Session) Feed() *feed.Feed { return s.feed }

@@ -1,0 +1,37 @@
+package engine
+
+import "testing"
+
+func TestSlots(t *testing.T) {
+	s, err := newSlots(1+3*idsPerSession+7, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := range 3 {
+		if got, ok := s.take(); !ok || got != want {
+			t.Errorf("slot %d, %v; want %d", got, ok, want)
+		}
+	}
+	if _, ok := s.take(); ok {
+		t.Error("a fourth range fits nowhere")
+	}
+	s.give(1)
+	if got, ok := s.take(); !ok || got != 1 {
+		t.Errorf("slot %d, %v; want the one given back", got, ok)
+	}
+	// Ranges must neither overlap nor hold the server's own root.
+	next := 1
+	for i := range 3 {
+		m := s.ids(i)[0]
+		if m.Inner != 0 || m.Outer != next || m.Size != idsPerSession {
+			t.Errorf("slot %d: %+v", i, m)
+		}
+		next = m.Outer + m.Size
+	}
+	if _, err := newSlots(1000, 10); err == nil {
+		t.Error("1000 ids are too few")
+	}
+	if s, err := newSlots(1, 2); err != nil || s.ids(0)[0].Size != 1 {
+		t.Errorf("a single id: %+v %v", s, err)
+	}
+}

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+
+	"k8s.io/client-go/kubernetes"
+	componentversion "k8s.io/component-base/version"
+
+	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/topology"
+	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+const arch = runtime.GOARCH
+
+func kubernetesVersion() string { return componentversion.Get().GitVersion }
+
+// openFeed joins what the API and the kernel say into the session's stream.
+func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) {
+	s.feed = feed.New(feed.Config{Watched: s.watched}, s.Info())
+	s.onClose(func() error { s.feed.Close(); return nil })
+
+	s.tracer, err = trace.New(trace.Config{
+		Sources: s.sources, Names: s.vertexOf, Log: s.log,
+		Emit: func(j model.Journey) { s.feed.Journey(&j) },
+		Lost: func(n uint64, reason string) { s.feed.Lost(n, reason) },
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.tracer.Close)
+
+	places := []model.Vertex{
+		{ID: network.VertexClient, Kind: "Client", Name: "client", IPs: []string{clientIP.String()}, Status: "Ready", Ready: true},
+		{ID: network.VertexUnderlay, Kind: "Underlay", Name: "underlay", IPs: []string{"172.18.0.0/24"}, Status: "Ready", Ready: true},
+	}
+	watcher, err := topology.NewWatcher(topology.WatcherConfig{
+		Factory: s.api.Informers(),
+		Network: func() topology.Network { return topology.Network{Places: places, Wiring: s.pods.wiring()} },
+		Changed: s.feed.SetGraph,
+	})
+	if err != nil {
+		return err
+	}
+	s.pods.changed = watcher.Touch
+	client, err := kubernetes.NewForConfig(s.api.ClientConfig())
+	if err != nil {
+		return err
+	}
+	s.api.Informers().StartWithContext(s.ctx)
+	s.work.Go(func() { watcher.Run(s.ctx) })
+	s.work.Go(func() { topology.Events(s.ctx, client, s.feed.Event) })
+	return nil
+}
+
+// watched turns the capture on with the first viewer and off with the last.
+func (s *Session) watched(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !on {
+		if s.watching != nil {
+			s.watching()
+			s.watching = nil
+		}
+		return
+	}
+	release, err := s.tracer.Watch()
+	if err != nil {
+		s.log.Warn("watching", "err", err)
+		s.feed.Lost(1, fmt.Sprintf("part of the network cannot be watched: %v", err))
+	}
+	s.watching = release
+}
+
+// sources are the namespaces that packets pass.
+func (s *Session) sources() []trace.Source {
+	var all []trace.Source
+	add := func(name string, ns netns) {
+		all = append(all, trace.Source{Name: name, Net: ns, Devices: func(index int) (record.Device, bool) {
+			return s.device(name, index)
+		}})
+	}
+	add(network.VertexClient, s.network.Client())
+	add(network.VertexUnderlay, s.network.Underlay())
+	for _, n := range nodesOf(s.engine.cfg.Nodes) {
+		add(network.NodeVertex(n.Name), s.network.Node(n.Name))
+	}
+	return all
+}
+
+// netns is what a capture needs of a namespace.
+type netns interface{ Do(func() error) error }
+
+// device names a device, and what is at its other end.
+func (s *Session) device(vertex string, index int) (record.Device, bool) {
+	devices := s.network.Devices()
+	for _, d := range devices {
+		if d.Vertex != vertex || d.Index != index {
+			continue
+		}
+		found := record.Device{Name: d.Name, Peer: d.Peer}
+		for _, p := range devices {
+			if p.Vertex == d.Peer && p.Index == d.PeerIndex {
+				found.PeerName = p.Name
+			}
+		}
+		return found, true
+	}
+	return record.Device{}, false
+}
+
+// vertexOf names who has an address.
+func (s *Session) vertexOf(ip netip.Addr) string {
+	if ip == clientIP {
+		return network.VertexClient
+	}
+	for _, n := range nodesOf(s.engine.cfg.Nodes) {
+		if n.IP == ip || n.PodCIDR.Masked().Addr().Next() == ip {
+			return network.NodeVertex(n.Name)
+		}
+	}
+	return s.pods.vertex(ip)
+}
+
+// Graph is the topology as viewers have it.
+func (s *Session) Graph() model.Graph { return s.feed.Graph() }
+
+// Journeys are the recent ones, oldest first.
+func (s *Session) Journeys() []model.Journey { return s.feed.Journeys() }
+
+// Journey finds one of the recent ones.
+func (s *Session) Journey(id string) (model.Journey, bool) { return s.feed.FindJourney(id) }
+
+// Subscribe starts a viewer; see feed.Feed.
+func (s *Session) Subscribe(after uint64) *feed.Subscription { return s.feed.Subscribe(after) }
