@@ -5,6 +5,7 @@ SHELL       := /bin/bash
 
 KUBE_VERSION := $(shell sed -n 's/^\tk8s.io\/kubernetes \(v[0-9.]*\)$$/\1/p' go.mod)
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BIN          ?= bin/podhop
 KUBE         := k8s.io/component-base/version
 LDFLAGS      := -X main.version=$(VERSION) \
 	-X $(KUBE).gitVersion=$(KUBE_VERSION) -X $(KUBE).gitTreeState=clean \
@@ -37,8 +38,8 @@ prepare: setup ## write the edited Kubernetes that go.mod points to
 
 .PHONY: build
 build: prepare ## write bin/podhop
-	@echo "building bin/podhop (the first time takes minutes: it holds Kubernetes)"
-	@go build -ldflags '$(LDFLAGS)' -o bin/podhop .
+	@echo "building $(BIN) (the first time takes minutes: it holds Kubernetes)"
+	@go build -ldflags '$(LDFLAGS)' -o $(BIN) .
 
 .PHONY: images
 images: build ## build the catalogue of container images, once

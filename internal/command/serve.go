@@ -1,0 +1,204 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/podhop/podhop/engine"
+	"github.com/podhop/podhop/internal/nsexec"
+	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/server"
+	"github.com/podhop/podhop/web"
+)
+
+// serveConfig is what the flags of serve say.
+type serveConfig struct {
+	listen, listenAPI string
+	apiServer, hosts  string
+	log               string
+	engine            engine.Config
+}
+
+func (c *serveConfig) register(fs *flag.FlagSet) {
+	fs.StringVar(&c.listen, "listen", ":8080", "`address` of the page and its API")
+	fs.StringVar(&c.listenAPI, "listen-api", ":8443", "`address` of the Kubernetes API, over TLS, for kubectl")
+	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
+	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
+	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
+	registerEngine(fs, &c.engine)
+}
+
+// registerEngine adds the flags that serve and bench share.
+func registerEngine(fs *flag.FlagSet, c *engine.Config) {
+	fs.StringVar(&c.Data, "data", "data", "`folder` for what must outlast the server")
+	fs.StringVar(&c.Images, "images", "", "`folder` of the image catalogue (default DATA/images)")
+	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes of a session, 1 to 5")
+	fs.StringVar(&c.OCIRuntime, "oci-runtime", "crun", "`program` that runs containers")
+	fs.DurationVar(&c.Lifetime, "lifetime", 2*time.Hour, "how long a session lasts")
+	fs.IntVar(&c.MaxSessions, "max-sessions", 300, "`number` of sessions at once")
+	fs.BoolVar(&c.Registries, "registries", true, "pull images that the catalogue lacks from their registries")
+}
+
+// complete checks what flags cannot, and fills in what depends on others.
+func completeEngine(c *engine.Config) error {
+	if c.Nodes < 1 || c.Nodes > 5 {
+		return fmt.Errorf("--nodes %d: must be between 1 and 5", c.Nodes)
+	}
+	if c.MaxSessions < 1 {
+		return fmt.Errorf("--max-sessions %d: must be at least 1", c.MaxSessions)
+	}
+	var err error
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return err
+	}
+	if c.Images == "" {
+		c.Images = filepath.Join(c.Data, "images")
+	}
+	if c.Images, err = filepath.Abs(c.Images); err != nil {
+		return err
+	}
+	return os.MkdirAll(c.Data, 0o755)
+}
+
+// serve runs the playground. It is called twice: outside, where it opens the
+// listeners and starts this program again in namespaces of its own, and inside.
+func serve(ctx context.Context, env *environment, args []string) error {
+	var cfg serveConfig
+	fs := env.flags("serve")
+	cfg.register(fs)
+	if err := env.parse(fs, args); err != nil {
+		return err
+	}
+	if err := completeEngine(&cfg.engine); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.log)); err != nil {
+		return fmt.Errorf("--log %q: must be debug, info, warn or error", cfg.log)
+	}
+	if !nsexec.Inside() {
+		return superviseServe(cfg)
+	}
+	cfg.engine.Log = slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	return inside(func(world *nsexec.Environment) error {
+		cfg.engine.World = world
+		return serveInside(ctx, env, cfg)
+	})
+}
+
+func superviseServe(cfg serveConfig) error {
+	code, err := nsexec.Supervise(nsexec.SuperviseConfig{
+		Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI},
+	})
+	if err != nil {
+		var op *net.OpError
+		if errors.As(err, &op) && errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("%s is in use already: choose another with --listen or --listen-api", op.Addr)
+		}
+		return err
+	}
+	if code != 0 {
+		return fmt.Errorf("the server ended with code %d", code)
+	}
+	return nil
+}
+
+// inside furnishes the namespaces, calls fn, and collects orphans meanwhile.
+func inside(fn func(*nsexec.Environment) error) error {
+	world, err := nsexec.Enter()
+	if err != nil {
+		return err
+	}
+	world.Run(func() int {
+		err = fn(world)
+		return 0
+	})
+	return err
+}
+
+func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	page, err := nsexec.Listener("page")
+	if err != nil {
+		return err
+	}
+	api, err := nsexec.Listener("api")
+	if err != nil {
+		return err
+	}
+	certificates, err := server.LoadCertificates(filepath.Join(cfg.engine.Data, "certificates"), names(cfg.hosts)...)
+	if err != nil {
+		return err
+	}
+	cfg.engine.RootCA = certificates.CA()
+	eng, err := engine.New(ctx, cfg.engine)
+	if err != nil {
+		return err
+	}
+	srv, err := newServer(env, cfg, eng, certificates, api.Addr())
+	if err != nil {
+		return errors.Join(err, eng.Close())
+	}
+	// Streams and watches end with the engine, so that it closes first.
+	serving, stopServing := context.WithCancel(context.Background())
+	defer stopServing()
+	context.AfterFunc(ctx, func() {
+		defer stopServing()
+		if err := eng.Close(); err != nil {
+			cfg.engine.Log.Warn("closing", "err", err)
+		}
+	})
+	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr()))
+	err = srv.Serve(serving, page, api)
+	return errors.Join(err, eng.Close())
+}
+
+// newServer puts pages, lessons and engine behind HTTP.
+func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificates *server.Certificates, api net.Addr) (*server.Server, error) {
+	library, errs := lessons.Load(lessons.Content())
+	for _, err := range errs {
+		cfg.engine.Log.Warn("a lesson does not load", "err", err)
+	}
+	port := 0
+	if tcp, ok := api.(*net.TCPAddr); ok {
+		port = tcp.Port
+	}
+	return server.New(server.Config{
+		Engine: server.Adapt(eng.Open, eng.Session, eng.Sessions),
+		Pages:  web.New(web.Config{Lessons: library, Logger: cfg.engine.Log}),
+		Start: func(slug string) ([]byte, bool) {
+			lesson, ok := library.Lesson(slug)
+			return lesson.StartYAML(), ok
+		},
+		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates,
+		Version: env.version, Log: cfg.engine.Log,
+	})
+}
+
+// browserURL is the address that a person types for a listener's.
+func browserURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// names splits the flag --hosts.
+func names(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
