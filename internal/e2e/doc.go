@@ -1,0 +1,4 @@
+// Package e2e tests the whole of Podhop as a person uses it: the real binary, real
+// kubectl, a real browser, over HTTP alone. It has no code of its own, and must
+// import nothing of the project but the wire types.
+package e2e
