@@ -2,11 +2,9 @@ package node
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 
 	"k8s.io/kubernetes/pkg/kubelet"
 	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
@@ -51,63 +49,8 @@ func (n *Node) streams() http.RoundTripper {
 	}}
 }
 
-// Dial opens a connection to Handler in process, for an http.Transport. It ends
-// with the node.
-func (n *Node) Dial(context.Context, string, string) (net.Conn, error) {
+// Dial opens a connection to Handler in process, whatever network and address
+// are, for an http.Transport. It ends with the node.
+func (n *Node) Dial(_ context.Context, _, _ string) (net.Conn, error) {
 	return Pipe(n.ctx, n.Handler()), nil
-}
-
-// Pipe answers the client's end of a connection that h serves until it is closed
-// or ctx ends.
-func Pipe(ctx context.Context, h http.Handler) net.Conn {
-	client, conn := net.Pipe()
-	closed := make(chan struct{})
-	served := &pipeConn{Conn: conn, closed: closed}
-	l := &pipeListener{conn: served}
-	go func() {
-		stop := context.AfterFunc(ctx, func() { client.Close(); conn.Close() })
-		defer stop()
-		_ = (&http.Server{Handler: h}).Serve(l)
-		<-closed
-	}()
-	return client
-}
-
-// A pipeListener accepts one connection.
-type pipeListener struct {
-	mu   sync.Mutex
-	conn net.Conn
-}
-
-var errAccepted = errors.New("the only connection was accepted")
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn == nil {
-		return nil, errAccepted
-	}
-	c := l.conn
-	l.conn = nil
-	return c, nil
-}
-
-func (l *pipeListener) Close() error   { return nil }
-func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
-
-// A pipeConn tells when it is closed.
-type pipeConn struct {
-	net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (c *pipeConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
-	return c.Conn.Close()
 }

@@ -63,6 +63,9 @@ func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
 
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = min(r.Level, slog.LevelDebug)
+	if !q.Handler.Enabled(ctx, r.Level) {
+		return nil // logr asks nobody before it passes an error on
+	}
 	return q.Handler.Handle(ctx, r)
 }
 

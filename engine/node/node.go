@@ -62,7 +62,6 @@ type Node struct {
 	recorder record.EventRecorderLogger
 	logger   klog.Logger
 	handler  func() http.Handler
-	relist   *relister
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -70,6 +69,10 @@ type Node struct {
 	done   chan struct{} // closed when the kubelet's loop has ended
 	stop   sync.Once
 }
+
+// A notifier tells of each change of a pod at once; other runtimes are looked at
+// once a second.
+type notifier interface{ OnChange(func(podUID string)) }
 
 // Start starts a kubelet. It answers before the node is Ready: pods may be bound
 // to it at once. An existing Node object is adopted, a missing one is made. The
@@ -101,7 +104,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kubernetes.NewForConfig(cfg.ClientConfig)
+	client, err := kubernetes.NewForConfig(abortable(cfg.ClientConfig))
 	if err != nil {
 		return nil, err
 	}
@@ -119,9 +122,8 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		n.events.Shutdown()
 		return nil, err
 	}
-	n.relist = newRelister(func(uid types.UID) { n.kubelet.RequestPodRelist(logger, uid) })
-	if r, ok := cfg.Runtime.(interface{ OnChange(func(podUID string)) }); ok {
-		r.OnChange(n.relist.changed)
+	if r, ok := cfg.Runtime.(notifier); ok {
+		r.OnChange(func(uid string) { n.kubelet.RequestPodRelist(logger, types.UID(uid)) })
 	}
 	n.handler = sync.OnceValue(func() http.Handler { return newHandler(n.ctx, n, conf) })
 	n.kubelet.StartGarbageCollection(n.ctx)
@@ -147,10 +149,9 @@ func (n *Node) Event(namespace, name, uid, eventType, reason, message string) {
 // the runtime, which should be closed next. It fails only if ctx ends first.
 func (n *Node) Stop(ctx context.Context) error {
 	n.stop.Do(func() {
-		if r, ok := n.cfg.Runtime.(interface{ OnChange(func(podUID string)) }); ok {
+		if r, ok := n.cfg.Runtime.(notifier); ok {
 			r.OnChange(nil)
 		}
-		n.relist.stop()
 		n.cancel()
 	})
 	select {

@@ -253,5 +253,10 @@ func (s *podStorage) merge(`,
 		Why:  "the probes",
 		Old:  "		case <-w.stopCh:\n			break probeLoop\n		case <-probeTicker.C:",
 		New:  "		case <-ctx.Done():\n			break probeLoop\n		case <-w.stopCh:\n			break probeLoop\n		case <-probeTicker.C:",
+	}, {
+		File: "pkg/kubelet/kubelet_node_status.go",
+		Why:  "the registration, which tries for ever; and its first try need not wait",
+		Old:  "	step := 100 * time.Millisecond\n\n	for {\n		time.Sleep(step)\n",
+		New:  "	step := 5 * time.Millisecond\n\n	for {\n		select {\n		case <-ctx.Done():\n			return\n		case <-time.After(step):\n		}\n",
 	},
 }

@@ -1,0 +1,85 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// Pipe answers the client's end of a connection that h serves until it is closed
+// or ctx ends.
+func Pipe(ctx context.Context, h http.Handler) net.Conn {
+	a, b := net.Pipe()
+	client, served := &pipeConn{Conn: a}, &pipeConn{Conn: b, closed: make(chan struct{})}
+	go func() {
+		stop := context.AfterFunc(ctx, func() { client.Close(); served.Close() })
+		defer stop()
+		_ = (&http.Server{Handler: h}).Serve(&pipeListener{conn: served})
+		<-served.closed
+	}()
+	return client
+}
+
+// A pipeListener accepts one connection.
+type pipeListener struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+var errAccepted = errors.New("the only connection was accepted")
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil, errAccepted
+	}
+	c := l.conn
+	l.conn = nil
+	return c, nil
+}
+
+func (l *pipeListener) Close() error   { return nil }
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return "pipe" }
+
+// A pipeConn says when it is closed, and says it as sockets do: upstream's
+// proxies know the end of a connection by net.ErrClosed and take all else for a fault.
+type pipeConn struct {
+	net.Conn
+	once   sync.Once
+	closed chan struct{} // may be nil
+}
+
+func (c *pipeConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	return n, asSocket(err)
+}
+
+func (c *pipeConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, asSocket(err)
+}
+
+func (c *pipeConn) Close() error {
+	c.once.Do(func() {
+		if c.closed != nil {
+			close(c.closed)
+		}
+	})
+	return c.Conn.Close()
+}
+
+func asSocket(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return net.ErrClosed
+	}
+	return err
+}
