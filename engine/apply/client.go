@@ -40,6 +40,11 @@ func (a *Applier) send(ctx context.Context, m *manifest, wait bool) (*model.Obje
 	if err != nil {
 		return nil, "", nil, err
 	}
+	// What a name is given to, and reviews, which are kept nowhere, can only be created.
+	create := !slices.Contains(r.Verbs, "patch") || m.generateName != "" && m.name == ""
+	if m.name == "" && !create {
+		return nil, "", nil, &fieldError{"metadata.name", "resource name may not be empty"}
+	}
 	if problems := rest.IsValidPathSegmentName(m.name); len(problems) > 0 {
 		return nil, "", nil, &fieldError{"metadata.name", fmt.Sprintf("Invalid value: %q: %s", m.name, problems[0])}
 	}
@@ -49,7 +54,6 @@ func (a *Applier) send(ctx context.Context, m *manifest, wait bool) (*model.Obje
 			namespace = a.cfg.Namespace
 		}
 	}
-	create := m.name == "" || !slices.Contains(r.Verbs, "patch") // what a name is given to, and reviews
 	var before map[string]any
 	var request *rest.Request
 	if create {

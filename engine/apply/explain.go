@@ -21,6 +21,7 @@ var (
 	// sigs.k8s.io/structured-merge-diff/v6/typed: ValidationErrors
 	schemaError = regexp.MustCompile(`failed to create typed patch object \([^)]*\): (?s:(.*))`)
 	schemaItem  = regexp.MustCompile(`^\s*(\.\S.*?): (.+)$`)
+	schemaValue = regexp.MustCompile(`&value\.valueUnstructured\{Value:(.*)\}`)
 	yamlLine    = regexp.MustCompile(`yaml: (?:unmarshal errors:\s*)?line (\d+): (.*)`)
 )
 
@@ -77,7 +78,8 @@ func (m *manifest) schema(list string) []model.ApplyError {
 	for line := range strings.Lines(strings.TrimPrefix(list, "errors:\n")) {
 		line = strings.TrimSpace(line)
 		if item := schemaItem.FindStringSubmatch(line); item != nil {
-			errs = append(errs, model.ApplyError{Line: m.line(item[1]), Field: strings.TrimPrefix(item[1], "."), Message: item[2]})
+			errs = append(errs, model.ApplyError{Line: m.line(item[1]), Field: strings.TrimPrefix(item[1], "."),
+				Message: schemaValue.ReplaceAllString(item[2], "$1")}) // upstream prints its own type there
 		} else if line != "" {
 			errs = append(errs, model.ApplyError{Line: m.line(""), Message: line})
 		}

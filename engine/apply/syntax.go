@@ -105,9 +105,6 @@ func (m *manifest) missing() []model.ApplyError {
 	if m.kind == "" {
 		add("kind", "kind not set")
 	}
-	if len(errs) == 0 && m.name == "" && m.generateName == "" {
-		add("metadata.name", "resource name may not be empty")
-	}
 	return errs
 }
 

@@ -42,7 +42,6 @@ func TestSyntaxErrors(t *testing.T) {
 		{"a string", "just some words\n", "1: a manifest must be a mapping with apiVersion, kind and metadata, and this is a string"},
 		{"a list", "- a\n- b\n", "1: a manifest must be a mapping with apiVersion, kind and metadata, and this is a list"},
 		{"nothing set", "metadata:\n  name: x\n", "1: apiVersion not set\n1: kind not set"},
-		{"no name", head + "metadata:\n  labels: {}\n", "3: resource name may not be empty"},
 		{"List", "apiVersion: v1\nkind: List\nitems:\n- kind: Pod\n- 3\n", "4: apiVersion not set\n5: an item must be an object, and this is int"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
