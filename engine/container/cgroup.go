@@ -1,8 +1,6 @@
 package container
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -40,115 +37,6 @@ type cgroups struct {
 type cgroup struct {
 	of   *cgroups
 	dirs map[string]string
-}
-
-// newCgroups takes folder podhop/key of each hierarchy, emptied of what a
-// former server left. version is nsexec's. The error says why there are none.
-func newCgroups(root, version, key string) (*cgroups, error) {
-	c := &cgroups{dirs: map[string]string{}, home: map[string]string{}, v2: version == "v2"}
-	own, err := ownCgroups("/proc/self/cgroup")
-	if err != nil {
-		return nil, err
-	}
-	switch version {
-	case "v1":
-		for _, controller := range controllers {
-			hierarchy := findHierarchy(root, controller)
-			if hierarchy == "" {
-				continue
-			}
-			c.home[controller] = filepath.Join(hierarchy, own[controller], "tasks")
-			if _, err := os.Stat(c.home[controller]); err != nil {
-				c.home[controller] = filepath.Join(hierarchy, "tasks")
-			}
-			c.dirs[controller] = filepath.Join(hierarchy, "podhop", key)
-		}
-	case "v2":
-		var failed error
-		for _, parent := range []string{root, filepath.Join(root, own[""])} {
-			if failed = enableControllers(parent); failed != nil {
-				continue
-			}
-			if failed = mkdirAll(filepath.Join(parent, "podhop")); failed == nil {
-				failed = enableControllers(filepath.Join(parent, "podhop"))
-			}
-			if failed == nil {
-				for _, controller := range controllers {
-					c.dirs[controller] = filepath.Join(parent, "podhop", key)
-				}
-				break
-			}
-		}
-		if failed != nil {
-			return nil, failed
-		}
-	default:
-		return nil, errors.New("no cgroup hierarchy is mounted")
-	}
-	if c.dirs["pids"] == "" || c.dirs["memory"] == "" {
-		return nil, errors.New("there is no pids or no memory controller")
-	}
-	for _, dir := range c.distinct(c.dirs) {
-		if err := removeTree(dir, 2*time.Second); err != nil {
-			return nil, fmt.Errorf("sweep: is another server running with this data folder? %w", err)
-		}
-		if err := mkdirAll(dir); err != nil {
-			return nil, err
-		}
-		if c.v2 {
-			if err := enableControllers(dir); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return c, nil
-}
-
-// ownCgroups reads /proc/PID/cgroup: path by controller, "" being version 2's.
-func ownCgroups(file string) (map[string]string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	for s := bufio.NewScanner(bytes.NewReader(text)); s.Scan(); {
-		f := strings.SplitN(s.Text(), ":", 3)
-		if len(f) != 3 {
-			continue
-		}
-		for _, controller := range strings.Split(f[1], ",") {
-			out[controller] = f[2]
-		}
-	}
-	return out, nil
-}
-
-// findHierarchy finds the folder of a version 1 controller, be it mounted with others.
-func findHierarchy(root, controller string) string {
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		if e.IsDir() && slices.Contains(strings.Split(e.Name(), ","), controller) {
-			return filepath.Join(root, e.Name())
-		}
-	}
-	return ""
-}
-
-// enableControllers hands ours down to the groups below dir.
-func enableControllers(dir string) error {
-	have, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control"))
-	if err != nil {
-		return err
-	}
-	for _, controller := range controllers {
-		if slices.Contains(strings.Fields(string(have)), controller) {
-			continue
-		}
-		if err := writeFile(filepath.Join(dir, "cgroup.subtree_control"), "+"+controller); err != nil && controller != "cpu" {
-			return err
-		}
-	}
-	return nil
 }
 
 // distinct are the folders without repetition.
@@ -205,53 +93,6 @@ func (g *cgroup) limit(r Resources) error {
 		}
 	}
 	return nil
-}
-
-// write is one value for one file.
-type write struct {
-	controller, file, value string
-	// optional: kernels without accounting of swap have no such file.
-	optional bool
-}
-
-func limits(r Resources, v2 bool) (out []write) {
-	set := func(value int64, v1, v2Name, controller string) {
-		if value > 0 {
-			name := v1
-			if v2 {
-				name = v2Name
-			}
-			out = append(out, write{controller: controller, file: name, value: strconv.FormatInt(value, 10)})
-		}
-	}
-	set(r.Pids, "pids.max", "pids.max", "pids")
-	set(r.Memory, "memory.limit_in_bytes", "memory.max", "memory")
-	if r.Memory > 0 {
-		if v2 {
-			out = append(out, write{"memory", "memory.swap.max", "0", true})
-		} else {
-			out = append(out, write{"memory", "memory.memsw.limit_in_bytes", strconv.FormatInt(r.Memory, 10), true})
-		}
-	}
-	period := r.CPUPeriod
-	if period == 0 {
-		period = 100_000
-	}
-	if v2 {
-		if r.CPUShares > 0 { // the conversion of the runtime specification's authors (crun, runc)
-			out = append(out, write{controller: "cpu", file: "cpu.weight", value: strconv.FormatInt(1+(max(r.CPUShares, 2)-2)*9999/262142, 10)})
-		}
-		if r.CPUQuota > 0 {
-			out = append(out, write{controller: "cpu", file: "cpu.max", value: fmt.Sprintf("%d %d", r.CPUQuota, period)})
-		}
-		return out
-	}
-	set(r.CPUShares, "cpu.shares", "", "cpu")
-	if r.CPUQuota > 0 {
-		set(period, "cpu.cfs_period_us", "", "cpu")
-		set(r.CPUQuota, "cpu.cfs_quota_us", "", "cpu")
-	}
-	return out
 }
 
 // start starts a program in the group. Without a group it just starts it.

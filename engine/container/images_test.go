@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // get asks a server in a sandbox, over its loopback, until it answers.
@@ -116,5 +118,60 @@ func TestNginxAsLearnersChangeIt(t *testing.T) {
 	}
 	if got := execOutput(t, c, "ps", "-o", "user,args"); !strings.Contains(strings.Join(strings.Fields(got), " "), worker+" nginx: worker process") {
 		t.Errorf("workers do not run as %s:\n%s", worker, got)
+	}
+}
+
+func TestTools(t *testing.T) {
+	h := testHost(t)
+	s := testSession(t, h, 1, nil)
+	box := testSandbox(t, s)
+	web := run(t, s, func(s *Spec) { s.ID, s.Sandbox, s.Image = "web", box, testImage(t, "traefik/whoami:v1.10") })
+	body, _ := get(t, web, "http://127.0.0.1:80/path?a=b")
+	for _, want := range []string{"Hostname: pod\n", "IP: 127.0.0.1\n", "RemoteAddr: 127.0.0.1:", "GET /path?a=b HTTP/1.1\r\nHost: 127.0.0.1:80\r\n"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("whoami says\n%s, without %q", body, want)
+		}
+	}
+	c := run(t, s, func(s *Spec) { s.ID, s.Sandbox, s.Image = "tools", box, testImage(t, "nicolaka/netshoot") }, "sleep", "1000")
+	for command, want := range map[string]string{
+		"curl -s http://127.0.0.1/api | jq -r .hostname":        "pod\n",
+		"ip -j addr show lo | jq -r '.[0].addr_info[0].local'":  "127.0.0.1\n",
+		"ss -Hltn | grep -c :80":                                "1\n",
+		"ping -c 1 -W 1 127.0.0.1 | grep -c '1 received'":       "1\n",
+		"nc -zv 127.0.0.1 80 2>&1 | grep -c succeeded":          "1\n",
+		"traceroute -n -m 1 127.0.0.1 | grep -c ' ms'":          "1\n",
+		"dig +time=1 +tries=1 @127.0.0.1 a.b | grep -c refused": "1\n",
+		"tcpdump --version 2>&1 | grep -c 'tcpdump version'":    "1\n",
+		"nslookup -version 2>&1 | grep -c nslookup":             "1\n",
+		"for p in mtr iperf3 socat ethtool openssl ab nft conntrack arping host bridge tc ps top watch; do command -v $p >/dev/null || echo no $p; done": "",
+		"mtr --version | grep -c mtr; iperf3 --version | grep -c 'iperf 3'; socat -V | grep -c 'socat version'; ethtool --version | grep -c ethtool":     "1\n1\n1\n1\n",
+		"wget -qO- http://127.0.0.1/ | grep -c Hostname; vi --help 2>&1 | grep -c 'Edit FILE'":                                                           "1\n1\n",
+	} {
+		if out, errs, code, err := c.ExecSync(t.Context(), []string{"bash", "-c", command}, 20*time.Second); string(out) != want || err != nil {
+			t.Errorf("%s:\n%q (code %d, %v, %s), want %q", command, out, code, err, errs, want)
+		}
+	}
+	curl := run(t, s, func(s *Spec) {
+		s.ID, s.Sandbox, s.Image, s.Args = "curl", box, testImage(t, "curlimages/curl:8.5.0"), []string{"-sS", "http://127.0.0.1/api"}
+		s.LogPath += ".curl"
+	})
+	if st := wait(t, curl); st.ExitCode != 0 || !strings.Contains(logged(t, curl), `"hostname":"pod"`) {
+		t.Errorf("curl: %+v\n%s", st, logged(t, curl))
+	}
+	pause := run(t, s, func(s *Spec) {
+		s.ID, s.Sandbox, s.Image, s.LogPath = "pause", box, testImage(t, "registry.k8s.io/pause:3.9"), ""
+	})
+	// Process 1 gets no signal that it does not handle yet, and Go's runtime
+	// handles it, with code 2, before the program does.
+	for ended := false; !ended; {
+		pause.Signal(unix.SIGTERM)
+		select {
+		case <-pause.Done():
+			ended = true
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	if st := pause.Status(); st.ExitCode != 0 && st.ExitCode != 2 {
+		t.Errorf("pause: %+v", st)
 	}
 }
