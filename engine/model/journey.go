@@ -28,7 +28,8 @@ type Journey struct {
 
 // A Hop is one step of a journey: something the kernel was seen to do.
 type Hop struct {
-	// Time is in nanoseconds since the journey's start.
+	// Time is in nanoseconds since the journey's start. The kernel gives rules'
+	// hops none: theirs is that of the device before, and so too early by a little.
 	Time  int64 `json:"time"`
 	Place Place `json:"place"`
 	// Header is the packet's header at this hop (after the decision, where there
@@ -68,7 +69,9 @@ type Header struct {
 
 // A Decision is what a rule did at a hop, and the object that it came from.
 type Decision struct {
-	// Kind is dnat, snat, masquerade, policy, route, reject or drop.
+	// Kind is dnat, snat, masquerade, conntrack, policy, route, reject or drop.
+	// conntrack is what the node's connection tracking rewrote without asking any
+	// rule: all packets of a connection but the first, and the answers.
 	Kind  string `json:"kind"`
 	Table string `json:"table,omitempty"`
 	Chain string `json:"chain,omitempty"`

@@ -3,20 +3,26 @@ package trace_test
 import (
 	"context"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/podhop/podhop/engine/trace"
 )
 
+// With PODHOP_BENCH=2s the loads last that long, and the figures mean something.
 func TestBench(t *testing.T) {
+	duration := 300 * time.Millisecond
+	if d, err := time.ParseDuration(os.Getenv("PODHOP_BENCH")); err == nil {
+		duration = d
+	}
 	l := newLab(t)
 	r, err := trace.Bench(context.Background(), trace.BenchConfig{
 		Tracer:   trace.Config{Sources: l.sources, Names: func(a netip.Addr) string { return l.ips[a] }},
 		From:     l.nets["pod/default/shop"],
 		To:       l.nets["pod/default/web-1"],
 		Address:  netip.MustParseAddr("10.244.2.2"),
-		Duration: 300 * time.Millisecond,
+		Duration: duration,
 	})
 	if err != nil {
 		t.Fatal(err)
