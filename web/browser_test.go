@@ -24,8 +24,11 @@ import (
 // pace is how long a told pod takes from state to state.
 const pace = 20 * time.Millisecond
 
-// deadline is far above what any condition takes.
-const deadline = 20 * time.Second
+// patience is far above what any condition takes, deadline what any test does.
+const (
+	patience = 10 * time.Second
+	deadline = 60 * time.Second
+)
 
 // One browser serves all tests; each has a tab of its own.
 var browser context.Context
@@ -177,8 +180,14 @@ func eval[T any](p *tab, js string) T {
 func (p *tab) until(condition string) {
 	p.t.Helper()
 	js := `new Promise(done => { const look = () => { let ok = false; try { ok = !!(` + condition + `) } catch {} ; ok ? done(true) : setTimeout(look, 10) }; look() })`
-	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](js, chromedp.EvalAwaitPromise)); err != nil {
-		state, _ := chromedp.Run(context.WithoutCancel(p.ctx), chromedp.Evaluate[string](`document.body.innerText.slice(0, 1500)`))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](js, chromedp.EvalAwaitPromise))
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "navigated") {
+		_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](js, chromedp.EvalAwaitPromise))
+	}
+	if err != nil {
+		state, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText.slice(0, 1500)`))
 		p.t.Fatalf("never came true: %s (%v)\nthe page says:\n%s", condition, err, state)
 	}
 }
@@ -192,6 +201,13 @@ func (p *tab) click(selector string) {
 func (p *tab) keys(text string, opts ...chromedp.KeyOption) {
 	p.t.Helper()
 	p.do(chromedp.KeyEvent(text, opts...))
+}
+
+// paste puts text into the editor as a paste does, without the indentation that typing gets.
+func (p *tab) paste(js string) {
+	p.t.Helper()
+	eval[bool](p, `(() => { const d = new DataTransfer(); d.setData("text/plain", `+js+`); const c = document.querySelector(".cm-content");
+		c.focus(); c.dispatchEvent(new ClipboardEvent("paste", {clipboardData: d, bubbles: true, cancelable: true})); return true })()`)
 }
 
 func (p *tab) text(selector string) string {

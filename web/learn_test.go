@@ -30,8 +30,7 @@ func TestPastePodAndSeeItRun(t *testing.T) {
 func TestErrorsAreShownAtTheirLine(t *testing.T) {
 	p := openTab(t, "/s/new", options{})
 	p.until(live + ` && document.querySelector(".cm-content")`)
-	p.do(chromedp.Focus(chromedp.CSS(".cm-content")))
-	p.keys("kind: Service\rmetadata: {name: web}\rspec:\rselectors:\rapp: x\r")
+	p.paste(quote("kind: Service\nmetadata: {name: web}\nspec:\n  selectors:\n    app: x\n"))
 	p.until(`document.querySelector(".cm-content").textContent.includes("app: x")`)
 	p.click(".apply")
 	p.until(`document.querySelector(".cm-line.wrong .said")?.textContent.includes('unknown field "spec.selectors"')`)
@@ -46,8 +45,7 @@ func TestErrorsAreShownAtTheirLine(t *testing.T) {
 func TestHugePasteShowsTheServersAnswer(t *testing.T) {
 	p := openTab(t, "/s/new", options{allow: "413"})
 	p.until(live + ` && document.querySelector(".cm-content")`)
-	eval[bool](p, `(() => { const d = new DataTransfer(); d.setData("text/plain", "# " + "x".repeat(5 << 20));
-		const c = document.querySelector(".cm-content"); c.focus(); c.dispatchEvent(new ClipboardEvent("paste", {clipboardData: d, bubbles: true, cancelable: true})); return true })()`)
+	p.paste(`"# " + "x".repeat(5 << 20)`)
 	p.click(".apply")
 	p.until(`document.querySelector(".results .bad")?.textContent.includes("Too large: A paste may have at most 1 MiB")`)
 }

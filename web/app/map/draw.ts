@@ -96,7 +96,7 @@ function drawService(s: ServiceBox, m: Marks): SVGTemplateResult {
   const address = port ? `${ip}:${port}` : ip;
   const name = nameOf(v.id);
   const middle = s.x + s.w / 2;
-  const label = `Service ${name}, ${v.status ?? ""}, ${address}, held by no interface, ${ends}`;
+  const label = `Service ${name} ${address}, ${ends}, ${v.status ?? ""}, held by no interface`;
   return target(v, label, m, svg`
     <rect class="box" x=${s.x} y=${s.y} width=${s.w} height=${s.h} rx=${s.h / 2}></rect>
     ${s.density === "full"
@@ -118,7 +118,7 @@ function drawWaiting(w: NonNullable<MapLayout["waiting"]>, l: MapLayout, m: Mark
 
 function drawClient(c: Box & { vertex: Vertex }, m: Marks): SVGTemplateResult {
   const ip = c.vertex.ips?.[0] ?? "";
-  return target(c.vertex, `Client, outside the cluster, ${ip}`, m, svg`
+  return target(c.vertex, `client, outside ${ip}`, m, svg`
     <rect class="box" x=${c.x} y=${c.y} width=${c.w} height=${c.h} rx="10"></rect>
     <text class="name" x=${c.x + c.w / 2} y=${c.y + c.h / 2 - 4} text-anchor="middle">client, outside</text>
     <text class="mono" x=${c.x + c.w / 2} y=${c.y + c.h / 2 + 13} text-anchor="middle">${ip}</text>`, "client");

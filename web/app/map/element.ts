@@ -2,7 +2,9 @@
 import { computed, signal } from "@preact/signals-core";
 import { html, nothing, svg, type TemplateResult } from "lit-html";
 import type { Journey } from "../model";
+import { isDecided } from "../state/conversation";
 import { Part } from "../state/part";
+import { reveal } from "../state/reveal";
 import { hop, journey, object, objectID, replay, showHop, showObject, view, conversation } from "../state/selection";
 import { edges, onCaptured, ready, vertices } from "../state/store";
 import { idOf } from "../state/text";
@@ -82,7 +84,7 @@ class PodMap extends Part {
         const on = b.hops.includes(hop.value);
         const w = Math.max(22, b.label.length * 7 + 10);
         const last = ended && b.hops.includes(r.stops.length - 1);
-        const decided = b.hops.some((i) => j.hops?.[i]?.decision);
+        const decided = b.hops.some((i) => j.hops?.[i] && isDecided(j.hops[i]));
         return svg`<g class=${classes("hop", on && "on", decided && "decided", last && "bad")} data-hop=${b.hops.join(" ")} transform=${`translate(${b.at.x} ${b.at.y})`}>
           <rect x=${-w / 2} y="-11" width=${w} height="22" rx="11"></rect>
           <text text-anchor="middle" y="4">${b.label}</text>
@@ -122,6 +124,7 @@ class PodMap extends Part {
     if (!id) return;
     this.#stop.value = id;
     showObject(id);
+    reveal("details");
   };
 
   #key = (event: KeyboardEvent): void => {

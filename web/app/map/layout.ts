@@ -236,7 +236,7 @@ function drawLines(l: MapLayout, input: Input): void {
   const top = l.nodes[0]?.y ?? 0;
   for (const [lane, s] of shown.entries()) {
     const ends = new Set<string>();
-    for (const e of input.edges.values()) if (e.from === s.vertex.id && e.kind === "endpoint") ends.add(e.to);
+    for (const e of input.edges.values()) if (e.from === s.vertex.id && e.kind === "endpoint" && e.ready) ends.add(e.to);
     const shift = 3 * (lane % ALL_LINES);
     const bus = top - 8 - 6 * (lane % ALL_LINES);
     for (const n of l.nodes) {

@@ -56,7 +56,10 @@ function locate(hops: Hop[], l: MapLayout): Station[] {
     else if (node) stations.push(inKernel(node));
     else if (vertex === "client" && l.client) stations.push({ kind: "client", at: l.client.port, chain: [l.client.port, l.client.tap] });
     else {
-      const near = peer === "client" ? l.client?.tap : nodes.get(peer ?? "")?.tap;
+      const to = peer === "client" ? l.client?.tap : nodes.get(peer ?? "")?.tap;
+      const from = before?.chain[before.chain.length - 1];
+      // The hop stands for the way between two cables: half-way along it.
+      const near = to && from && before.kind !== "wire" ? { x: (to.x + from.x) / 2, y: (to.y + from.y) / 2 } : to;
       // A place that is not on the map (a pod that has gone) is where the packet was last seen.
       const at = near ?? before?.chain[before.chain.length - 1] ?? l.underlay.from;
       stations.push({ kind: "wire", at, chain: [at] });

@@ -25,7 +25,7 @@ class SessionClock extends Part {
     const left = Math.max(0, Math.floor((end - now.value) / 1000));
     const two = (n: number) => String(n).padStart(2, "0");
     const text = `${Math.floor(left / 3600)}:${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
-    return html`<span class=${left < 300 ? "chip clock soon" : "chip clock"} role="timer" title="How long this cluster stays">stays <b>${text}</b></span>`;
+    return html`<span class=${left < 300 ? "chip clock soon" : "chip clock"} role="timer" title="How long this cluster stays"><span class="word">stays</span> <b>${text}</b></span>`;
   }
 }
 

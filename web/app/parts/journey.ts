@@ -1,7 +1,7 @@
 // A conversation as its packets, and one packet as the ordered list of its hops.
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Header, Hop, Journey } from "../model";
-import { outcomeText, targetOf, type Conversation } from "../state/conversation";
+import { isDecided, outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { moveInList } from "../state/keys";
 import { dismissJourney, hop, journey, showConversation, showHop, showJourney, showObject } from "../state/selection";
 import { vertices } from "../state/store";
@@ -58,12 +58,12 @@ function hopItem(h: Hop, i: number, j: Journey): TemplateResult {
   const on = hop.value === i;
   const bad = i === j.hops!.length - 1 && (j.verdict === "dropped" || j.verdict === "rejected");
   const d = h.decision;
-  return html`<li class=${`${on ? "on" : ""} ${d ? "decided" : ""} ${bad ? "bad" : ""}`}>
+  return html`<li class=${`${on ? "on" : ""} ${isDecided(h) ? "decided" : ""} ${bad ? "bad" : ""}`}>
     <button type="button" class="hop-button" data-index=${i} aria-current=${on ? "step" : nothing} tabindex=${on || (hop.value < 0 && i === 0) ? 0 : -1} @click=${() => showHop(i)}>
       <span class="n">${i + 1}</span><span class="where">${placeOf(h.place)}</span><span class="time mono">${duration(h.time)}</span></button>
     <div class="what">
       ${h.before ? changed(h.before, h.header) : html`<p class="mono header">${h.header.source} → ${h.header.destination}</p>`}
-      <p class="sentence">${d ? d.sentence : h.sentence}</p>
+      <p class="sentence">${h.sentence || d?.sentence}</p>
       ${d?.object ? objectLink(idOf(d.object), `${d.object.kind} ${d.object.name}`) : nothing}
       ${d?.rule ? html`<pre class="rule" tabindex=${on ? 0 : -1} aria-label="The rule, in the node's words">${[d.table && `table ${d.table}`, d.chain && `chain ${d.chain}`].filter(Boolean).join(", ")}${d.table || d.chain ? "\n" : ""}${d.rule}</pre>` : nothing}
     </div></li>`;

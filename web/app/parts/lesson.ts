@@ -2,6 +2,7 @@
 // what a step offers to the editor and the send bar.
 import { announce } from "../state/announce";
 import { data } from "../state/data";
+import { reveal } from "../state/reveal";
 import { fill } from "../state/sending";
 import { load } from "../editor/text";
 import { tab } from "./dock";
@@ -27,6 +28,7 @@ class LessonText extends HTMLElement {
     } else if (target.dataset.load !== undefined && step?.manifest) {
       tab.value = "editor";
       load(step.manifest);
+      reveal("dock");
       announce(`${step.manifest.name} is in the editor`);
     } else if (target.dataset.fill !== undefined && step?.send) {
       const why = fill(step.send);

@@ -12,7 +12,7 @@ export function objectView(v: Vertex): TemplateResult {
   return html`<div class="head"><h2><span class="kind">${v.kind}</span> ${nameOf(v.id)}</h2>
       <button type="button" class="icon" aria-label="Close, back to journeys" title="Back to journeys" @click=${closeObject}>×</button></div>
     ${v.kind === "Client" || v.kind === "Underlay" ? nothing : html`<p class="state">${statusOf(v)}</p>`}
-    ${v.message ? html`<p class="message">${v.message}</p>` : nothing}
+    ${v.message ? html`<p class=${v.ready ? "message" : "message not-ready"}>${v.message}</p>` : nothing}
     ${explain(v)}
     ${actions(v)}
     <dl class="facts-list">${facts(v)}</dl>
@@ -61,7 +61,7 @@ function link(id: string): TemplateResult {
 
 function endpoints(v: Vertex): TemplateResult {
   const ends = [...edges.value.values()].filter((e) => e.from === v.id && e.kind === "endpoint");
-  if (ends.length === 0) return html`<h3>Endpoints</h3><p class="bad">None. Its selector matches no Pod that is ready, so its rule rejects every request.</p>`;
+  if (ends.length === 0) return html`<h3>Endpoints</h3><p class=${v.message ? "muted" : "bad"}>None${v.message ? "." : ": no Pod that is ready matches its selector."}</p>`;
   return html`<h3>Endpoints</h3><ul class="plain">${ends.map((e) => html`<li>${link(e.to)} <span class="mono muted">${vertices.value.get(e.to)?.ips?.[0] ?? ""}</span>${e.ready ? nothing : html` <span class="muted">not ready</span>`}</li>`)}</ul>`;
 }
 

@@ -41,7 +41,7 @@ function row(v: Vertex): TemplateResult {
 
 /** A dot and words: never the colour alone. */
 export function statusOf(v: Vertex): TemplateResult {
-  const counts = v.want !== undefined || v.have !== undefined;
+  const counts = !["Pod", "Service", "Node", "Namespace"].includes(v.kind) && (v.want !== undefined || v.have !== undefined);
   const tone = v.kind === "Pod" ? podState(v) : v.kind === "Service" ? ((v.have ?? 0) > 0 ? "virtual" : "empty") : v.ready || (counts && v.have === v.want) ? "ready" : "starting";
   const text = v.kind === "Service" ? `${v.status ?? ""}, ${v.have ?? 0} ${v.have === 1 ? "endpoint" : "endpoints"}` : counts ? `${v.have ?? 0} of ${v.want ?? 0} ready` : (v.status ?? "");
   return html`<span class=${`status ${tone}`}><i aria-hidden="true"></i>${text}${v.restarts ? html` <span class="muted">${v.restarts} restarts</span>` : nothing}</span>`;

@@ -20,6 +20,11 @@ export interface Conversation {
   duration: number; // ns
 }
 
+/** Whether somebody's rule decided at this hop: plain routing is no news. */
+export function isDecided(h: Hop): boolean {
+  return h.decision !== undefined && h.decision.kind !== "route";
+}
+
 /** Groups journeys into conversations, newest first. */
 export function conversationsOf(all: Iterable<Journey>): Conversation[] {
   const groups = new Map<string, Journey[]>();

@@ -1,7 +1,7 @@
 // What the learner looks at: an object, or a packet of a conversation and one of
 // its hops. The map, the lists and the inspector all show the same selection.
 import { batch, computed, effect, signal } from "@preact/signals-core";
-import type { Conversation } from "./conversation";
+import { type Conversation, isDecided } from "./conversation";
 import { conversations, journeys, vertices } from "./store";
 
 export const view = signal<"journey" | "object">("journey");
@@ -39,7 +39,7 @@ export function showJourney(id: string | null): void {
     journeyID.value = id;
     const hops = (id && journeys.value.get(id)?.hops) || [];
     // The hop worth looking at first is the one where somebody decided something.
-    const decided = hops.findIndex((h) => h.decision?.kind === "dnat" || h.decision?.kind === "reject" || h.decision?.kind === "drop");
+    const decided = hops.findIndex(isDecided);
     hop.value = hops.length === 0 ? -1 : Math.max(0, decided);
   });
 }

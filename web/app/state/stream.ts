@@ -10,6 +10,7 @@ export type Connection =
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 10_000;
+const GONE = 4404; // the close code of server/stream for a session that is no longer there
 
 export class Stream {
   #seq: number | null = null;
@@ -43,8 +44,9 @@ export class Stream {
       this.tell({ state: "live" });
     };
     socket.onmessage = (event) => this.#take(JSON.parse(String(event.data)) as Message);
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (this.#socket === socket) this.#socket = null;
+      if (event.code === GONE) this.#end("The session was closed.");
       if (!this.#over) void this.#comeBack();
     };
   }
@@ -59,7 +61,8 @@ export class Stream {
       if (message.seq > this.#seq + 1) {
         // Something is missing, and nobody said so: start from a fresh snapshot.
         this.#seq = null;
-        this.#socket?.close();
+        this.#drop();
+        void this.#comeBack();
         return;
       }
     }
@@ -94,9 +97,18 @@ export class Stream {
     this.#connect();
   }
 
+  // What still comes over the old line is of no more interest, nor is when it closes.
+  #drop(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
   #end(reason: string): void {
     this.#over = true;
-    this.#socket?.close();
+    this.#drop();
     this.tell({ state: "gone", reason });
   }
 }

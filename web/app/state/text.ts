@@ -15,12 +15,12 @@ export function idOf(o: Ref): string {
   return o.namespace ? `${kind}/${o.namespace}/${o.name}` : `${kind}/${o.name}`;
 }
 
-/** A hop's place: "my-pod, eth0", "node-1, veth of my-pod", "node-1, prerouting". */
+/** A hop's place: "my-pod, eth0", "node-1, veth of my-pod", "node-1, prerouting", "underlay, to node-2". */
 export function placeOf(p: Place): string {
   const where = nameOf(p.vertex);
   if (p.hook) return `${where}, ${p.hook}`;
-  if (p.peer?.startsWith("pod/")) return `${where}, veth of ${nameOf(p.peer)}`;
-  if (p.peer) return `${where}, port of ${nameOf(p.peer)}`;
+  if (p.vertex.startsWith("node/") && p.peer?.startsWith("pod/")) return `${where}, veth of ${nameOf(p.peer)}`;
+  if (p.vertex === "underlay" && p.peer) return `${where}, ${p.direction === "in" ? "from" : "to"} ${nameOf(p.peer)}`;
   return p.device ? `${where}, ${p.device}` : where;
 }
 

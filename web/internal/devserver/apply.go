@@ -72,7 +72,7 @@ func (c *Cluster) take(m manifest) string {
 	_ = m.Spec.Selector.Decode(&selector)
 	_ = m.Spec.Selector.Decode(&flat)
 	switch {
-	case m.Kind == "Service":
+	case m.Kind == "Service" && len(m.Spec.Ports) > 0:
 		c.addService(m.Metadata.Name, flat, m.Spec.Ports[0].Port)
 		if known {
 			return "configured"

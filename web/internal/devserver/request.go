@@ -152,7 +152,11 @@ func (b *builder) hops(reply bool, flags string, first bool) []model.Hop {
 	var hops []model.Hop
 	at := int64(0)
 	add := func(p model.Place, sentence string) {
-		hops = append(hops, model.Hop{Time: at, Place: p, Header: h, Sentence: sentence})
+		hop := model.Hop{Time: at, Place: p, Header: h, Sentence: sentence}
+		if strings.Contains(sentence, " routed it ") {
+			hop.Decision = &model.Decision{Kind: "route", Sentence: sentence}
+		}
+		hops = append(hops, hop)
 		at += 11_000 + int64(len(hops))*3_000
 	}
 	rewrite := func(p model.Place, d model.Decision, after model.Header) {
@@ -163,8 +167,8 @@ func (b *builder) hops(reply bool, flags string, first bool) []model.Hop {
 	}
 	hook := "prerouting"
 	if src.vertex.Kind == "Pod" {
-		add(model.Place{Vertex: src.vertex.ID, Device: "eth0", Direction: "out"}, "Sent by "+src.vertex.Name+".")
-		add(model.Place{Vertex: src.node, Device: "veth00a1b2", Peer: src.vertex.ID, Direction: "in"}, "Out of the cable, on the node.")
+		add(model.Place{Vertex: src.vertex.ID, Device: "eth0", Peer: src.node, Direction: "out"}, src.vertex.Name+" sent it out of its eth0.")
+		add(model.Place{Vertex: src.node, Device: "veth00a1b2", Peer: src.vertex.ID, Direction: "in"}, shortName(src.node)+" got it from "+src.vertex.Name+" on its device veth00a1b2.")
 	} else {
 		hook = "output"
 	}
@@ -176,25 +180,25 @@ func (b *builder) hops(reply bool, flags string, first bool) []model.Hop {
 		if first {
 			d.Table, d.Chain, d.Rule = "ip kube-proxy", "service-SUSTUHLJ-default/"+b.service.Name+"/tcp/", "meta l4proto tcp dnat to "+b.dst.addr
 		} else {
-			d.Sentence = "Connection tracking remembers the endpoint that the first packet got."
+			d.Kind = "conntrack"
+			d.Sentence = fmt.Sprintf("%s's connection tracking sent it to %s: all of a connection goes to the endpoint that was chosen for its first packet.", shortName(src.node), b.dst.addr)
 		}
 		rewrite(model.Place{Vertex: src.node, Hook: hook}, d, after)
 	}
 	if src.node != dst.node {
-		add(model.Place{Vertex: src.node, Device: "eth0", Direction: "out"}, "Routed to the other node.")
-		add(model.Place{Vertex: "underlay", Device: "br0", Peer: dst.node}, "Over the wire between the nodes.")
-		add(model.Place{Vertex: dst.node, Device: "eth0", Direction: "in"}, "Arrived at the node.")
-		add(model.Place{Vertex: dst.node, Hook: "forward"}, "Forwarded to the pod's cable.")
+		add(model.Place{Vertex: src.node, Device: "eth0", Peer: "underlay", Direction: "out"}, shortName(src.node)+" routed it out of eth0 to "+shortName(dst.node)+".")
+		add(model.Place{Vertex: "underlay", Device: shortName(dst.node), Peer: dst.node, Direction: "out"}, "The underlay carried it from "+shortName(src.node)+" to "+shortName(dst.node)+".")
+		add(model.Place{Vertex: dst.node, Device: "eth0", Peer: "underlay", Direction: "in"}, shortName(dst.node)+" got it on its device eth0.")
 	}
 	if reply && b.service != nil {
 		after := h
 		after.Source = b.asked
-		rewrite(model.Place{Vertex: dst.node, Hook: "prerouting"}, model.Decision{Kind: "snat", Sentence: "Connection tracking puts the Service's address back, so that the answer comes from whom was asked.",
+		rewrite(model.Place{Vertex: dst.node, Hook: "postrouting"}, model.Decision{Kind: "conntrack", Sentence: fmt.Sprintf("%s's connection tracking put the address of Service %s back in as the source: %s is whom the answer is awaited from.", shortName(dst.node), b.service.Name, b.asked),
 			Object: &model.Object{Kind: "Service", Namespace: "default", Name: b.service.Name}}, after)
 	}
 	if dst.vertex.Kind == "Pod" {
-		add(model.Place{Vertex: dst.node, Device: "veth00c3d4", Peer: dst.vertex.ID, Direction: "out"}, "Into the cable.")
-		add(model.Place{Vertex: dst.vertex.ID, Device: "eth0", Direction: "in"}, "Delivered to "+dst.vertex.Name+".")
+		add(model.Place{Vertex: dst.node, Device: "veth00c3d4", Peer: dst.vertex.ID, Direction: "out"}, shortName(dst.node)+" routed it out of veth00c3d4 to "+dst.vertex.Name+".")
+		add(model.Place{Vertex: dst.vertex.ID, Device: "eth0", Peer: dst.node, Direction: "in"}, dst.vertex.Name+" got it on its eth0. Delivered.")
 	}
 	return hops
 }
@@ -213,3 +217,5 @@ func (c *Cluster) rejected(id string, src side, asked string, service model.Vert
 	return model.Journey{ID: id + "-1", Conversation: id, Protocol: "TCP", Summary: "SYN", From: src.vertex.ID, To: src.node, Source: src.addr, Destination: asked,
 		Verdict: "rejected", Start: time.Now().UnixNano(), Duration: 27_000, Length: 60, Hops: hops}
 }
+
+func shortName(id string) string { return id[strings.LastIndex(id, "/")+1:] }
