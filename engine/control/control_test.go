@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,16 @@ func TestCost(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second)
 	rss1, g1 := memory()
+	if dir := os.Getenv("PODHOP_PROFILES"); dir != "" {
+		for _, name := range []string{"heap", "goroutine"} {
+			f, err := os.Create(dir + "/" + name + ".pprof")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = pprof.Lookup(name).WriteTo(f, 0)
+			f.Close()
+		}
+	}
 	t.Logf("per idle session: %.2f MB, %d goroutines; running %v", float64(rss1-rss0)/1e6/float64(n), (g1-g0)/n, labs[0].Running())
 	for _, l := range labs {
 		t0 := time.Now()

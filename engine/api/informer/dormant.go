@@ -2,6 +2,7 @@ package informer
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -9,12 +10,28 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// dormant is an informer that its factory runs when its kind has objects.
+// dormant is an informer that its factory runs when its kind has objects. Until
+// then it keeps its event handlers itself: each costs 16 KB once it is added.
 type dormant struct {
 	cache.SharedIndexInformer
 	resource schema.GroupResource
 	shared   *shared
 	started  atomic.Bool
+
+	mu   sync.Mutex
+	held []*held
+}
+
+// run adds the handlers and runs the informer.
+func (d *dormant) run(ctx context.Context) {
+	d.mu.Lock()
+	for _, h := range d.held {
+		h.release()
+	}
+	d.held = nil
+	d.started.Store(true)
+	d.mu.Unlock()
+	d.SharedIndexInformer.RunWithContext(ctx)
 }
 
 // empty says that there is nothing to be in sync with. It is asked of the store
@@ -24,8 +41,8 @@ func (d *dormant) empty() bool {
 }
 
 // Run does nothing: the factory runs its informers.
-func (d *dormant) Run(stop <-chan struct{})           { <-stop }
-func (d *dormant) RunWithContext(ctx context.Context) { <-ctx.Done() }
+func (d *dormant) Run(<-chan struct{})            {}
+func (d *dormant) RunWithContext(context.Context) {}
 
 func (d *dormant) HasSynced() bool { return d.empty() || d.SharedIndexInformer.HasSynced() }
 
@@ -44,46 +61,39 @@ func (d *dormant) checker(inner cache.DoneChecker) cache.DoneChecker {
 func (d *dormant) GetController() cache.Controller { return d }
 
 func (d *dormant) AddEventHandler(h cache.ResourceEventHandler) (cache.ResourceEventHandlerRegistration, error) {
-	return d.register(d.SharedIndexInformer.AddEventHandler(h))
+	return d.add(func() (cache.ResourceEventHandlerRegistration, error) {
+		return d.SharedIndexInformer.AddEventHandler(h)
+	})
 }
 
 func (d *dormant) AddEventHandlerWithResyncPeriod(h cache.ResourceEventHandler, p time.Duration) (cache.ResourceEventHandlerRegistration, error) {
-	return d.register(d.SharedIndexInformer.AddEventHandlerWithResyncPeriod(h, p))
+	return d.add(func() (cache.ResourceEventHandlerRegistration, error) {
+		return d.SharedIndexInformer.AddEventHandlerWithResyncPeriod(h, p)
+	})
 }
 
 func (d *dormant) AddEventHandlerWithOptions(h cache.ResourceEventHandler, o cache.HandlerOptions) (cache.ResourceEventHandlerRegistration, error) {
-	return d.register(d.SharedIndexInformer.AddEventHandlerWithOptions(h, o))
+	return d.add(func() (cache.ResourceEventHandlerRegistration, error) {
+		return d.SharedIndexInformer.AddEventHandlerWithOptions(h, o)
+	})
 }
 
-func (d *dormant) register(r cache.ResourceEventHandlerRegistration, err error) (cache.ResourceEventHandlerRegistration, error) {
-	if err != nil {
-		return nil, err
+func (d *dormant) add(f func() (cache.ResourceEventHandlerRegistration, error)) (cache.ResourceEventHandlerRegistration, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.started.Load() {
+		return f()
 	}
-	return registration{d, r}, nil
+	h := &held{add: f, d: d, released: make(chan struct{})}
+	d.held = append(d.held, h)
+	return h, nil
 }
 
-func (d *dormant) RemoveEventHandler(h cache.ResourceEventHandlerRegistration) error {
-	switch r := h.(type) {
-	case registration:
-		h = r.ResourceEventHandlerRegistration
-	case *held:
-		return r.remove()
+func (d *dormant) RemoveEventHandler(r cache.ResourceEventHandlerRegistration) error {
+	if h, ok := r.(*held); ok {
+		return h.remove()
 	}
-	return d.SharedIndexInformer.RemoveEventHandler(h)
-}
-
-// registration is in sync as its informer is.
-type registration struct {
-	d *dormant
-	cache.ResourceEventHandlerRegistration
-}
-
-func (r registration) HasSynced() bool {
-	return r.d.empty() || r.ResourceEventHandlerRegistration.HasSynced()
-}
-
-func (r registration) HasSyncedChecker() cache.DoneChecker {
-	return r.d.checker(r.ResourceEventHandlerRegistration.HasSyncedChecker())
+	return d.SharedIndexInformer.RemoveEventHandler(r)
 }
 
 // closed is a cache.DoneChecker of what is done.

@@ -43,6 +43,7 @@ type shared struct {
 	types   map[*dormant]reflect.Type
 	waiting map[*dormant]struct{}
 	follow  bool
+	ctx     context.Context // of Start
 	closed  bool
 	wg      sync.WaitGroup
 }
@@ -129,8 +130,19 @@ func (f *Factory) StartWithContext(ctx context.Context) {
 	f.run(ctx)
 	if !f.follow {
 		f.follow = true
+		f.ctx = ctx
 		f.wg.Go(func() { f.keepRunning(ctx) })
 	}
+}
+
+// over returns a channel that is closed when the informers have to end.
+func (s *shared) over() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx == nil {
+		return nil
+	}
+	return s.ctx.Done()
 }
 
 func (s *shared) keepRunning(ctx context.Context) {
@@ -151,8 +163,7 @@ func (s *shared) run(ctx context.Context) <-chan struct{} {
 	for d := range s.waiting {
 		if s.presence.Has(d.resource) {
 			delete(s.waiting, d)
-			d.started.Store(true)
-			s.wg.Go(func() { d.SharedIndexInformer.RunWithContext(ctx) })
+			s.wg.Go(func() { d.run(ctx) })
 		}
 	}
 	return more

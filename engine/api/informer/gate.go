@@ -115,24 +115,51 @@ func (h *held) remove() error {
 	return h.d.RemoveEventHandler(h.real)
 }
 
+// HasSynced is true too while the handler is kept back because there is nothing.
 func (h *held) HasSynced() bool {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.real != nil && h.real.HasSynced()
+	real := h.real
+	h.mu.Unlock()
+	if real == nil {
+		return h.d.empty()
+	}
+	return real.HasSynced()
 }
 
-// HasSyncedChecker is to be asked after the release. Upstream's constructors
-// do not ask; before, it only waits for the release.
+// HasSyncedChecker speaks of the moment it is asked: a kind that has nothing is
+// in sync, a handler that is kept back waits for its release.
 func (h *held) HasSyncedChecker() cache.DoneChecker {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.real != nil {
-		return h.real.HasSyncedChecker()
+	real := h.real
+	h.mu.Unlock()
+	switch {
+	case real != nil:
+		return real.HasSyncedChecker()
+	case h.d.empty():
+		return closed("nothing to see")
+	default:
+		return pending{h}
 	}
-	return pending{h.released}
 }
 
-type pending struct{ released chan struct{} }
+// pending is done when the handler is released and has seen everything.
+type pending struct{ h *held }
 
-func (pending) Name() string            { return "an event handler that is kept back" }
-func (p pending) Done() <-chan struct{} { return p.released }
+func (pending) Name() string { return "an event handler that is kept back" }
+
+func (p pending) Done() <-chan struct{} {
+	c := make(chan struct{})
+	go func() {
+		select {
+		case <-p.h.released:
+		case <-p.h.d.shared.over():
+			return
+		}
+		select {
+		case <-p.h.HasSyncedChecker().Done():
+			close(c)
+		case <-p.h.d.shared.over():
+		}
+	}()
+	return c
+}
