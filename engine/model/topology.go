@@ -23,7 +23,8 @@ type Vertex struct {
 	Status  string `json:"status,omitempty"`
 	Ready   bool   `json:"ready"`
 	Message string `json:"message,omitempty"`
-	// Want and Have count replicas of workloads and endpoints of Services.
+	// Want and Have count replicas of workloads, endpoints of Services, and
+	// containers of pods (kubectl's READY); Have the ready ones.
 	Want       int         `json:"want,omitempty"`
 	Have       int         `json:"have,omitempty"`
 	Restarts   int         `json:"restarts,omitempty"`
