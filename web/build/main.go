@@ -5,6 +5,7 @@
 //	go run ./web/build          writes web/app/model.ts and web/dist
 //	go run ./web/build -check   fails if what is committed is not what it would write
 //	go run ./web/build -watch   rebuilds when web/app changes
+//	go run ./web/build -types   checks the types of web/app, which bundling does not
 //
 // It must know nothing of the pages: they find the bundle by dist/manifest.json.
 package main
@@ -27,17 +28,22 @@ func main() {
 	root := flag.String("root", ".", "the repository's folder")
 	check := flag.Bool("check", false, "compare with what is there instead of writing it")
 	watch := flag.Bool("watch", false, "go on, and build again after each change")
+	types := flag.Bool("types", false, "check the types of web/app instead")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *root, *check, *watch); err != nil {
+	do := func() error { return run(ctx, *root, *check, *watch) }
+	if *types {
+		do = func() error { return checkTypes(ctx, *root) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "web/build:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, root string, check, watch bool) error {
-	packages, err := Install(ctx, filepath.Join(root, "web/build/packages.lock"), filepath.Join(root, ".build/npm"))
+	packages, err := installPage(ctx, root)
 	if err != nil {
 		return err
 	}
@@ -62,6 +68,10 @@ func run(ctx context.Context, root string, check, watch bool) error {
 			return nil
 		}
 	}
+}
+
+func installPage(ctx context.Context, root string) ([]Package, error) {
+	return Install(ctx, filepath.Join(root, "web/build/packages.lock"), filepath.Join(root, ".build/npm"), nil)
 }
 
 // Files maps paths under web/ to what belongs there.

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -28,9 +29,9 @@ type Package struct {
 // tarballLimit is far above any package we use; it keeps a wrong answer from filling the disk.
 const tarballLimit = 32 << 20
 
-// Install unpacks every package of the lock file under cache/node_modules,
-// downloading those whose verified tarball is not there yet.
-func Install(ctx context.Context, lock, cache string) ([]Package, error) {
+// Install unpacks the packages of the lock file that want says yes to (nil: all)
+// under cache/node_modules, downloading those that are not there yet.
+func Install(ctx context.Context, lock, cache string, want func(Package) bool) ([]Package, error) {
 	data, err := os.ReadFile(lock)
 	if err != nil {
 		return nil, err
@@ -38,6 +39,9 @@ func Install(ctx context.Context, lock, cache string) ([]Package, error) {
 	packages, err := ParseLock(string(data))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", lock, err)
+	}
+	if want != nil {
+		packages = slices.DeleteFunc(packages, func(p Package) bool { return !want(p) })
 	}
 	var base string
 	for i := range packages {
@@ -160,7 +164,7 @@ func unpack(tarball []byte, dir string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, data, 0o644); err != nil {
+		if err := os.WriteFile(path, data, h.FileInfo().Mode().Perm()|0o644); err != nil {
 			return err
 		}
 	}
