@@ -83,12 +83,12 @@ func handler[T any](add func(*Proxy, T), update func(*Proxy, T, T), remove func(
 	each := func(f func(*Proxy)) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		for _, n := range p.nodes {
+		p.each(func(n *Proxy) {
 			f(n)
 			if p.synced {
 				n.mark()
 			}
-		}
+		})
 	}
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: func(o any) { each(func(n *Proxy) { add(n, o.(T)) }) },
@@ -103,7 +103,7 @@ func handler[T any](add func(*Proxy, T), update func(*Proxy, T, T), remove func(
 	}
 }
 
-// replay tells a node that starts late what there is. Events that are still on
+// replay tells a node that has become ready what there is. Events that are still on
 // their way will be told again, which does no harm: the trackers keep the last state.
 func (p *Proxies) replay(n *Proxy) {
 	for _, o := range p.cfg.Informers.Core().V1().Services().Informer().GetStore().List() {
@@ -134,12 +134,21 @@ func (p *Proxies) serviceCIDRs(old, o any) {
 			p.cidrs[cidr]++
 		}
 	}
-	for _, n := range p.nodes {
+	p.each(func(n *Proxy) {
 		n.proxier.OnServiceCIDRsChanged(slices.Sorted(maps.Keys(p.cidrs)))
 		if p.synced {
 			// Upstream would write the rule with its next full sync, an hour later.
 			n.proxier.OnTopologyChange(n.cfg.Labels)
 			n.mark()
+		}
+	})
+}
+
+// each calls f for every node that is ready for events; the lock must be held.
+func (p *Proxies) each(f func(*Proxy)) {
+	for _, n := range p.nodes {
+		if n.proxier != nil {
+			f(n)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os/exec"
 	"sync"
 	"time"
 
@@ -56,6 +58,9 @@ type Proxies struct {
 // Open hooks into the informers and starts them; they run until ctx is done. It
 // does not wait for them.
 func Open(ctx context.Context, cfg Config) (*Proxies, error) {
+	if _, err := exec.LookPath("nft"); err != nil {
+		return nil, fmt.Errorf("kube-proxy: %w", err)
+	}
 	useNetlink()
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -77,35 +82,29 @@ func Open(ctx context.Context, cfg Config) (*Proxies, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.synced = true
-		for _, n := range p.nodes {
-			n.mark()
-		}
+		p.each((*Proxy).mark)
 	}()
 	return p, nil
 }
 
-// Start runs kube-proxy on one more node, until Stop. The node's namespace must
-// outlive it. Rules come as soon as the informers have synced.
+// Start runs kube-proxy on one more node, until Stop. It returns at once, because
+// upstream begins by starting `nft` twice; Settled tells when the rules are in
+// place, or why they cannot be. The node's namespace must outlive the Proxy.
 func (p *Proxies) Start(ctx context.Context, cfg Node) (*Proxy, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	n, err := newProxy(p, cfg)
-	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx.Err() != nil {
-		n.cancel()
 		return nil, ErrStopped
 	}
-	p.nodes[cfg.Name] = n
-	p.replay(n)
-	go n.run()
-	if p.synced {
-		n.mark()
+	if p.nodes[cfg.Name] != nil {
+		return nil, fmt.Errorf("kube-proxy on %s runs already", cfg.Name)
 	}
+	n := newProxy(p, cfg)
+	p.nodes[cfg.Name] = n
+	go n.run()
 	return n, nil
 }
 

@@ -45,7 +45,7 @@ type Proxy struct {
 	cfg     Node
 	all     *Proxies
 	log     *slog.Logger
-	proxier *kubeproxy.Proxier
+	proxier *kubeproxy.Proxier // nil until it is ready for events; written under all.mu
 	health  *healthcheck.ProxyHealthServer
 	cancel  context.CancelFunc
 	ctx     context.Context
@@ -59,6 +59,7 @@ type Proxy struct {
 	done       uint64 // of them, how many the rules answer
 	generation uint64
 	changed    chan struct{} // closed and made anew when done grows
+	failed     error         // why there will be no rules
 }
 
 var netlinkOnce sync.Once
@@ -72,34 +73,45 @@ func useNetlink() {
 	})
 }
 
-func newProxy(p *Proxies, cfg Node) (*Proxy, error) {
+func newProxy(p *Proxies, cfg Node) *Proxy {
+	ctx, cancel := context.WithCancel(p.ctx)
+	return &Proxy{
+		cfg: cfg, all: p, log: p.log.With("node", cfg.Name), ctx: ctx, cancel: cancel,
+		health:  healthcheck.NewProxyHealthServer("", time.Minute, self{cfg}),
+		stopped: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+}
+
+// prepare makes upstream's proxier and lets it see events.
+func (n *Proxy) prepare() error {
 	conf := &kubeproxyconfig.KubeProxyConfiguration{
 		// As upstream's server resolves the default, "primary".
-		NodePortAddresses: []string{cfg.IP.String() + "/32"},
+		NodePortAddresses: []string{n.cfg.IP.String() + "/32"},
 		// Both matter to SyncLoop only.
 		SyncPeriod:    metav1.Duration{Duration: retry},
 		MinSyncPeriod: metav1.Duration{Duration: gather},
 	}
 	bit := int32(masqueradeBit)
 	conf.NFTables.MasqueradeBit = &bit
-	ctx, cancel := context.WithCancel(p.ctx)
-	n := &Proxy{
-		cfg: cfg, all: p, log: p.log.With("node", cfg.Name), ctx: ctx, cancel: cancel,
-		health:  healthcheck.NewProxyHealthServer("", time.Minute, self{cfg}),
-		stopped: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
-	}
+	var proxier *kubeproxy.Proxier
 	// `nft` must inherit the namespace.
-	err := cfg.NS.Do(func() (err error) {
-		n.proxier, err = kubeproxy.NewProxier(ctx, conf, v1.IPv4Protocol, proxyutil.NewDetectLocalByCIDR(cfg.PodCIDR.String()),
-			cfg.Name, cfg.IP.AsSlice(), p.cfg.Recorder, n.health, false)
+	err := n.cfg.NS.Do(func() (err error) {
+		proxier, err = kubeproxy.NewProxier(n.ctx, conf, v1.IPv4Protocol, proxyutil.NewDetectLocalByCIDR(n.cfg.PodCIDR.String()),
+			n.cfg.Name, n.cfg.IP.AsSlice(), n.all.cfg.Recorder, n.health, false)
 		return err
 	})
 	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("kube-proxy on %s: %w", cfg.Name, err)
+		return fmt.Errorf("kube-proxy on %s: %w", n.cfg.Name, err)
 	}
-	n.proxier.OnTopologyChange(cfg.Labels)
-	return n, nil
+	proxier.OnTopologyChange(n.cfg.Labels)
+	n.all.mu.Lock()
+	defer n.all.mu.Unlock()
+	n.proxier = proxier
+	n.all.replay(n)
+	if n.all.synced {
+		n.mark()
+	}
+	return nil
 }
 
 // self is the little that upstream's health server asks of a node.
@@ -125,6 +137,16 @@ func (n *Proxy) mark() {
 
 func (n *Proxy) run() {
 	defer close(n.stopped)
+	if err := n.prepare(); err != nil {
+		if n.ctx.Err() == nil {
+			n.log.Error("no kube-proxy", "err", err)
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.failed = err
+		close(n.changed)
+		return
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	if !timer.Stop() {
@@ -187,23 +209,31 @@ func (n *Proxy) Generation() uint64 {
 	return n.generation
 }
 
-// Settled waits until the rules answer all events handed over so far, and at least once.
+// Settled waits until the rules answer all events handed over so far, and at least
+// once; its error is why they never will.
 func (n *Proxy) Settled(ctx context.Context) error {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	wanted := max(n.wanted, 1)
 	for n.done < wanted {
+		if n.failed != nil {
+			return n.failed
+		}
 		changed := n.changed
 		n.mu.Unlock()
+		var err error
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ctx.Err()
+			err = ctx.Err()
 		case <-n.ctx.Done():
-			return ErrStopped
+			err = ErrStopped
 		}
 		n.mu.Lock()
+		if err != nil {
+			return err
+		}
 	}
-	n.mu.Unlock()
 	return nil
 }
 

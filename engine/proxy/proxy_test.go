@@ -275,6 +275,29 @@ func TestStopLeaksNothing(t *testing.T) {
 	}
 }
 
+func TestNoNamespace(t *testing.T) {
+	l := newLab(t, 1)
+	ns := l.net.Node("node-1")
+	gone, err := nsexec.NewNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	l.start(Config{Log: slog.New(slog.DiscardHandler)})
+	p, err := l.proxies.Start(t.Context(), Node{Name: "gone", NS: gone, IP: l.nodes[0].IP, PodCIDR: l.nodes[0].PodCIDR})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Settled(t.Context()); err == nil || !strings.Contains(err.Error(), "kube-proxy on gone: setns") {
+		t.Errorf("got %v", err)
+	}
+	p.Stop()
+	if _, err := l.proxies.Start(t.Context(), Node{Name: "node-1", NS: ns}); err == nil {
+		t.Error("two on one node")
+	}
+	l.settled()
+}
+
 // TestRetries lets the first writings fail, because nothing is in the way of `nft` but
 // an object of the same name.
 func TestRetries(t *testing.T) {
