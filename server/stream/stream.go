@@ -162,8 +162,13 @@ func (s *Stream) write(ctx context.Context, conn *websocket.Conn, r *http.Reques
 	return nil
 }
 
+// writeFrame lets a frame under way end, though ctx is done: cut off in the
+// middle, nothing could be said after it.
 func writeFrame(ctx context.Context, conn *websocket.Conn, text []byte, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	return conn.Write(ctx, websocket.MessageText, text)
 }
