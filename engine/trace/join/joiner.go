@@ -14,6 +14,9 @@ type Config struct {
 	// before its way counts as whole: longer than sockets of different namespaces
 	// can lag behind each other. 50 ms.
 	Quiet int64
+	// MaxAge is how long, in nanoseconds, equal packets may go on without a pause
+	// before those that came long enough ago are told. 500 ms.
+	MaxAge int64
 	// MaxPackets is how many packets may be on their way at once. 8192.
 	MaxPackets int
 	// MaxRecords is how many records of one key are held, which is many packets
@@ -29,23 +32,14 @@ type Config struct {
 type Joiner struct {
 	cfg           Config
 	buckets       map[packet.Key]*bucket
-	head, tail    *bucket // by when they were last heard of
+	head, tail    *bucket   // by when they were last heard of
+	ripe          []*bucket // old enough, but still heard of
 	serial        uint64
 	traces        map[traceID]*trace
 	connections   *connections
 	conversations *conversations
 	answers       *answers
 	lost          map[string]uint64
-}
-
-// A bucket holds the records of all packets of one key.
-type bucket struct {
-	key         packet.Key
-	serial      uint64
-	heard       int64
-	prev, next  *bucket
-	seen        []Seen
-	evaluations []*Evaluation
 }
 
 type traceID struct {
@@ -62,6 +56,7 @@ type trace struct {
 // New makes a Joiner.
 func New(cfg Config) *Joiner {
 	cfg.Quiet = cmp.Or(cfg.Quiet, 50e6)
+	cfg.MaxAge = cmp.Or(cfg.MaxAge, 500e6)
 	cfg.MaxPackets = cmp.Or(cfg.MaxPackets, 8192)
 	cfg.MaxRecords = cmp.Or(cfg.MaxRecords, 1024)
 	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 65536)
@@ -159,47 +154,10 @@ func (j *Joiner) rule(r *record.Rule, now int64) {
 	t.evaluation.Events = append(t.evaluation.Events, e)
 }
 
-// bucket is the key's bucket, heard of now; nil if there is no room.
-func (j *Joiner) bucket(k packet.Key, now int64) *bucket {
-	b := j.buckets[k]
-	if b == nil {
-		if len(j.buckets) >= j.cfg.MaxPackets {
-			j.lost["too many packets at once"]++
-			return nil
-		}
-		j.serial++
-		b = &bucket{key: k, serial: j.serial}
-		j.buckets[k] = b
-	} else {
-		j.unlink(b)
-	}
-	b.heard, b.prev = now, j.tail
-	if j.tail != nil {
-		j.tail.next = b
-	} else {
-		j.head = b
-	}
-	j.tail = b
-	return b
-}
-
-func (j *Joiner) unlink(b *bucket) {
-	if b.prev != nil {
-		b.prev.next = b.next
-	} else {
-		j.head = b.next
-	}
-	if b.next != nil {
-		b.next.prev = b.prev
-	} else {
-		j.tail = b.prev
-	}
-	b.prev, b.next = nil, nil
-}
-
 // Take returns the ways that became whole by now, in the order they started.
 func (j *Joiner) Take(now int64) []Way {
-	var due []*bucket
+	due := j.ripe
+	j.ripe = nil
 	for b := j.head; b != nil && now-b.heard >= j.cfg.Quiet; b = j.head {
 		j.unlink(b)
 		delete(j.buckets, b.key)
@@ -238,6 +196,9 @@ func (j *Joiner) tidy(now int64) {
 
 // Next is when Take has something to do, 0 if nothing is on its way.
 func (j *Joiner) Next() int64 {
+	if len(j.ripe) > 0 {
+		return j.ripe[0].heard
+	}
 	if j.head == nil {
 		return 0
 	}
@@ -250,12 +211,12 @@ func (j *Joiner) Mark() uint64 { return j.serial }
 
 // Passed reports whether everything up to the mark has been taken.
 func (j *Joiner) Passed(mark uint64) bool {
-	for _, b := range j.buckets {
+	for b := j.head; b != nil; b = b.next {
 		if b.serial <= mark {
 			return false
 		}
 	}
-	return true
+	return len(j.ripe) == 0
 }
 
 // Lost returns how many records were thrown away since it was last called, by reason.

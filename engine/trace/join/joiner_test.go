@@ -209,6 +209,39 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// Equal datagrams that come without a pause are told all the same, each once,
+// and do not keep a Passed waiting.
+func TestNoPause(t *testing.T) {
+	j := New(Config{Quiet: 50e6, MaxAge: 500e6})
+	s := sent{from: "10.244.1.2:1", to: "10.244.2.2:2", protocol: packet.UDP, ttl: 64, payload: "beat"}
+	var mark uint64
+	passed, steps, taken := 0, 0, 0
+	count := func(all []Way) {
+		for _, w := range all {
+			taken, steps = taken+1, steps+len(w.Steps)
+		}
+	}
+	for i := range 200 {
+		now := int64(i) * 10e6
+		j.Add(s.at(now, in), now)
+		j.Add(s.at(now+1e5, out), now+1e5)
+		if i == 0 {
+			mark = j.Mark()
+		}
+		count(j.Take(now + 1e5))
+		if passed == 0 && j.Passed(mark) {
+			passed = i
+		}
+	}
+	if passed < 50 || passed > 52 || taken == 0 {
+		t.Errorf("the first is told after %d, %d are told", passed, taken)
+	}
+	count(j.Take(1e12))
+	if taken != 200 || steps != 400 {
+		t.Errorf("%d packets, %d steps", taken, steps)
+	}
+}
+
 // Connections that went are forgotten, but not before the packets of their time.
 func TestDestroy(t *testing.T) {
 	c := newConnections(100)
