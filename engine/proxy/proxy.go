@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -62,6 +63,21 @@ type Proxy struct {
 	failed     error         // why there will be no rules
 }
 
+// programs bounds how many `nft` run at once in this process: they need nothing but
+// processors, and hundreds of nodes share those.
+var programs = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+
+// exec runs fn, which starts `nft`, in the node's namespace.
+func (n *Proxy) exec(fn func() error) error {
+	select {
+	case programs <- struct{}{}:
+		defer func() { <-programs }()
+		return n.cfg.NS.Do(fn)
+	case <-n.ctx.Done():
+		return ErrStopped
+	}
+}
+
 var netlinkOnce sync.Once
 
 // useNetlink has upstream list chains and sets itself instead of asking `nft`,
@@ -94,8 +110,7 @@ func (n *Proxy) prepare() error {
 	bit := int32(masqueradeBit)
 	conf.NFTables.MasqueradeBit = &bit
 	var proxier *kubeproxy.Proxier
-	// `nft` must inherit the namespace.
-	err := n.cfg.NS.Do(func() (err error) {
+	err := n.exec(func() (err error) {
 		proxier, err = kubeproxy.NewProxier(n.ctx, conf, v1.IPv4Protocol, proxyutil.NewDetectLocalByCIDR(n.cfg.PodCIDR.String()),
 			n.cfg.Name, n.cfg.IP.AsSlice(), n.all.cfg.Recorder, n.health, false)
 		return err
@@ -163,7 +178,7 @@ func (n *Proxy) run() {
 		select {
 		case <-n.ctx.Done():
 		case <-timer.C:
-			if !n.sync() {
+			if !n.sync() && n.ctx.Err() == nil {
 				time.AfterFunc(retry, n.mark)
 			}
 		}
@@ -177,8 +192,10 @@ func (n *Proxy) sync() bool {
 	n.since = time.Now() // for events that come from now on
 	n.mu.Unlock()
 	start := time.Now()
-	if err := n.cfg.NS.Do(n.write); err != nil || !n.health.Health().LastUpdated.After(start) {
-		n.log.Error("kube-proxy could not write its rules", "err", err, "retry", retry)
+	if err := n.exec(n.write); err != nil || !n.health.Health().LastUpdated.After(start) {
+		if n.ctx.Err() == nil {
+			n.log.Error("kube-proxy could not write its rules", "err", err, "retry", retry)
+		}
 		return false
 	}
 	n.mu.Lock()

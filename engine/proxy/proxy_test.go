@@ -202,9 +202,8 @@ func TestServices(t *testing.T) {
 	l.eventually("not from outside", l.net.Client(), "10.96.0.20:80", "network is unreachable")
 
 	l.endpoints("web", b, c)
-	l.settled()
 	seen := map[string]bool{}
-	for range 40 {
+	for end := time.Now().Add(10 * time.Second); len(seen) < 2 && time.Now().Before(end); {
 		seen[get(a.NS, "10.96.0.20:80")] = true
 	}
 	if len(seen) != 2 {

@@ -16,7 +16,7 @@ import (
 
 // DialContext connects from within the namespace. network is tcp or udp (with 4
 // or 6), address a literal IP and port: names would be resolved elsewhere. Only the
-// socket is made on a visiting thread; a socket keeps the namespace it was made in.
+// socket is made in the namespace; a socket keeps the namespace it was made in.
 // Errors are *net.OpError, as those of net.Dialer.
 func (n *NetNS) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c, err := n.dial(ctx, network, address)

@@ -12,7 +12,7 @@
 //
 // # Process-wide facts
 //
-// Being process 1 of a pid namespace, the mapping of ids and the threads that
-// visit namespaces belong to a process and not to a value, so this package keeps
-// them in package variables, as package os keeps Args.
+// Being process 1 of a pid namespace and the mapping of ids belong to a process and
+// not to a value, so this package keeps them in package variables, as package os
+// keeps Args.
 package nsexec

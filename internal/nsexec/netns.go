@@ -24,13 +24,13 @@ type NetNS struct {
 // for nodes, the client, the underlay. lo is up in it.
 func NewNetNS() (*NetNS, error) {
 	fd := -1
-	err := threads.do(func() error {
+	err := visit(func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("unshare: %w", err)
 		}
 		var err error
-		if fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-			return fmt.Errorf("open /proc/thread-self/ns/net: %w", err)
+		if fd, err = unix.Open(ownNetNS, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return fmt.Errorf("open %s: %w", ownNetNS, err)
 		}
 		return prepare()
 	})
@@ -66,12 +66,13 @@ func (n *NetNS) Close() error {
 	return err
 }
 
-// Do runs fn on a thread that is in the namespace, and so are the sockets it
-// opens and the processes it starts. Threads are shared: fn may start programs and
-// wait for them, but must not call Do itself, nor wait long for the network.
-// Package net's dialers with a host name leave the thread: use literal addresses.
+// Do runs fn on the calling goroutine while its thread is in the namespace, and so
+// are the sockets that fn opens and the processes that it starts; goroutines that it
+// starts are not. fn may call another namespace's Do, but should not wait for the
+// network: that would hold a thread. Package net's dialers with a host name leave
+// the thread: use literal addresses.
 func (n *NetNS) Do(fn func() error) error {
-	return threads.do(func() error {
+	return visit(func() error {
 		if err := unix.Setns(n.fd, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("setns: %w", err)
 		}
@@ -84,15 +85,11 @@ func prepare() error {
 	if err := loopbackUp(); err != nil {
 		return err
 	}
-	for _, s := range []struct{ name, value string }{
-		// No duplicate address detection, or the first IPv6 connection times out;
-		// before there are links, since they copy "default".
-		{"net/ipv6/conf/default/accept_dad", "0"},
-		{"net/ipv6/conf/all/accept_dad", "0"},
-	} {
-		if err := Sysctl(s.name, s.value); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EROFS) {
-			return err
-		}
+	// No duplicate address detection, or the first IPv6 connection times out; before
+	// there are links, since they copy "default" ("all" is off from the start).
+	err := Sysctl("net/ipv6/conf/default/accept_dad", "0")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EROFS) {
+		return err
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,6 +89,29 @@ func TestNetNS(t *testing.T) {
 	}
 	if err := a.Do(func() error { return io.ErrUnexpectedEOF }); err != io.ErrUnexpectedEOF {
 		t.Error(err)
+	}
+	// One within the other, and back.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	here := ino(t, ownNetNS)
+	if err := a.Do(func() error {
+		if err := b.Do(func() error {
+			if got := ino(t, ownNetNS); got != ino(t, b.Path()) {
+				t.Error("not in b")
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		if got := ino(t, ownNetNS); got != ino(t, a.Path()) {
+			t.Error("not back in a")
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if got := ino(t, ownNetNS); got != here {
+		t.Error("not back")
 	}
 }
 
