@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -154,4 +156,27 @@ func TestStartErrors(t *testing.T) {
 			t.Errorf("%q: status %+v", tt.command, st)
 		}
 	}
+}
+
+func TestShortLived(t *testing.T) {
+	s := testSession(t, testHost(t), 1, nil)
+	box := testSandbox(t, s)
+	c := run(t, s, func(s *Spec) { s.ID, s.Sandbox = "long", box }, "sleep", "1000")
+	var all sync.WaitGroup
+	for i := range 30 {
+		all.Go(func() {
+			out, _, code, err := c.ExecSync(t.Context(), []string{"echo", "x"}, 0)
+			if code != 0 || err != nil || string(out) != "x\n" {
+				t.Errorf("exec: %d, %v, %q", code, err, out)
+			}
+			short := run(t, s, func(s *Spec) { s.ID, s.Sandbox, s.LogPath = fmt.Sprint("c", i), box, filepath.Join(t.TempDir(), "log") }, "sh", "-c", "echo y; exit 6")
+			if st := wait(t, short); st.ExitCode != 6 || logged(t, short) != "stdout F y\n" {
+				t.Errorf("%+v, %q", st, logged(t, short))
+			}
+			if err := short.Remove(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -35,6 +35,9 @@ func (s *Session) Create(ctx context.Context, spec Spec) (*Container, error) {
 	if err := c.create(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("create container: %w", err), c.Remove())
 	}
+	if s.isClosed() { // meanwhile
+		return nil, errors.Join(ErrClosed, c.Remove())
+	}
 	return c, nil
 }
 

@@ -28,6 +28,9 @@ func TestConfinement(t *testing.T) {
 	for i := range 2 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			c := run(t, s, func(s *Spec) { s.Sandbox = box }, "sleep", "1000")
+			// The runtime leaves a moment before its process becomes the program.
+			for execOutput(t, c, "cat", "/proc/1/cmdline") != "sleep\x001000\x00" {
+			}
 			if got := execOutput(t, c, "grep", "-E", "^(Cap...|NoNewPrivs|Seccomp):", "/proc/1/status"); got != confined {
 				t.Errorf("process 1:\n%s", got)
 			}

@@ -191,6 +191,12 @@ func (s *Session) Container(id string) (*Container, bool) {
 	return c, ok
 }
 
+func (s *Session) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // Close kills all containers and removes all they wrote.
 func (s *Session) Close() error {
 	s.mu.Lock()

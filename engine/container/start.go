@@ -23,6 +23,9 @@ func (c *Container) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if c.session.isClosed() { // Close kills what runs; nothing may run thereafter
+		return ErrClosed
+	}
 	c.status.StartedAt = time.Now()
 	err := c.start()
 	if err == nil {
