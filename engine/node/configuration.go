@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	noopoteltrace "go.opentelemetry.io/otel/trace/noop"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,8 +69,8 @@ func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
 
 	// A watch for each object that each pod mounts would cost more than to ask.
 	c.ConfigMapAndSecretChangeDetectionStrategy = kubeletconfig.GetChangeDetectionStrategy
-	c.ContainerLogMaxWorkers = 1
-	c.ContainerLogMonitorInterval = metav1.Duration{Duration: time.Minute}
+	// Logs are on the session's tmpfs.
+	c.ContainerLogMaxSize, c.ContainerLogMaxFiles, c.ContainerLogMaxWorkers = "4Mi", 2, 1
 	return c, nil
 }
 

@@ -1,10 +1,12 @@
 package node_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -114,6 +116,20 @@ func TestExecAndPortForward(t *testing.T) {
 		t.Errorf("got %q, %v", errOut, err)
 	}
 
+	req := client.CoreV1().RESTClient().Post().Resource("pods").Namespace("default").Name("web").SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Command: []string{"sh", "-c", "until stty size | grep '33 101'; do sleep 0.01; done"}, Stdin: true, Stdout: true, TTY: true}, scheme.ParameterCodec)
+	terminal, err := remotecommand.NewSPDYExecutor(w.remote, "POST", req.URL())
+	w.must(err)
+	var screen bytes.Buffer
+	sizes := make(oneSize, 1)
+	sizes <- &remotecommand.TerminalSize{Width: 101, Height: 33}
+	typed, keyboard := io.Pipe()
+	defer keyboard.Close()
+	w.must(terminal.StreamWithContext(t.Context(), remotecommand.StreamOptions{Stdin: typed, Stdout: &screen, Tty: true, TerminalSizeQueue: sizes}))
+	if !strings.Contains(screen.String(), "33 101") {
+		t.Errorf("the terminal shows %q", screen.String())
+	}
+
 	u := client.CoreV1().RESTClient().Post().Resource("pods").Namespace("default").Name("web").SubResource("portforward").URL()
 	transport, upgrader, err := spdy.RoundTripperFor(w.remote)
 	w.must(err)
@@ -135,6 +151,56 @@ func TestExecAndPortForward(t *testing.T) {
 	}
 	close(stop)
 	w.must(<-done)
+}
+
+type oneSize chan *remotecommand.TerminalSize
+
+func (s oneSize) Next() *remotecommand.TerminalSize { return <-s }
+
+func TestFollowLog(t *testing.T) {
+	w := newWorld(t)
+	p := pod("talk", shell("echo one; read x < /e/pipe; echo two"))
+	p.Spec.RestartPolicy = corev1.RestartPolicyNever
+	p.Spec.Containers[0].Command[2] = "mkfifo /e/pipe; " + p.Spec.Containers[0].Command[2]
+	p.Spec.Volumes = []corev1.Volume{{Name: "e", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	p.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "e", MountPath: "/e"}}
+	p = w.create(p)
+	w.until("talk", "Ready", ready)
+	client, err := kubernetes.NewForConfig(w.remote)
+	w.must(err)
+	stream, err := client.CoreV1().Pods("default").GetLogs("talk", &corev1.PodLogOptions{Follow: true}).Stream(t.Context())
+	w.must(err)
+	defer stream.Close()
+	lines := bufio.NewScanner(stream)
+	if !lines.Scan() || lines.Text() != "one" {
+		t.Fatalf("first line: %q, %v", lines.Text(), lines.Err())
+	}
+	fifo := filepath.Join(w.root, "kubelet/pods", string(p.UID), "volumes/kubernetes.io~empty-dir/e/pipe")
+	w.must(os.WriteFile(fifo, []byte("go on\n"), 0))
+	if !lines.Scan() || lines.Text() != "two" {
+		t.Fatalf("second line: %q, %v", lines.Text(), lines.Err())
+	}
+	if lines.Scan() || lines.Err() != nil {
+		t.Errorf("after the end: %q, %v", lines.Text(), lines.Err())
+	}
+}
+
+func TestSharedProcessNamespace(t *testing.T) {
+	w := newWorld(t)
+	yes := true
+	p := pod("share", shell("trap exit TERM; echo up; while :; do sleep 1 & wait $!; done"), shell("while ! ps | grep -q 'echo u[p]'; do sleep 0.01; done; echo seen"))
+	p.Spec.ShareProcessNamespace = &yes
+	w.create(p)
+	w.eventually("the other's processes", func() error {
+		p, err := w.client.CoreV1().Pods("default").Get(t.Context(), "share", metav1.GetOptions{})
+		if err != nil || len(p.Status.ContainerStatuses) < 2 || p.Status.ContainerStatuses[1].ContainerID == "" {
+			return fmt.Errorf("%v %v", p.Status.ContainerStatuses, err)
+		}
+		if got := w.log("share", "c1"); !strings.HasPrefix(got, "seen\n") {
+			return errors.New(got)
+		}
+		return nil
+	})
 }
 
 func TestVolumes(t *testing.T) {

@@ -37,5 +37,15 @@ var startEdits = []edit{
 		kl.statusManager.SetPodStatus(logger, pod, kl.generateAPIPodStatus(ctx, pod, podStatus, false))
 	}
 `,
+	}, {
+		File: "pkg/kubelet/kuberuntime/kuberuntime_manager.go",
+		Why:  "a learner's typo is told in their pod's events, not in the log of the whole process",
+		Old:  "utilruntime.HandleError(fmt.Errorf(\"%v %v start failed",
+		New:  "utilruntime.HandleErrorWithLogger(logger, nil, fmt.Sprintf(\"%v %v start failed",
+	}, {
+		File: "pkg/kubelet/kuberuntime/kuberuntime_manager.go",
+		Why:  "what is left of the above",
+		Old:  "in pod %v: %w: %s\", typeName",
+		New:  "in pod %v: %v: %s\", typeName",
 	},
 }
