@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
@@ -28,38 +31,118 @@ type admissionOfSession struct{}
 func (admissionOfSession) Handles(admission.Operation) bool { return true }
 
 func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
-	s, err := sessionFrom(ctx)
+	p, err := plugins(ctx)
 	if err != nil {
 		return err
 	}
-	// Plugins wait for their informers too, but look only every 100 ms.
-	if s.judges != nil {
-		if err := s.judges.Synced(ctx); err != nil {
-			return err
-		}
-	}
-	if m, ok := s.admission.(admission.MutationInterface); ok && m.Handles(a.GetOperation()) {
+	if m, ok := p.(admission.MutationInterface); ok && m.Handles(a.GetOperation()) {
 		return m.Admit(ctx, a, o)
 	}
 	return nil
 }
 
 func (admissionOfSession) Validate(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
-	s, err := sessionFrom(ctx)
+	p, err := plugins(ctx)
 	if err != nil {
 		return err
 	}
-	if v, ok := s.admission.(admission.ValidationInterface); ok && v.Handles(a.GetOperation()) {
+	if v, ok := p.(admission.ValidationInterface); ok && v.Handles(a.GetOperation()) {
 		return v.Validate(ctx, a, o)
 	}
 	return nil
+}
+
+// plugins returns the plugins of the context's session, in sync; nil if it has none.
+func plugins(ctx context.Context) (admission.Interface, error) {
+	s, err := sessionFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.plugins.get(ctx)
+}
+
+// configurable plugins are worth 1 MB a session, and do nothing until somebody
+// writes an object of these kinds.
+var configurable = map[string]schema.GroupResource{
+	"MutatingAdmissionPolicy":    {Group: "admissionregistration.k8s.io", Resource: "mutatingadmissionpolicies"},
+	"MutatingAdmissionWebhook":   {Group: "admissionregistration.k8s.io", Resource: "mutatingwebhookconfigurations"},
+	"ValidatingAdmissionPolicy":  {Group: "admissionregistration.k8s.io", Resource: "validatingadmissionpolicies"},
+	"ValidatingAdmissionWebhook": {Group: "admissionregistration.k8s.io", Resource: "validatingwebhookconfigurations"},
+}
+
+// admissionPlugins are one session's: without the configurable ones at first,
+// and with all of them from the first object on that configures one.
+type admissionPlugins struct {
+	mu    sync.Mutex
+	now   atomic.Pointer[pluginSet]
+	build func(all bool) (*pluginSet, error) // nil: no admission
+	has   func(schema.GroupResource) bool
+}
+
+type pluginSet struct {
+	admission.Interface
+	all  bool
+	view *informer.Factory // of what the plugins look at
+}
+
+func (p *admissionPlugins) get(ctx context.Context) (admission.Interface, error) {
+	if p.build == nil {
+		return nil, nil
+	}
+	set := p.now.Load()
+	if set == nil || !set.all && p.needsAll() {
+		var err error
+		if set, err = p.make(); err != nil {
+			return nil, err
+		}
+	}
+	// Plugins wait for their informers too, but look only every 100 ms.
+	if err := set.view.Synced(ctx); err != nil {
+		return nil, err
+	}
+	return set.Interface, nil
+}
+
+func (p *admissionPlugins) needsAll() bool {
+	for _, kind := range configurable {
+		if p.has(kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *admissionPlugins) make() (*pluginSet, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.needsAll()
+	if set := p.now.Load(); set != nil && (set.all || !all) {
+		return set, nil
+	}
+	set, err := p.build(all)
+	if err == nil {
+		p.now.Store(set)
+	}
+	return set, err
+}
+
+// newPlugins builds a set of plugins and starts their informers.
+func (s *Session) newPlugins(all bool) (*pluginSet, error) {
+	view, release := s.informers.View()
+	p, err := s.newAdmission(view, all)
+	if err != nil {
+		return nil, err
+	}
+	release()
+	s.informers.StartWithContext(s.ctx)
+	return &pluginSet{p, all, view}, nil
 }
 
 // newAdmission builds upstream's default plugins for one session, and
 // NodeRestriction. AdmissionOptions.ApplyTo, which would do it, ties the plugins
 // to a stop channel of the whole process: the quota evaluator's workers would
 // outlive the session.
-func (s *Session) newAdmission(f *informer.Factory) (admission.Interface, error) {
+func (s *Session) newAdmission(f *informer.Factory, all bool) (admission.Interface, error) {
 	client, err := kubernetes.NewForConfig(s.client)
 	if err != nil {
 		return nil, err
@@ -72,7 +155,7 @@ func (s *Session) newAdmission(f *informer.Factory) (admission.Interface, error)
 		ExternalInformers: f, LoopbackClientConfig: s.client, APIResourceConfig: controlplane.DefaultAPIResourceConfigSource(),
 	}
 	resolver := aggregatorapiserver.NewClusterIPServiceResolver(f.Core().V1().Services().Lister())
-	genericInit, err := generic.New(nil, nil, resolver, s.server.generic.TracerProvider)
+	genericInit, err := generic.New(podTransport(), nil, resolver, s.server.generic.TracerProvider)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +167,7 @@ func (s *Session) newAdmission(f *informer.Factory) (admission.Interface, error)
 	off := o.DefaultOffPlugins.Union(sets.New(o.DisablePlugins...)).Delete("NodeRestriction")
 	var names []string
 	for _, name := range o.RecommendedPluginOrder {
-		if !off.Has(name) {
+		if _, later := configurable[name]; !off.Has(name) && (all || !later) {
 			names = append(names, name)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
@@ -164,6 +165,38 @@ func TestServer(t *testing.T) {
 			}
 		}
 		t.Log("established after", time.Since(t0))
+	})
+	t.Run("admission policies", func(t *testing.T) {
+		_, c := open(t, s, "a")
+		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "no-bad"}, Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+				Operations: []admissionv1.OperationType{admissionv1.Create}, Rule: admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps"}}}}}},
+			Validations: []admissionv1.Validation{{Expression: "object.metadata.name != 'bad'", Message: "it is bad"}},
+		}}
+		if _, err := c.AdmissionregistrationV1().ValidatingAdmissionPolicies().Create(t.Context(), policy, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "no-bad"}, Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName: "no-bad", ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny}}}
+		if _, err := c.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings().Create(t.Context(), binding, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		for { // upstream compiles policies in the background
+			bad := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "bad"}}
+			_, err := c.CoreV1().ConfigMaps("default").Create(ctx, bad, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+			if err != nil && strings.Contains(err.Error(), "it is bad") {
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatal("the policy never applied:", err)
+			}
+		}
+		good := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "good"}}
+		if _, err := c.CoreV1().ConfigMaps("default").Create(ctx, good, metav1.CreateOptions{}); err != nil {
+			t.Error(err)
+		}
 	})
 	t.Run("close leaves nothing", func(t *testing.T) {
 		before := runtime.NumGoroutine()

@@ -13,7 +13,6 @@ import (
 	"github.com/podhop/podhop/engine/api/store"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	restclient "k8s.io/client-go/rest"
@@ -40,8 +39,7 @@ type Session struct {
 
 	client     *restclient.Config
 	informers  *informer.Factory
-	admission  admission.Interface
-	judges     *informer.Factory // view of what admission and the node authorizer look at
+	plugins    admissionPlugins
 	nodes      *node.NodeAuthorizer
 	keys       *keys
 	adminToken string
@@ -112,12 +110,11 @@ func (s *Session) prepare(ctx context.Context) error {
 	}
 	view, release := s.informers.View()
 	s.authorizeNodes(view)
-	if s.admission, err = s.newAdmission(view); err != nil {
+	release()
+	s.plugins.has, s.plugins.build = s.tenant.Has, s.newPlugins
+	if _, err := s.plugins.make(); err != nil {
 		return err
 	}
-	release()
-	s.judges = view
-	s.informers.StartWithContext(s.ctx)
 	return nil
 }
 

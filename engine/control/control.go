@@ -95,15 +95,19 @@ func (s *Controllers) Running() []string {
 // shared ones, and returns what to run once these are started.
 type controller struct {
 	name string
-	on   []schema.GroupResource // it starts when one of these has an object; empty: at once
-	make func(context.Context, *informer.Factory) (run func(context.Context), err error)
+	on   []schema.GroupResource // it starts when one of these has an object
+	// written are kinds that a session begins with, in a state that the
+	// controller would leave alone: it starts when one is written. With
+	// neither, it starts at once.
+	written []schema.GroupResource
+	make    func(context.Context, *informer.Factory) (run func(context.Context), err error)
 }
 
 // launch starts those whose time has come, and returns the rest.
 func (s *Controllers) launch(list []controller) (waiting []controller, err error) {
 	var runs []func(context.Context)
 	for _, c := range list {
-		if len(c.on) > 0 && !slices.ContainsFunc(c.on, s.config.Presence.Has) {
+		if len(c.on)+len(c.written) > 0 && !slices.ContainsFunc(c.on, s.config.Presence.Has) && !slices.ContainsFunc(c.written, s.config.Presence.Written) {
 			waiting = append(waiting, c)
 			continue
 		}

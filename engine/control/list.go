@@ -53,46 +53,46 @@ type run = func(context.Context)
 func (s *Controllers) workloads() []controller {
 	c := s.client
 	return []controller{
-		{"deployment", kinds("deployments.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"deployment", kinds("deployments.apps"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			d, err := deployment.NewDeploymentController(ctx, f.Apps().V1().Deployments(), f.Apps().V1().ReplicaSets(), f.Core().V1().Pods(), c)
 			return func(ctx context.Context) { d.Run(ctx, 1) }, err
 		}},
-		{"replicaset", kinds("replicasets.apps", "deployments.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"replicaset", kinds("replicasets.apps", "deployments.apps"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			r := replicaset.NewReplicaSetController(ctx, f.Apps().V1().ReplicaSets(), f.Core().V1().Pods(), c, replicaset.BurstReplicas)
 			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
-		{"replicationcontroller", kinds("replicationcontrollers"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"replicationcontroller", kinds("replicationcontrollers"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			r := replication.NewReplicationManager(ctx, f.Core().V1().Pods(), f.Core().V1().ReplicationControllers(), c, replication.BurstReplicas)
 			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
-		{"daemonset", kinds("daemonsets.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"daemonset", kinds("daemonsets.apps"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			d, err := daemon.NewDaemonSetsController(ctx, f.Apps().V1().DaemonSets(), f.Apps().V1().ControllerRevisions(), f.Core().V1().Pods(), f.Core().V1().Nodes(), c,
 				flowcontrol.NewBackOff(time.Second, 15*time.Minute))
 			return func(ctx context.Context) { d.Run(ctx, 1) }, err
 		}},
-		{"statefulset", kinds("statefulsets.apps"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"statefulset", kinds("statefulsets.apps"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			r := statefulset.NewStatefulSetController(ctx, f.Core().V1().Pods(), f.Apps().V1().StatefulSets(), f.Core().V1().PersistentVolumeClaims(), f.Apps().V1().ControllerRevisions(), c)
 			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
-		{"job", kinds("jobs.batch", "cronjobs.batch"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"job", kinds("jobs.batch", "cronjobs.batch"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			j, err := job.NewController(ctx, c, f.Core().V1().Pods(), f.Batch().V1().Jobs(), nil, nil)
 			return func(ctx context.Context) { j.Run(ctx, 1) }, err
 		}},
-		{"cronjob", kinds("cronjobs.batch"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"cronjob", kinds("cronjobs.batch"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			j, err := cronjob.NewControllerV2(ctx, f.Batch().V1().Jobs(), f.Batch().V1().CronJobs(), c)
 			return func(ctx context.Context) { j.Run(ctx, 1) }, err
 		}},
-		{"ttl-after-finished", kinds("jobs.batch"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"ttl-after-finished", kinds("jobs.batch"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			t := ttlafterfinished.New(ctx, f.Batch().V1().Jobs(), c)
 			return func(ctx context.Context) { t.Run(ctx, 1) }, nil
 		}},
-		{"disruption", kinds("poddisruptionbudgets.policy"), s.disruption},
-		{"horizontal-pod-autoscaling", kinds("horizontalpodautoscalers.autoscaling"), s.autoscaling},
-		{"pod-garbage-collector", kinds("pods"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"disruption", kinds("poddisruptionbudgets.policy"), nil, s.disruption},
+		{"horizontal-pod-autoscaling", kinds("horizontalpodautoscalers.autoscaling"), nil, s.autoscaling},
+		{"pod-garbage-collector", kinds("pods"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p := podgc.NewPodGC(ctx, c, f.Core().V1().Pods(), f.Core().V1().Nodes(), 12500)
 			return p.Run, nil
 		}},
-		{"scheduler", nil, s.scheduler},
+		{"scheduler", nil, nil, s.scheduler},
 	}
 }
 
@@ -100,35 +100,35 @@ func (s *Controllers) workloads() []controller {
 func (s *Controllers) cluster() []controller {
 	c := s.client
 	list := []controller{
-		{"endpointslice", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"endpointslice", nil, kinds("services"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			e := endpointslice.NewController(ctx, f.Core().V1().Pods(), f.Core().V1().Services(), f.Core().V1().Nodes(), f.Discovery().V1().EndpointSlices(), 100, c, 0)
 			return func(ctx context.Context) { e.Run(ctx, 1) }, nil
 		}},
-		{"endpoints", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"endpoints", nil, kinds("services"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			e := endpoint.NewEndpointController(ctx, f.Core().V1().Pods(), f.Core().V1().Services(), f.Core().V1().Endpoints(), c, 0)
 			return func(ctx context.Context) { e.Run(ctx, 1) }, nil
 		}},
-		{"endpointslice-mirroring", kinds("endpoints"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"endpointslice-mirroring", kinds("endpoints"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			m := endpointslicemirroring.NewController(ctx, f.Core().V1().Endpoints(), f.Discovery().V1().EndpointSlices(), f.Core().V1().Services(), 1000, c, 0)
 			return func(ctx context.Context) { m.Run(ctx, 1) }, nil
 		}},
-		{"namespace", nil, s.namespaces},
-		{"serviceaccount", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"namespace", nil, kinds("namespaces"), s.namespaces},
+		{"serviceaccount", nil, kinds("namespaces", "serviceaccounts"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			a, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), f.Core().V1().ServiceAccounts(), f.Core().V1().Namespaces(), c,
 				serviceaccount.DefaultServiceAccountsControllerOptions())
 			return func(ctx context.Context) { a.Run(ctx, 1) }, err
 		}},
-		{"root-ca-certificate-publisher", nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"root-ca-certificate-publisher", nil, kinds("namespaces", "configmaps"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := rootcacertpublisher.NewPublisher(f.Core().V1().ConfigMaps(), f.Core().V1().Namespaces(), c, s.config.RootCA)
 			return func(ctx context.Context) { p.Run(ctx, 1) }, err
 		}},
-		{"clusterrole-aggregation", nil, func(_ context.Context, f *informer.Factory) (run, error) {
+		{"clusterrole-aggregation", nil, kinds("clusterroles.rbac.authorization.k8s.io"), func(_ context.Context, f *informer.Factory) (run, error) {
 			a := clusterroleaggregation.NewClusterRoleAggregation(f.Rbac().V1().ClusterRoles(), c.RbacV1())
 			return func(ctx context.Context) { a.Run(ctx, 1) }, nil
 		}},
-		{"garbage-collector", nil, s.garbageCollector},
-		{"resourcequota", kinds("resourcequotas"), s.resourceQuota},
-		{"node-lifecycle", kinds("nodes"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"garbage-collector", nil, nil, s.garbageCollector},
+		{"resourcequota", kinds("resourcequotas"), nil, s.resourceQuota},
+		{"node-lifecycle", kinds("nodes"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			n, err := nodelifecycle.NewNodeLifecycleController(ctx, f.Coordination().V1().Leases(), f.Core().V1().Pods(), f.Core().V1().Nodes(), f.Apps().V1().DaemonSets(), c,
 				5*time.Second, time.Minute, 50*time.Second, 0.1, 0.01, 50, 0.55)
 			if err != nil {
@@ -136,20 +136,20 @@ func (s *Controllers) cluster() []controller {
 			}
 			return n.Run, nil
 		}},
-		{"taint-eviction", kinds("pods"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"taint-eviction", kinds("pods"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			t, err := tainteviction.New(ctx, c, f.Core().V1().Pods(), f.Core().V1().Nodes(), "taint-eviction-controller")
 			if err != nil {
 				return nil, err
 			}
 			return t.Run, nil
 		}},
-		{"ttl", kinds("nodes"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"ttl", kinds("nodes"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			t := ttl.NewTTLController(ctx, f.Core().V1().Nodes(), c)
 			return func(ctx context.Context) { t.Run(ctx, 1) }, nil
 		}},
 	}
 	if s.config.Tokens != nil {
-		list = append(list, controller{"serviceaccount-token", kinds("secrets"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		list = append(list, controller{"serviceaccount-token", kinds("secrets"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			t, err := serviceaccount.NewTokensController(klog.FromContext(ctx), f.Core().V1().ServiceAccounts(), f.Core().V1().Secrets(), c,
 				serviceaccount.TokensControllerOptions{TokenGenerator: s.config.Tokens, RootCA: s.config.RootCA})
 			return func(ctx context.Context) { t.Run(ctx, 1) }, err
@@ -163,7 +163,7 @@ func (s *Controllers) volumes() []controller {
 	c := s.client
 	used := kinds("persistentvolumes", "persistentvolumeclaims")
 	return []controller{
-		{"persistentvolume-binder", used, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"persistentvolume-binder", used, nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := persistentvolume.NewController(ctx, persistentvolume.ControllerParameters{
 				KubeClient: c, SyncPeriod: 15 * time.Second, VolumePlugins: volumePlugins(),
 				VolumeInformer: f.Core().V1().PersistentVolumes(), ClaimInformer: f.Core().V1().PersistentVolumeClaims(), ClassInformer: f.Storage().V1().StorageClasses(),
@@ -174,15 +174,15 @@ func (s *Controllers) volumes() []controller {
 			}
 			return p.Run, nil
 		}},
-		{"persistentvolumeclaim-protection", used, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"persistentvolumeclaim-protection", used, nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := pvcprotection.NewPVCProtectionController(klog.FromContext(ctx), f.Core().V1().PersistentVolumeClaims(), f.Core().V1().Pods(), c)
 			return func(ctx context.Context) { p.Run(ctx, 1) }, err
 		}},
-		{"persistentvolume-protection", used, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"persistentvolume-protection", used, nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := pvprotection.NewPVProtectionController(klog.FromContext(ctx), f.Core().V1().PersistentVolumes(), c)
 			return func(ctx context.Context) { p.Run(ctx, 1) }, err
 		}},
-		{"ephemeral-volume", kinds("pods"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"ephemeral-volume", kinds("pods"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			e, err := ephemeral.NewController(ctx, c, f.Core().V1().Pods(), f.Core().V1().PersistentVolumeClaims())
 			return func(ctx context.Context) { e.Run(ctx, 1) }, err
 		}},

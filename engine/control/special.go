@@ -40,8 +40,10 @@ func (s *Controllers) namespaces(ctx context.Context, f *informer.Factory) (run,
 	return func(ctx context.Context) { n.Run(ctx, 1) }, nil
 }
 
+// garbageCollector need not know what a session begins with: nothing of it has
+// an owner, and an owner that it does not know it asks for.
 func (s *Controllers) garbageCollector(ctx context.Context, f *informer.Factory) (run, error) {
-	g, err := garbagecollector.NewGarbageCollector(ctx, s.client, s.metadata, s.mapper(), garbagecollector.DefaultIgnoredResources(), f.Metadata(), s.started)
+	g, err := garbagecollector.NewGarbageCollector(ctx, s.client, s.metadata, s.mapper(), garbagecollector.DefaultIgnoredResources(), f.Later().Metadata(), s.started)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type dormant struct {
 	resource schema.GroupResource
 	shared   *shared
 	started  atomic.Bool
+	wanted   atomic.Bool // by somebody whom what was there at the beginning concerns
 
 	mu   sync.Mutex
 	held []*held
@@ -37,7 +38,12 @@ func (d *dormant) run(ctx context.Context) {
 // empty says that there is nothing to be in sync with. It is asked of the store
 // itself, so that it is false as soon as the first write is acknowledged.
 func (d *dormant) empty() bool {
-	return !d.started.Load() && !d.shared.presence.Has(d.resource)
+	return !d.started.Load() && !d.due()
+}
+
+func (d *dormant) due() bool {
+	p := d.shared.presence
+	return p.Written(d.resource) || d.wanted.Load() && p.Has(d.resource)
 }
 
 // Run does nothing: the factory runs its informers.

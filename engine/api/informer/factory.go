@@ -21,7 +21,9 @@ import (
 // Presence tells which resources have, or have had, an object.
 type Presence interface {
 	Has(schema.GroupResource) bool
-	// More returns a channel that is closed when Has becomes true of one more.
+	// Written tells whether one was written since the session began.
+	Written(schema.GroupResource) bool
+	// More returns a channel that is closed when either becomes true of one more.
 	More() <-chan struct{}
 }
 
@@ -29,7 +31,8 @@ type Presence interface {
 // for concurrent use.
 type Factory struct {
 	*shared
-	gate *gate // of a view; nil in the factory itself
+	gate  *gate // of a view; nil in the factory itself
+	later bool  // its informers may wait for a write of their kind
 }
 
 // shared is what a factory and its views have in common.
@@ -65,6 +68,10 @@ func (f *Factory) View() (view *Factory, release func()) {
 	return &Factory{shared: f.shared, gate: g}, g.open
 }
 
+// Later returns a factory like f whose informers need not run before an object
+// of their kind is written: what a session begins with does not concern its user.
+func (f *Factory) Later() *Factory { return &Factory{shared: f.shared, gate: f.gate, later: true} }
+
 // wrap returns the one dormant informer around inner.
 func (f *Factory) wrap(inner cache.SharedIndexInformer, gr schema.GroupResource, t reflect.Type) cache.SharedIndexInformer {
 	f.mu.Lock()
@@ -74,6 +81,9 @@ func (f *Factory) wrap(inner cache.SharedIndexInformer, gr schema.GroupResource,
 		f.all[inner] = d
 		f.types[d] = t
 		f.waiting[d] = struct{}{}
+	}
+	if !f.later {
+		d.wanted.Store(true)
 	}
 	f.mu.Unlock()
 	if f.gate != nil {
@@ -161,7 +171,7 @@ func (s *shared) keepRunning(ctx context.Context) {
 func (s *shared) run(ctx context.Context) <-chan struct{} {
 	more := s.presence.More()
 	for d := range s.waiting {
-		if s.presence.Has(d.resource) {
+		if d.due() {
 			delete(s.waiting, d)
 			s.wg.Go(func() { d.run(ctx) })
 		}

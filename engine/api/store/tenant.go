@@ -52,7 +52,8 @@ type Tenant struct {
 	clock   func() time.Time
 
 	populated map[schema.GroupResource]struct{} // resources that have, or had, an object
-	more      chan struct{}                     // closed when there is one more
+	written   map[schema.GroupResource]struct{} // resources written to since the tenant was made or cloned
+	more      chan struct{}                     // closed when there is one more in either
 	expiry    expiry
 	closed    bool
 }
@@ -60,7 +61,7 @@ type Tenant struct {
 // NewTenant returns an empty tenant. Its first revision is 1, as etcd's is.
 func NewTenant() *Tenant {
 	return &Tenant{rev: 1, buckets: map[string]*bucket{}, clock: time.Now,
-		populated: map[schema.GroupResource]struct{}{}, more: make(chan struct{})}
+		populated: map[schema.GroupResource]struct{}{}, written: map[schema.GroupResource]struct{}{}, more: make(chan struct{})}
 }
 
 // Clone returns a tenant with the same objects and revision and no history.
@@ -135,7 +136,16 @@ func (t *Tenant) Has(r schema.GroupResource) bool {
 	return ok
 }
 
-// More returns a channel that is closed when Has becomes true of one more resource.
+// Written tells whether a resource was written to since the tenant was made or cloned.
+func (t *Tenant) Written(r schema.GroupResource) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.written[r]
+	return ok
+}
+
+// More returns a channel that is closed when Has or Written becomes true of one
+// more resource.
 func (t *Tenant) More() <-chan struct{} {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -206,8 +216,8 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 		t.expires(prefix, next)
 	}
 	b.record(change{rev: next.rev, prevRev: old.rev, key: next.key, cur: next.data, prev: old.data})
-	if _, known := t.populated[b.resource]; !known {
-		t.populated[b.resource] = struct{}{}
+	if _, known := t.written[b.resource]; !known {
+		t.populated[b.resource], t.written[b.resource] = struct{}{}, struct{}{}
 		close(t.more)
 		t.more = make(chan struct{})
 	}

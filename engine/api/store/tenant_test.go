@@ -162,7 +162,7 @@ func TestHasAndMore(t *testing.T) {
 	}
 	create(t, s, "a", 0)
 	<-more
-	if !s.tenant.Has(pods) || !s.tenant.Clone().Has(pods) {
-		t.Error("has no pods after the first")
+	if clone := s.tenant.Clone(); !s.tenant.Has(pods) || !s.tenant.Written(pods) || !clone.Has(pods) || clone.Written(pods) {
+		t.Error("has no pods after the first, or the clone's are new")
 	}
 }
