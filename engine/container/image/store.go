@@ -108,7 +108,7 @@ func (s *Store) lookup(r ref) (Image, bool) {
 	for _, e := range s.entries {
 		for _, n := range e.names {
 			if r.digest != "" {
-				if r.digest != e.image.Digest || !n.Answers(r.repository, "latest") {
+				if r.digest != e.image.Digest || !n.Has(r.repository) {
 					continue
 				}
 			} else if !n.Answers(r.repository, r.tag) {
@@ -124,7 +124,7 @@ func (s *Store) lookup(r ref) (Image, bool) {
 func (s *Store) knows(repository string) bool {
 	for _, e := range s.entries {
 		for _, n := range e.names {
-			if n.Answers(repository, "latest") {
+			if n.Has(repository) {
 				return true
 			}
 		}

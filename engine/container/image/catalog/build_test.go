@@ -119,10 +119,16 @@ func TestRecipes(t *testing.T) {
 		known[r.Name] = true
 		for _, n := range r.Names {
 			for _, repository := range n.Repositories {
-				if other := seen[repository]; other != "" {
-					t.Errorf("%s and %s both answer for %s", r.Name, other, repository)
+				for _, tag := range append(n.Words, "latest", "1", "1.0", "2.0", "alpine") {
+					if !n.Answers(repository, tag) {
+						continue
+					}
+					reference := repository + ":" + tag
+					if other := seen[reference]; other != "" && other != r.Name {
+						t.Errorf("%s and %s both answer for %s", r.Name, other, reference)
+					}
+					seen[reference] = r.Name
 				}
-				seen[repository] = r.Name
 			}
 		}
 	}

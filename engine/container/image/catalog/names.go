@@ -23,6 +23,8 @@ type Names struct {
 	Newest string `json:"newest,omitempty"`
 	// Words are tags that are no versions, beside "latest".
 	Words []string `json:"words,omitempty"`
+	// Only leaves out every tag but Words, "latest" too.
+	Only bool `json:"only,omitempty"`
 }
 
 var (
@@ -34,12 +36,18 @@ var (
 // newestPatch is the largest third part of a version that is taken for real.
 const newestPatch = 60
 
+// Has tells whether there is any tag of the repository.
+func (n Names) Has(repository string) bool { return slices.Contains(n.Repositories, repository) }
+
 // Answers tells whether repository:tag is one of these names.
 func (n Names) Answers(repository, tag string) bool {
-	return slices.Contains(n.Repositories, repository) && n.hasTag(tag)
+	return n.Has(repository) && n.hasTag(tag)
 }
 
 func (n Names) hasTag(tag string) bool {
+	if n.Only {
+		return slices.Contains(n.Words, tag)
+	}
 	if tag == "latest" || slices.Contains(n.Words, tag) {
 		return true
 	}

@@ -6,6 +6,7 @@ func TestNamesAnswers(t *testing.T) {
 	nginx := Names{Repositories: []string{"docker.io/library/nginx"}, Oldest: "1.7", Newest: "1.31", Words: []string{"stable", "mainline"}}
 	echo := Names{Repositories: []string{"docker.io/hashicorp/http-echo"}, Oldest: "0.1", Newest: "1.0"}
 	untagged := Names{Repositories: []string{"docker.io/nicolaka/netshoot"}}
+	exact := Names{Repositories: []string{"gcr.io/google-samples/hello-app"}, Words: []string{"1.0"}, Only: true}
 	for _, tt := range []struct {
 		names      Names
 		repository string
@@ -38,6 +39,9 @@ func TestNamesAnswers(t *testing.T) {
 		{echo, "docker.io/hashicorp/http-echo", "0.2.3", true},
 		{echo, "docker.io/hashicorp/http-echo", "v1.0", true},
 		{echo, "docker.io/hashicorp/http-echo", "1.1", false},
+		{exact, "gcr.io/google-samples/hello-app", "1.0", true},
+		{exact, "gcr.io/google-samples/hello-app", "2.0", false},
+		{exact, "gcr.io/google-samples/hello-app", "latest", false},
 		{untagged, "docker.io/nicolaka/netshoot", "latest", true},
 		{untagged, "docker.io/nicolaka/netshoot", "1.0", false},
 	} {

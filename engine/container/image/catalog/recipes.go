@@ -55,7 +55,7 @@ nogroup:x:65534:
 
 // Recipes lists the whole catalogue; a base comes before what stands on it.
 func Recipes() []Recipe {
-	return []Recipe{
+	return append(hellos(), []Recipe{
 		{
 			Name: "busybox", Packages: []string{"busybox-static"}, Keep: []string{"/bin/busybox"}, Applets: "/usr/bin",
 			Files:  skeleton(),
@@ -107,7 +107,29 @@ func Recipes() []Recipe {
 			Config: v1.Config{Env: []string{path0}, Entrypoint: []string{"/pause"}, User: "65535:65535"},
 			Names:  []Names{{Repositories: []string{"registry.k8s.io/pause", "k8s.gcr.io/pause", "gcr.io/google_containers/pause", "gcr.io/google-containers/pause"}, Oldest: "1.0", Newest: "3.12"}},
 		},
+	}...)
+}
+
+// hellos are the images of the tutorials on rolling updates. They tell their
+// versions, so each tag that is there has an image of its own, and no other answers.
+func hellos() []Recipe {
+	var out []Recipe
+	for _, h := range []struct {
+		style, version, tag string
+		repositories        []string
+	}{
+		{"app", "1.0.0", "1.0", []string{"gcr.io/google-samples/hello-app", "us-docker.pkg.dev/google-samples/containers/gke/hello-app"}},
+		{"app", "2.0.0", "2.0", []string{"gcr.io/google-samples/hello-app", "us-docker.pkg.dev/google-samples/containers/gke/hello-app"}},
+		{"bootcamp", "1", "v1", []string{"gcr.io/google-samples/kubernetes-bootcamp", "docker.io/jocatalin/kubernetes-bootcamp"}},
+		{"bootcamp", "2", "v2", []string{"gcr.io/google-samples/kubernetes-bootcamp", "docker.io/jocatalin/kubernetes-bootcamp"}},
+	} {
+		out = append(out, Recipe{
+			Name: "hello-" + h.style + "-" + h.tag, Programs: map[string]string{"programs/hello": "/hello"},
+			Config: v1.Config{Env: []string{path0}, Entrypoint: []string{"/hello", "-style=" + h.style, "-version=" + h.version}, ExposedPorts: map[string]struct{}{"8080/tcp": {}}},
+			Names:  []Names{{Repositories: h.repositories, Words: []string{h.tag}, Only: true}},
+		})
 	}
+	return out
 }
 
 // tools answers for the images that people debug networks with.
