@@ -205,5 +205,5 @@ func (b *builder) hop(h model.Hop) {
 
 func peerName(d record.Device) string { return orElse(d.PeerName, "eth0") }
 
-// packetOf is the packet as a visit last saw it.
+// packet is the packet as a visit last saw it.
 func (v *visit) packet() *packet.Packet { return v.steps[len(v.steps)-1].Packet() }

@@ -48,7 +48,6 @@ func (v *conversations) assign(w *Way, c *connections, now int64) {
 	}
 	if !ok {
 		m = v.open(p, flows, c)
-		w.New = true
 	}
 	if opening && !m.known {
 		m.isn, m.known = p.Seq, true
@@ -73,7 +72,6 @@ func (v *conversations) assignError(w *Way, c *connections, now int64) bool {
 	m, ok := v.lookup(flows)
 	if !ok {
 		m = v.open(w.Steps[0].Packet(), flows, c)
-		w.New = true
 	}
 	v.put(m, flows, now)
 	w.Conversation, w.Reply = m.id, !m.reply

@@ -21,9 +21,7 @@ type Way struct {
 	// answering side.
 	Conversation string
 	Reply        bool
-	// New says that this packet was the first one seen of its conversation.
-	New   bool
-	Steps []Step
+	Steps        []Step
 	// Answer is the reset or ICMP error that this packet brought about.
 	Answer *Answer
 }
