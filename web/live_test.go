@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -167,4 +168,26 @@ func TestReducedMotionSteps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Colour is never alone: what is wrong is also said in words.
+func TestTroubleIsSaidInWords(t *testing.T) {
+	p := openTab(t, "/s/odd", options{})
+	p.until(live)
+	for selector, want := range map[string]string{
+		"[data-vertex='pod/default/odd-0'].failing":                "ImagePullBackOff",
+		"[data-vertex='pod/default/odd-1'].leaving":                "Terminating",
+		"[data-vertex='node/node-3']":                              "NotReady",
+		".waiting":                                                 "waiting for a node",
+		".waiting [data-vertex='pod/kube-system/big-one']":         "kube-system/big-one",
+		"[data-vertex='service/default/nobody'].empty":             "0 endpoints",
+		"#tab-events .count.warn":                                  "1",
+		"object-list tr:has(button[aria-pressed]) td:nth-child(2)": "BackOff",
+	} {
+		if got := p.text(selector); !strings.Contains(got, want) {
+			t.Errorf("%s reads %q, want %q in it", selector, got, want)
+		}
+	}
+	p.click("[data-vertex='pod/default/odd-0']")
+	p.until(`document.querySelector(".message.not-ready")?.textContent.includes("Back-off pulling image")`)
 }

@@ -40,7 +40,7 @@ function drawUnderlay(l: MapLayout): SVGTemplateResult {
 function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
   const v = n.vertex;
   const ip = v.ips?.[0] ?? "";
-  const label = `Node ${v.name}, ${ip}, ${v.status ?? ""}, ${plural(n.pods.length, "pod")}`;
+  const label = `Node ${v.name}, ${v.ready ? `${ip}, ${v.status ?? ""}` : `${v.status ?? ""}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
   const veths = n.pods.filter((p) => p.vertex.ips?.length);
   const gutters = [...new Map(veths.map((p) => [p.veth.x, p])).values()];
   const deepest = (x: number) => Math.min(...veths.filter((p) => p.veth.x === x).map((p) => p.veth.y));
@@ -74,7 +74,7 @@ function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
     if (p.density === "line") return svg`<text class="name small" x=${left} y=${p.y + 15.5}>${fit(name, room)}</text>`;
     return svg`<text class="mono" x=${p.x + p.w / 2} y=${p.y + 14} text-anchor="middle">${ip ? `.${ip.split(".").pop()}` : "…"}</text>`;
   };
-  return target(v, `Pod ${name}, ${ip || "no address yet"}, ${v.status ?? ""}`, m, svg`
+  return target(v, `Pod ${name}, ${state === "ready" ? `${ip}, ${v.status ?? ""}` : `${v.status ?? ""} ${ip || "without an address"}`}`, m, svg`
     <rect class="box" x=${p.x} y=${p.y} width=${p.w} height=${p.h} rx=${p.h > 30 ? 9 : 6}></rect>
     ${body()}`, `pod ${state}`);
 }
@@ -112,7 +112,7 @@ function drawWaiting(w: NonNullable<MapLayout["waiting"]>, l: MapLayout, m: Mark
     ${w.boxes.map((b) => target(b.vertex, `Pod ${nameOf(b.vertex.id)}, ${b.vertex.status ?? "Pending"}, waits for a node`, m, svg`
       <rect class="box" x=${b.x} y=${b.y} width=${b.w} height=${b.h} rx="7"></rect>
       <text class="name small" x=${b.x + 10} y=${b.y + 18}>${fit(nameOf(b.vertex.id), b.w - 20)}</text>`, "pod starting"))}
-    ${w.more > 0 ? svg`<text class="mono" x=${(w.boxes.at(-1)?.x ?? 0) + 140} y=${w.y + 18}>+${w.more}</text>` : nothing}
+    ${w.more > 0 ? svg`<text class="mono" x=${(w.boxes.at(-1)?.x ?? 0) + 168} y=${w.y + 18}>+${w.more}</text>` : nothing}
   </g>`;
 }
 
@@ -127,7 +127,7 @@ function drawClient(c: Box & { vertex: Vertex }, m: Marks): SVGTemplateResult {
 // What can be selected is a button to the keyboard and to those who listen.
 function target(v: Vertex, label: string, m: Marks, body: SVGTemplateResult, kind = ""): SVGTemplateResult {
   return svg`<g class=${classes("vertex", kind, m.selected === v.id && "selected", m.onRoute.has(v.id) && "on-route")} data-vertex=${v.id}
-    role="button" tabindex=${m.stop === v.id ? 0 : -1} aria-label=${label} aria-pressed=${m.selected === v.id}>${body}</g>`;
+    role="button" tabindex=${m.stop === v.id ? 0 : -1} aria-label=${label} aria-pressed=${m.selected === v.id}><title>${label}</title>${body}</g>`;
 }
 
 export function classes(...names: (string | false)[]): string {

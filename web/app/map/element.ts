@@ -21,6 +21,7 @@ class PodMap extends Part {
   #flights: Flights | null = null;
   #end: (() => void)[] = [];
   #replayed = 0;
+  #shown = "";
 
   // The Service that decided at some hop of the chosen packet.
   readonly #service = computed(() => {
@@ -96,11 +97,23 @@ class PodMap extends Part {
   protected override drawn(): void {
     const { width, height } = this.#layout.peek();
     this.#flights?.resize(width, height);
+    this.#keepInSight();
     if (replay.value !== this.#replayed) {
       this.#replayed = replay.value;
       this.#flights?.clear();
       this.#fly(conversation.peek()?.journeys ?? []);
     }
+  }
+
+  // In a low window the map scrolls: the chosen hop must not be out of sight.
+  #keepInSight(): void {
+    const key = `${journey.value?.id} ${hop.value}`;
+    const frame = this.querySelector<HTMLElement>(".map-scroll");
+    const at = this.#route.value?.stops[hop.value]?.at;
+    if (key === this.#shown || !frame || !at) return;
+    this.#shown = key;
+    const { scrollTop, clientHeight } = frame;
+    if (at.y < scrollTop + 20 || at.y > scrollTop + clientHeight - 20) frame.scrollTop = at.y - clientHeight / 2;
   }
 
   #fly(journeys: Journey[]): void {

@@ -100,7 +100,7 @@ export function layout(input: Input): MapLayout {
   if (narrow) {
     for (const n of nodes) {
       const own = byNode.get(n.id)!;
-      const box = placeNode(n, own, { x: inside.x, y, w: inside.w, h: 0 }, own.length > 8 ? "tiny" : own.length > 3 ? "snug" : "full");
+      const box = placeNode(n, own, { x: inside.x, y, w: inside.w, h: 0 }, own.length > 8 ? "tiny" : own.length > 3 && inside.w < 460 ? "snug" : "full");
       box.out = { x: box.x + 14, y: box.lane };
       box.eth = { x: box.x, y: box.lane };
       box.tap = { x: 20, y: box.lane };
@@ -160,8 +160,8 @@ function placeServices(services: Vertex[], inside: Box, y: number): ServiceBox[]
 
 function placeWaiting(pods: Vertex[], inside: Box, y: number): MapLayout["waiting"] {
   if (pods.length === 0) return null;
-  const label = 118;
-  const w = 132;
+  const label = 142;
+  const w = 160;
   const fit = Math.max(1, Math.floor((inside.w - label - 40) / (w + 8)));
   return {
     boxes: pods.slice(0, fit).map((vertex, i) => ({ vertex, x: inside.x + label + i * (w + 8), y, w, h: 28 })),
@@ -197,7 +197,8 @@ function placeNode(vertex: Vertex, pods: Vertex[], box: Box, density: Density): 
   } else {
     const [h, pitch] = { full: [46, 54], snug: [38, 43], line: [23, 28] }[density] as [number, number];
     const rows = Math.max(1, Math.floor((box.h - HEAD - KERNEL - 22) / pitch));
-    const columns = density !== "line" ? 1 : Math.max(1, Math.ceil(pods.length / rows));
+    // A box without a height of its own is stacked: it is wide, so its pods stand side by side.
+    const columns = box.h === 0 ? Math.max(1, Math.min(pods.length, Math.floor(inner / 220))) : density !== "line" ? 1 : Math.max(1, Math.ceil(pods.length / rows));
     const column = inner / columns;
     pods.forEach((p, i) => {
       const w = column - GUTTER + (columns === 1 ? 6 : 2);
@@ -247,7 +248,12 @@ function drawLines(l: MapLayout, input: Input): void {
       const deepest = Math.max(...pods.map((p) => p.y + p.h / 2));
       if (l.narrow) s.lines.push([start, { x: start.x, y: bus }, { x: l.cluster.x + 5 + shift, y: bus }, { x: l.cluster.x + 5 + shift, y: n.y + 16 }, { x: side, y: n.y + 16 }, { x: side, y: deepest }]);
       else s.lines.push([start, { x: start.x, y: bus }, { x: side, y: bus }, { x: side, y: deepest }]);
-      for (const p of pods) if (p.density !== "tiny" || p.x < n.x + 20) s.lines.push([{ x: side, y: p.y + p.h / 2 }, { x: p.x, y: p.y + p.h / 2 }]);
+      for (const p of pods) {
+        const [mid, above, inner] = [p.y + p.h / 2, p.y - 3, p.x + 12];
+        // A pod that others stand before is reached from the gap above it.
+        if (p.x < n.x + 20) s.lines.push([{ x: side, y: mid }, { x: p.x, y: mid }]);
+        else s.lines.push([{ x: side, y: above }, { x: inner, y: above }, { x: inner, y: p.y }]);
+      }
     }
   }
 }

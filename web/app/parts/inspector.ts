@@ -12,8 +12,12 @@ class PageInspector extends Part {
     if (conversation.value) return journeyView(conversation.value);
     if (conversations.value.length > 0) return recentView(conversations.value);
     return html`<h2>Journeys</h2>
-      <p class="muted">Nothing has been sent yet. Choose where from and where to, and press <b>Send</b>.</p>
-      <p class="muted">Every packet is captured in the kernel: each interface it crossed, each rule that changed it, and the object that rule stands for.</p>`;
+      <p class="muted">No packet has been sent yet. Each one will be told here, as the kernel saw it.</p>
+      <ol class="begin">
+        <li>Load a manifest into the editor, and press <b>Apply</b>.</li>
+        <li>When its pods are green, choose <b>from</b> and <b>to</b>, and press <b>Send</b>.</li>
+        <li>Follow each packet: every interface it crossed, every rule that changed it, and the object behind the rule.</li>
+      </ol>`;
   }
 
   // The chosen hop stays in sight when it is chosen on the map.

@@ -46,6 +46,16 @@ func newCluster(id string, pace time.Duration) *Cluster {
 		c.pace = pace
 		_, _ = c.Request(model.Request{From: "pod/default/my-pod", To: "http://10.96.41.7"})
 	}
+	if strings.HasPrefix(id, "odd") {
+		c.put(model.Vertex{ID: "node/node-3", Kind: "Node", Name: "node-3", IPs: []string{"172.18.0.13"}, Status: "NotReady", Message: "kubelet stopped posting node status", Created: now()})
+		for i, status := range []string{"ImagePullBackOff", "Terminating", "CrashLoopBackOff", "Completed", "Running"} {
+			c.put(model.Vertex{ID: "pod/default/odd-" + fmt.Sprint(i), Kind: "Pod", Namespace: "default", Name: "odd-" + fmt.Sprint(i), Parent: fmt.Sprintf("node/node-%d", i%3+1),
+				IPs: []string{fmt.Sprintf("10.244.%d.%d", i%3+1, i/3+2)}, Status: status, Message: "Back-off pulling image \"ngnix\"", Created: now() + int64(i), Restarts: i})
+		}
+		c.put(model.Vertex{ID: "pod/kube-system/big-one", Kind: "Pod", Namespace: "kube-system", Name: "big-one", Status: "Pending", Message: "0/3 nodes are available: 3 Insufficient memory.", Created: now()})
+		c.event("Pod", "odd-0", "Failed", "Failed to pull image \"ngnix\": not found", "Warning")
+		c.addService("nobody", map[string]string{"app": "none"}, 80)
+	}
 	if strings.HasPrefix(id, "many") {
 		c.pace = 0
 		c.addPod("my-pod", nil, "")

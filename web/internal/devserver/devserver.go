@@ -35,7 +35,7 @@ type Server struct {
 // applyLimit is the real server's limit of a paste, in bytes.
 const applyLimit = 1 << 20
 
-// New returns a server. The session IDs "demo" and "many" have content.
+// New returns a server. Sessions whose ID begins with demo, many or odd have content.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}}
 	mux := http.NewServeMux()
