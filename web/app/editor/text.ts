@@ -4,13 +4,14 @@ import type { ApplyResult } from "../model";
 import { announce } from "../state/announce";
 import { apply, Problem } from "../state/api";
 import { data, type Manifest } from "../state/data";
+import { forLong } from "../state/keep";
 
 const key = `podhop.editor.${data?.session.id ?? ""}`;
 const LARGEST_KEPT = 200_000; // characters: the browser keeps a few megabytes for all pages together
 
 export type Applied = { kind: "none" } | { kind: "applying" } | { kind: "problem"; text: string } | { kind: "results"; results: ApplyResult[]; stale: boolean };
 
-export const text = signal(localStorage.getItem(key) ?? "");
+export const text = signal(forLong.get(key) ?? "");
 export const applied = signal<Applied>({ kind: "none" });
 
 /** Asks the editor to show a text; it answers to every new object. */
@@ -25,11 +26,7 @@ export function load(m: Manifest): void {
 export function edit(now: string): void {
   text.value = now;
   if (applied.value.kind === "results" && !applied.value.stale) applied.value = { ...applied.value, stale: true };
-  try {
-    if (now.length <= LARGEST_KEPT) localStorage.setItem(key, now);
-  } catch {
-    // No room: the text is only kept on this page.
-  }
+  if (now.length <= LARGEST_KEPT) forLong.set(key, now);
 }
 
 export async function applyNow(): Promise<void> {

@@ -2,6 +2,7 @@
 // shows one of them at a time, and keeps its choice over reloads.
 import { computed, effect, signal } from "@preact/signals-core";
 import { html, type TemplateResult } from "lit-html";
+import { forTab } from "../state/keep";
 import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
 import { conversations, events, vertices } from "../state/store";
@@ -10,7 +11,7 @@ import { isObject } from "./objects";
 const objects = computed(() => [...vertices.value.values()].filter(isObject).length);
 const warnings = computed(() => events.value.filter((e) => e.type === "Warning").length);
 
-export const tab = signal(sessionStorage.getItem("podhop.tab") ?? "editor");
+export const tab = signal(forTab.get("podhop.tab") ?? "editor");
 const tabs = [
   { id: "editor", name: "Editor", count: () => 0 },
   { id: "objects", name: "Objects", count: () => objects.value },
@@ -35,7 +36,7 @@ class DockTabs extends Part {
 
 effect(() => {
   const chosen = tabs.some((t) => t.id === tab.value) ? tab.value : "editor";
-  sessionStorage.setItem("podhop.tab", chosen);
+  forTab.set("podhop.tab", chosen);
   for (const t of tabs) {
     const panel = document.getElementById(`panel-${t.id}`);
     if (panel) panel.hidden = t.id !== chosen;

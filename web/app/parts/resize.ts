@@ -1,4 +1,6 @@
 // <dock-resize>: the edge between the map and the tabs, moved by pointer or keys.
+import { forLong } from "../state/keep";
+
 const KEY = "podhop.dock";
 const LEAST = 120;
 const STEP = 24;
@@ -11,7 +13,7 @@ class DockResize extends HTMLElement {
     this.setAttribute("role", "separator");
     this.setAttribute("aria-orientation", "horizontal");
     this.setAttribute("aria-label", "Height of the tabs");
-    const kept = Number(localStorage.getItem(KEY));
+    const kept = Number(forLong.get(KEY));
     if (kept > 0) this.#set(kept);
     this.#tell();
     this.addEventListener("pointerdown", (down) => {
@@ -32,7 +34,7 @@ class DockResize extends HTMLElement {
     const most = this.#main.clientHeight - 260; // the map must stay readable
     const px = Math.round(Math.max(LEAST, Math.min(most, height)));
     this.#main.style.setProperty("--dock", `${px}px`);
-    localStorage.setItem(KEY, String(px));
+    forLong.set(KEY, String(px));
     this.#tell();
   }
 

@@ -1,16 +1,17 @@
 // What stands in the send bar; lessons and objects may fill it in.
 import { batch, effect, signal } from "@preact/signals-core";
 import { data, type SendHint } from "./data";
+import { forTab } from "./keep";
 import { vertices } from "./store";
 
 const key = `podhop.send.${data?.session.id ?? ""}`;
-const kept = JSON.parse(sessionStorage.getItem(key) ?? "{}") as Partial<SendHint>;
+const kept = JSON.parse(forTab.get(key) ?? "{}") as Partial<SendHint>;
 
 export const from = signal(kept.from ?? "client");
 export const to = signal(kept.to ?? "");
 export const count = signal(kept.count ?? 1);
 
-effect(() => sessionStorage.setItem(key, JSON.stringify({ from: from.value, to: to.value, count: count.value })));
+effect(() => forTab.set(key, JSON.stringify({ from: from.value, to: to.value, count: count.value })));
 
 /** A URL for a vertex of the map; undefined while it has no address. */
 export function urlOf(id: string): string | undefined {

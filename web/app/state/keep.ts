@@ -1,0 +1,39 @@
+// What the browser keeps over reloads. A browser may refuse to keep anything:
+// then it is kept on this page alone.
+
+function pick(kind: "localStorage" | "sessionStorage"): Storage | null {
+  try {
+    return window[kind];
+  } catch {
+    return null;
+  }
+}
+
+class Keep {
+  readonly #storage: Storage | null;
+
+  constructor(kind: "localStorage" | "sessionStorage") {
+    this.#storage = pick(kind);
+  }
+
+  get(key: string): string | null {
+    try {
+      return this.#storage?.getItem(key) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  set(key: string, value: string): void {
+    try {
+      this.#storage?.setItem(key, value);
+    } catch {
+      // No room, or not allowed.
+    }
+  }
+}
+
+/** Kept until the tab is closed. */
+export const forTab = new Keep("sessionStorage");
+/** Kept until it is cleared. */
+export const forLong = new Keep("localStorage");
