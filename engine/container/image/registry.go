@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -88,7 +89,9 @@ func (g *Registries) pull(ctx context.Context, r ref, auth Auth) (Image, error) 
 	}
 	img, err := remote.Image(remoteRef, remote.WithContext(ctx), remote.WithTransport(g.transport), remote.WithAuth(authenticator),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: runtime.GOARCH}), remote.WithUserAgent("podhop"),
-		remote.WithRetryBackoff(remote.Backoff{Duration: 100 * time.Millisecond, Factor: 3, Steps: 2}))
+		remote.WithRetryBackoff(remote.Backoff{Duration: 100 * time.Millisecond, Factor: 3, Steps: 2}),
+		// Whom nobody answered tries again by the kubelet's back-off, not here.
+		remote.WithRetryPredicate(func(err error) bool { return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) }))
 	if err != nil {
 		return Image{}, explain(ctx, r, err)
 	}
