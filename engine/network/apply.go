@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -36,6 +37,7 @@ func (s *space) close() {
 // returns all errors.
 func apply(ops []op, spaces map[string]*space) error {
 	var errs []error
+	all := ops
 	for len(ops) > 0 {
 		n := 1
 		for n < len(ops) && ops[n].vertex == ops[0].vertex {
@@ -50,7 +52,41 @@ func apply(ops []op, spaces map[string]*space) error {
 		}
 		ops = ops[n:]
 	}
+	if len(errs) == 0 {
+		errs = append(errs, activate(all, spaces))
+	}
 	return errors.Join(errs...)
+}
+
+// activate has new veths ready to send when it returns. An end that is up before
+// its peer drops what it is to send until the kernel's link watch has had its turn,
+// after the peer is up; on a busy machine that is late enough to cost a connection's
+// first packet, and so a second. Asking for a device gives it its turn at once
+// (rtnl_getlink, since Linux 6.8; before that it only answers).
+func activate(ops []op, spaces map[string]*space) error {
+	const most = 32 // answers that are sure to fit a socket's buffer
+	veths := map[string][]int{}
+	for _, o := range ops {
+		if o.action == addLink && o.link.kind == "veth" {
+			veths[o.vertex] = append(veths[o.vertex], o.link.index)
+		}
+	}
+	for v, indexes := range veths {
+		for some := range slices.Chunk(indexes, most) {
+			var m message
+			for _, i := range some {
+				m.getLink(i, unix.NLM_F_ACK)
+			}
+			refused, err := spaces[v].rt.do(&m, m.seq)
+			if err == nil && len(refused) > 0 {
+				err = refused[0].err
+			}
+			if err != nil {
+				return fmt.Errorf("%s: new links: %w", v, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (s *space) apply(ops []op, spaces map[string]*space) error {

@@ -9,6 +9,7 @@ import (
 const (
 	vethInfoPeer       = 1 // linux/veth.h
 	ipv4DevconfForward = 1 // linux/ip.h, IPV4_DEVCONF_FORWARDING
+	skipStats          = 8 // linux/rtnetlink.h, RTEXT_FILTER_SKIP_STATS
 	nftSubsystem       = unix.NFNL_SUBSYS_NFTABLES << 8
 )
 
@@ -116,6 +117,14 @@ func (m *message) linkAttrs(name, mac string) {
 	// One queue, not one a CPU: it is the greater part of a veth's memory.
 	m.u32(unix.IFLA_NUM_TX_QUEUES, 1)
 	m.u32(unix.IFLA_NUM_RX_QUEUES, 1)
+}
+
+// getLink asks for a device; see activate.
+func (m *message) getLink(index int, flags uint16) {
+	at := m.start(unix.RTM_GETLINK, flags)
+	m.ifinfo(index, 0, 0)
+	m.u32(unix.IFLA_EXT_MASK, skipStats)
+	m.end(at)
 }
 
 // guards appends one nftables transaction that adds or deletes elements, and

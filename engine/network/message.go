@@ -3,7 +3,6 @@ package network
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -128,14 +127,13 @@ func (s *socket) do(m *message, last uint32) ([]failure, error) {
 		}
 		for b := s.buf[:n]; len(b) >= unix.SizeofNlMsghdr+4; {
 			size, seq := int(native.Uint32(b)), native.Uint32(b[8:])
-			if native.Uint16(b[4:]) != unix.NLMSG_ERROR {
-				return refused, fmt.Errorf("netlink: unexpected message type %d", native.Uint16(b[4:]))
-			}
-			if code := int32(native.Uint32(b[16:])); code != 0 {
-				refused = append(refused, failure{seq, syscall.Errno(-code)})
-			}
-			if seq == last {
-				return refused, nil
+			if native.Uint16(b[4:]) == unix.NLMSG_ERROR { // what was asked for itself comes before
+				if code := int32(native.Uint32(b[16:])); code != 0 {
+					refused = append(refused, failure{seq, syscall.Errno(-code)})
+				}
+				if seq == last {
+					return refused, nil
+				}
 			}
 			b = b[min((size+3)&^3, len(b)):]
 		}

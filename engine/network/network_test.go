@@ -249,6 +249,40 @@ func TestSpoof(t *testing.T) {
 	}
 }
 
+// The first packet to a pod arrives, even right after Attach: see activate.
+func TestFirstPacket(t *testing.T) {
+	l := newLab(t, 1)
+	for i := range 50 {
+		ns, err := nsexec.NewNetNS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ns.Close()
+		u, err := ns.ListenPacket("udp4", "0.0.0.0:9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer u.Close()
+		id := fmt.Sprint("pod-", i)
+		at, err := l.Attach(t.Context(), Pod{ID: id, Name: "default/" + id, Node: "node-1", NS: ns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := l.Node("node-1").DialContext(t.Context(), "udp", at.IP.String()+":9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte("first")); err != nil {
+			t.Fatal(err)
+		}
+		u.SetReadDeadline(time.Now().Add(time.Second))
+		if _, _, err := u.ReadFrom(make([]byte, 9)); err != nil {
+			t.Fatalf("pod %d: %v", i, err)
+		}
+	}
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	l := newLab(t, 3)
 	ns, err := nsexec.NewNetNS()
