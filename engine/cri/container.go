@@ -129,7 +129,7 @@ func (r *Runtime) ListContainers(_ context.Context, f *runtimeapi.ContainerFilte
 			continue
 		}
 		out = append(out, &runtimeapi.Container{
-			Id: m.id, PodSandboxId: m.sandbox.id, Metadata: m.config.Metadata, Image: m.config.Image,
+			Id: m.id, PodSandboxId: m.sandbox.id, Metadata: m.config.Metadata, Image: m.image.spec(m.config.Image),
 			ImageRef: m.image.ref(), ImageId: m.image.ID, State: state(st.State), CreatedAt: st.CreatedAt.UnixNano(),
 			Labels: maps.Clone(m.config.Labels), Annotations: maps.Clone(m.config.Annotations),
 		})
@@ -171,7 +171,7 @@ func (r *Runtime) ContainerStatus(_ context.Context, id string, _ bool) (*runtim
 	return &runtimeapi.ContainerStatusResponse{Status: &runtimeapi.ContainerStatus{
 		Id: m.id, Metadata: m.config.Metadata, State: state(st.State), CreatedAt: st.CreatedAt.UnixNano(),
 		StartedAt: nanos(st.StartedAt), FinishedAt: nanos(st.FinishedAt), ExitCode: int32(st.ExitCode),
-		Image: m.config.Image, ImageRef: m.image.ref(), ImageId: m.image.ID,
+		Image: m.image.spec(m.config.Image), ImageRef: m.image.ref(), ImageId: m.image.ID,
 		Reason: st.Reason, Message: st.Message, Mounts: m.config.Mounts,
 		Labels: maps.Clone(m.config.Labels), Annotations: maps.Clone(m.config.Annotations), LogPath: m.logPath,
 		Resources: &runtimeapi.ContainerResources{Linux: m.config.GetLinux().GetResources()},

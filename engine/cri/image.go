@@ -48,6 +48,15 @@ func (p pulled) ref() string {
 	return p.ID
 }
 
+// spec is what a container status shows as its image: a name, where the kubelet
+// asked for an ID.
+func (p pulled) spec(asked *runtimeapi.ImageSpec) *runtimeapi.ImageSpec {
+	if len(p.RepoTags) == 0 {
+		return asked
+	}
+	return &runtimeapi.ImageSpec{Image: p.RepoTags[0], UserSpecifiedImage: asked.GetUserSpecifiedImage(), Annotations: asked.GetAnnotations()}
+}
+
 // PullImage asks for it; an event says who answered.
 func (s *ImageService) PullImage(ctx context.Context, spec *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig, pod *runtimeapi.PodSandboxConfig) (string, error) {
 	img, source, err := s.images.Pull(ctx, spec.GetImage(), image.Auth{

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/podhop/podhop/internal/nsexec"
 )
 
 // A sandbox is a pod's namespaces and the files that all its containers share.
@@ -62,6 +64,13 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 	})
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("failed to setup network for sandbox %q: %w", s.id, err), os.RemoveAll(s.dir))
+	}
+	if ns := s.attach.HostNetwork; ns != nil {
+		// Elsewhere root in a pod of the node's network is root of the node, too.
+		err := ns.Do(func() error { return nsexec.Sysctl("net/ipv4/ip_unprivileged_port_start", "0") })
+		if err != nil {
+			r.log.Warn("pods in the node's network cannot listen below port 1024", "node", r.cfg.Node, "err", err)
+		}
 	}
 	r.mu.Lock()
 	closed := r.closed

@@ -113,7 +113,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	n.ctx, n.cancel = context.WithCancel(klog.NewContext(ctx, logger))
 	n.events = record.NewBroadcaster(record.WithContext(n.ctx))
 	n.events.StartRecordingToSink(&v1core.EventSinkImpl{Interface: client.CoreV1().Events("")})
-	n.recorder = n.events.NewRecorder(scheme.Scheme, v1.EventSource{Component: "kubelet", Host: cfg.Name})
+	n.recorder = recorder{n.ctx, n.events.NewRecorder(scheme.Scheme, v1.EventSource{Component: "kubelet", Host: cfg.Name})}
 
 	deps := dependencies(cfg, client, n.recorder, logger)
 	n.kubelet, err = newKubelet(n.ctx, cfg, conf, deps)
@@ -139,8 +139,12 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 // not there (see handler.go). It authorises nobody: only the API server may reach it.
 func (n *Node) Handler() http.Handler { return n.handler() }
 
-// Event records an event about a pod as the kubelet would.
+// Event records an event about a pod as the kubelet would. A nil node, one that
+// has not been started yet, records none.
 func (n *Node) Event(namespace, name, uid, eventType, reason, message string) {
+	if n == nil {
+		return
+	}
 	ref := &v1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: name, UID: types.UID(uid)}
 	n.recorder.WithLogger(n.logger).Event(ref, eventType, reason, message)
 }

@@ -35,8 +35,8 @@ func TestPodLives(t *testing.T) {
 	if p.Status.Phase != corev1.PodRunning || p.Status.HostIP != "172.18.0.11" || p.Status.PodIP != "10.244.1.2" {
 		t.Errorf("phase %s, host %s, pod %s", p.Status.Phase, p.Status.HostIP, p.Status.PodIP)
 	}
-	if s := p.Status.ContainerStatuses[0]; !strings.HasPrefix(s.ContainerID, "crun://") || !strings.Contains(s.ImageID, "@sha256:") {
-		t.Errorf("container %s of image %s", s.ContainerID, s.ImageID)
+	if s := p.Status.ContainerStatuses[0]; s.Image != "docker.io/library/busybox:latest" || !strings.HasPrefix(s.ContainerID, "crun://") || !strings.Contains(s.ImageID, "@sha256:") {
+		t.Errorf("container %s of image %s, %s", s.ContainerID, s.Image, s.ImageID)
 	}
 	want := "hello\noops\nweb\nsearch default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
 	w.eventually("log", func() error {
@@ -351,8 +351,9 @@ func TestInitContainersAndSidecars(t *testing.T) {
 
 func TestHostNetwork(t *testing.T) {
 	w := newWorld(t)
-	p := pod("host", shell("hostname; ip -4 addr show eth0 | grep inet; trap exit TERM; while :; do sleep 1 & wait $!; done"))
+	p := pod("host", shell("hostname; ip -4 addr show eth0 | grep inet; httpd -p 80 -h /etc; trap exit TERM; while :; do sleep 1 & wait $!; done"))
 	p.Spec.HostNetwork = true
+	p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{PeriodSeconds: 1, ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(80)}}}
 	w.create(p)
 	got := w.until("host", "Ready", ready)
 	if got.Status.PodIP != "172.18.0.11" {
