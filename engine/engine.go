@@ -100,7 +100,9 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	return e, nil
 }
 
-// warm unpacks the images that most learners begin with while nobody waits.
+// warm does ahead, while nobody waits, what the first learner would wait for: it
+// unpacks the images that most begin with, and takes a paste in a session of its
+// own, so that the API's lazily made schemas are there.
 func (e *Engine) warm() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.idle = cancel
@@ -113,6 +115,17 @@ func (e *Engine) warm() {
 			if err != nil {
 				e.log.Debug("unpacking ahead", "image", name, "err", err)
 			}
+		}
+	})
+	e.opening.Go(func() {
+		s, err := e.Open(ctx)
+		if err != nil {
+			e.log.Debug("warming up", "err", err)
+			return
+		}
+		defer s.Close()
+		if _, err := s.Apply(ctx, []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: warm}}")); err != nil {
+			e.log.Debug("warming up", "err", err)
 		}
 	})
 }

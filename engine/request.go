@@ -24,6 +24,25 @@ const maxRequests = 100
 // the journeys of its packets. It fails with model.ErrInvalid if there is
 // nothing to send or nobody to send it.
 func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestResult, error) {
+	release, err := s.tracer.Watch()
+	defer release()
+	if err != nil {
+		s.log.Warn("watching", "err", err) // what can be seen is seen
+	}
+	start := time.Now().UnixNano()
+	result, err := s.request(ctx, r)
+	if err != nil {
+		return result, err
+	}
+	if err := s.tracer.Flush(ctx); err != nil && !errors.Is(err, ctx.Err()) {
+		s.log.Warn("flushing journeys", "err", err)
+	}
+	result.Journeys = s.journeysOf(r.From, start, result.Answers)
+	return result, nil
+}
+
+// request is Request without the journeys.
+func (s *Session) request(ctx context.Context, r model.Request) (model.RequestResult, error) {
 	var result model.RequestResult
 	target, err := traffic.ParseTarget(r.To)
 	if err != nil {
@@ -36,22 +55,12 @@ func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestRe
 	if err != nil {
 		return result, fmt.Errorf("%w: from: %w", model.ErrInvalid, err)
 	}
-	release, err := s.tracer.Watch()
-	defer release()
-	if err != nil {
-		s.log.Warn("watching", "err", err) // what can be seen is seen
-	}
-	start := time.Now().UnixNano()
 	for range max(r.Count, 1) {
 		result.Answers = append(result.Answers, traffic.Send(ctx, ns.DialContext, s.resolve, r.Method, target))
 		if err := ctx.Err(); err != nil {
 			return result, err
 		}
 	}
-	if err := s.tracer.Flush(ctx); err != nil && !errors.Is(err, ctx.Err()) {
-		s.log.Warn("flushing journeys", "err", err)
-	}
-	result.Journeys = s.journeysOf(r.From, start, result.Answers)
 	return result, nil
 }
 

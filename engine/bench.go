@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace"
+)
+
+// BenchApply applies manifests and asks url from the first node until it answers
+// 200; it returns how long that took in all. Apply errors are errors here.
+func (s *Session) BenchApply(ctx context.Context, manifests []byte, url string) (time.Duration, error) {
+	start := time.Now()
+	if err := s.benchPaste(ctx, manifests); err != nil {
+		return 0, err
+	}
+	for ctx.Err() == nil {
+		result, err := s.request(ctx, model.Request{From: "node/node-1", To: url})
+		if err != nil {
+			return 0, err
+		}
+		if result.Answers[0].Status == 200 {
+			return time.Since(start), nil
+		}
+		select { // what is refused at once need not be asked more often
+		case <-time.After(2 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return 0, fmt.Errorf("%s: no 200: %w", url, ctx.Err())
+}
+
+func (s *Session) benchPaste(ctx context.Context, manifests []byte) error {
+	results, err := s.Apply(ctx, manifests)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		for _, e := range r.Errors {
+			return fmt.Errorf("line %d: %s", e.Line, e.Message)
+		}
+	}
+	return nil
+}
+
+// BenchTrace measures what watching costs, between pods of two nodes; each of
+// its loads lasts d.
+func (s *Session) BenchTrace(ctx context.Context, d time.Duration) (trace.BenchResult, error) {
+	const pod = `
+apiVersion: v1
+kind: Pod
+metadata: {name: bench-%[1]d}
+spec:
+  nodeName: node-%[1]d
+  terminationGracePeriodSeconds: 0
+  containers: [{name: idle, image: busybox, command: [sleep, "1000000"]}]
+---
+`
+	var ends [2]sandbox
+	for i := range ends {
+		if err := s.benchPaste(ctx, fmt.Appendf(nil, pod, i+1)); err != nil {
+			return trace.BenchResult{}, err
+		}
+		for {
+			_, sb, ok := s.pods.find(fmt.Sprintf("default/bench-%d", i+1))
+			if ends[i] = sb; ok {
+				break
+			}
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-ctx.Done():
+				return trace.BenchResult{}, ctx.Err()
+			}
+		}
+	}
+	return trace.Bench(ctx, trace.BenchConfig{
+		Tracer: trace.Config{Sources: s.sources, Names: s.vertexOf, Log: s.log,
+			Emit: func(model.Journey) {}, Lost: func(uint64, string) {}},
+		From: ends[0].ns.Net, To: ends[1].ns.Net, Address: netip.Addr(ends[1].ip), Duration: d,
+	})
+}

@@ -1,0 +1,146 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/podhop/podhop/engine"
+	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/lessons"
+)
+
+// benchSessions opens sessions one after another: how long each takes, and what
+// it costs to have many that do nothing.
+func benchSessions(ctx context.Context, b *bencher) error {
+	memory := settled()
+	goroutines := runtime.NumGoroutine()
+	var took []time.Duration
+	var open []*engine.Session
+	defer func() {
+		for _, s := range open {
+			s.Close()
+		}
+	}()
+	for n := 1; n <= b.most; n++ {
+		start := time.Now()
+		s, err := b.engine.Open(ctx)
+		if err != nil {
+			return err
+		}
+		took = append(took, time.Since(start))
+		open = append(open, s)
+		if n == 1 {
+			b.report(measurement{"server start to first session", float64(time.Since(b.started).Milliseconds()), "ms", "<= 3000"})
+		}
+		if n == 1 || n == 10 || n == b.most {
+			now := settled()
+			b.report(measurement{fmt.Sprintf("memory of an idle session, of %d", n), float64(now-memory) / float64(n) / 1e6, "MB", "<= 15"})
+			b.report(measurement{fmt.Sprintf("goroutines of an idle session, of %d", n), float64(runtime.NumGoroutine()-goroutines) / float64(n), "", ""})
+		}
+	}
+	// The first ones also fill what all sessions share; a learner meets that once.
+	b.report(measurement{"open a session, p50", quantile(took, 0.5), "ms", "<= 300"})
+	b.report(measurement{"open a session, p99", quantile(took, 0.99), "ms", ""})
+	return nil
+}
+
+// settled is this process' memory in bytes once garbage is gone and goroutines
+// have found their rest.
+func settled() int64 {
+	const rests = 8 // looks in a row that see the same number
+	for same, last := 0, -1; same < rests; same++ {
+		time.Sleep(100 * time.Millisecond)
+		if n := runtime.NumGoroutine(); n != last {
+			same, last = 0, n
+		}
+	}
+	runtime.GC()
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, after, _ := bytes.Cut(status, []byte("VmRSS:"))
+	line, _, _ := bytes.Cut(after, []byte("kB"))
+	kb, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+	return kb << 10
+}
+
+// benchApply pastes the article's Deployment with a Service and waits for the
+// first answer, in a new session each time.
+func benchApply(ctx context.Context, b *bencher) error {
+	deployment, err := lessons.Content().Open("samples/3-my-deployment.yaml")
+	if err != nil {
+		return err
+	}
+	defer deployment.Close()
+	var paste bytes.Buffer
+	if _, err := paste.ReadFrom(deployment); err != nil {
+		return err
+	}
+	// An address of its own, so that it need not be asked for first.
+	paste.WriteString("---\n{apiVersion: v1, kind: Service, metadata: {name: bench}, spec: {clusterIP: 10.96.200.1, selector: {app: my-app}, ports: [{port: 80}]}}\n")
+	var took []time.Duration
+	for range b.rounds {
+		s, err := b.engine.Open(ctx)
+		if err != nil {
+			return err
+		}
+		limited, cancel := context.WithTimeout(ctx, time.Minute)
+		d, err := s.BenchApply(limited, paste.Bytes(), "http://10.96.200.1")
+		cancel()
+		if cerr := s.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil {
+			return err
+		}
+		took = append(took, d)
+	}
+	b.report(measurement{"apply to the first 200, p50", quantile(took, 0.5), "ms", "<= 800"})
+	b.report(measurement{"apply to the first 200, p99", quantile(took, 0.99), "ms", ""})
+	return nil
+}
+
+// benchPods joins pods to nodes beside the least that the kernel must be asked for.
+func benchPods(ctx context.Context, b *bencher) error {
+	r, err := network.Bench(ctx, 10*b.rounds)
+	if err != nil {
+		return err
+	}
+	b.report(measurement{"pod networks", r.Attach, "1/s", ""})
+	b.report(measurement{"pod networks, bare batched netlink", r.Bare, "1/s", ""})
+	b.report(measurement{"pod networks, ratio to bare", r.Ratio, "", ">= 0.5"})
+	return nil
+}
+
+// benchTrace sends the same traffic unwatched and watched.
+func benchTrace(ctx context.Context, b *bencher) error {
+	s, err := b.engine.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	r, err := s.BenchTrace(ctx, time.Second)
+	if err != nil {
+		return err
+	}
+	lost := uint64(0)
+	for _, n := range r.Lost {
+		lost += n
+	}
+	b.report(measurement{"frames parsed, joined and explained by a core", r.EventsPerSecond, "1/s", ""})
+	b.report(measurement{"TCP throughput, watched to unwatched", r.Watched.BytesPerSecond / r.Unwatched.BytesPerSecond, "", ""})
+	b.report(measurement{"requests, watched to unwatched", r.Watched.RequestsPerSecond / r.Unwatched.RequestsPerSecond, "", ""})
+	b.report(measurement{"packet to journey, p50", float64(r.EmitP50.Microseconds()) / 1000, "ms", ""})
+	b.report(measurement{"packet to journey, p99", float64(r.EmitP99.Microseconds()) / 1000, "ms", ""})
+	b.report(measurement{"journeys of the watched load", float64(r.Journeys), "", ""})
+	b.report(measurement{"records lost, and said so", float64(lost), "", ""})
+	return nil
+}
