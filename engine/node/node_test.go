@@ -529,3 +529,35 @@ func TestBoundToReady(t *testing.T) {
 	}
 	t.Logf("goroutines of the idle node: %d", labelled(w.root))
 }
+
+// TestBurst: one pod that waits must not hold up the others.
+func TestBurst(t *testing.T) {
+	w := newWorld(t)
+	const n = 30
+	stuck := forever()
+	stuck.EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "nope"}}}}
+	w.create(pod("stuck", stuck))
+	volume := pod("novolume", forever())
+	volume.Spec.Volumes = []corev1.Volume{{Name: "cm", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "nope"}}}}}
+	w.create(volume)
+	start := time.Now()
+	for i := range n {
+		w.create(pod(fmt.Sprintf("p%d", i), forever()))
+	}
+	ips := map[string]bool{}
+	for i := range n {
+		ips[w.until(fmt.Sprintf("p%d", i), "Ready", ready).Status.PodIP] = true
+	}
+	t.Logf("%d pods Ready after %v", n, time.Since(start))
+	if len(ips) != n {
+		t.Errorf("%d pods have %d addresses", n, len(ips))
+	}
+	start = time.Now()
+	w.must(w.client.CoreV1().Pods("default").DeleteCollection(t.Context(), metav1.DeleteOptions{}, metav1.ListOptions{}))
+	for i := range n {
+		w.until(fmt.Sprintf("p%d", i), "gone", gone)
+	}
+	w.until("stuck", "gone", gone)
+	w.until("novolume", "gone", gone)
+	t.Logf("gone after %v", time.Since(start))
+}
