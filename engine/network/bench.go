@@ -18,93 +18,115 @@ import (
 type BenchResult struct {
 	Pods   int     `json:"pods"`
 	Attach float64 `json:"attachPerSecond"` // NewSandbox and Attach
-	Bare   float64 `json:"barePerSecond"`   // the same kernel objects, in two batches
+	Bare   float64 `json:"barePerSecond"`   // the same links, address and route, in two batches
 	Ratio  float64 `json:"ratio"`
 }
 
-// benchRound is how many pods each side gets in turn, so that both see the same
-// machine; it is what a node has room for.
-const benchRound = 50
-
-// Bench joins n pods (rounded up to whole rounds) in each way and takes them down
-// again. It must run inside nsexec's namespaces.
-func Bench(ctx context.Context, n int) (BenchResult, error) {
-	var r BenchResult
-	var ours, bare time.Duration
-	var held []io.Closer // until the end: taking down would steal from the next round
+// Bench joins n pods in each way, one of each in turn so that both see the same
+// machine, and takes them down again at the end. It must run inside nsexec's namespaces.
+func Bench(ctx context.Context, n int) (r BenchResult, err error) {
+	var held []io.Closer
 	defer func() {
 		for _, c := range held {
 			c.Close()
 		}
 	}()
-	maps := []nsexec.IDMap{{Inner: 0, Outer: 0, Size: 1}}
-	user, err := nsexec.NewUserNS(maps)
+	lab, err := newBenchLab(ctx)
 	if err != nil {
 		return r, err
 	}
-	held = append(held, user)
-	for r.Pods < n {
-		took, closers, err := benchAttach(ctx, user)
-		held = append(held, closers...)
+	held = append(held, lab)
+	var ours, bare time.Duration
+	err = onOwnThread(func() error {
+		ns, sock, err := bareNS()
 		if err != nil {
-			return r, err
+			return err
 		}
-		ours += took
-		took, closers, err = benchBare()
-		held = append(held, closers...)
-		if err != nil {
-			return r, err
+		held = append(held, ns)
+		defer sock.close()
+		for ; r.Pods < n; r.Pods++ {
+			start := time.Now()
+			c, err := lab.pod(ctx, r.Pods)
+			if err != nil {
+				return err
+			}
+			ours += time.Since(start)
+			held = append(held, c)
+
+			start = time.Now()
+			if c, err = barePod(sock, r.Pods); err != nil {
+				return err
+			}
+			bare += time.Since(start)
+			held = append(held, c)
 		}
-		bare += took
-		r.Pods += benchRound
+		return ctx.Err()
+	})
+	if err != nil {
+		return r, err
 	}
 	r.Attach, r.Bare = float64(r.Pods)/ours.Seconds(), float64(r.Pods)/bare.Seconds()
 	r.Ratio = r.Attach / r.Bare
 	return r, nil
 }
 
-func benchAttach(ctx context.Context, user *nsexec.UserNS) (took time.Duration, held []io.Closer, err error) {
+// onOwnThread runs fn on a thread that may be left in any namespace: it ends with fn.
+func onOwnThread(fn func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- fn()
+	}()
+	return <-done
+}
+
+type benchLab struct {
+	*Network
+	users *nsexec.UserNS
+}
+
+func newBenchLab(ctx context.Context) (*benchLab, error) {
+	users, err := nsexec.NewUserNS([]nsexec.IDMap{{Inner: 0, Outer: 0, Size: 1}})
+	if err != nil {
+		return nil, err
+	}
 	n, err := Open(Config{})
 	if err != nil {
-		return 0, nil, err
+		users.Close()
+		return nil, err
 	}
-	held = append(held, n)
-	node := Node{Name: "node-1", IP: netip.MustParseAddr("172.18.0.11"), PodCIDR: netip.MustParsePrefix("10.244.1.0/24")}
-	if err := n.Set(ctx, Desired{Nodes: []Node{node}, ClientIP: netip.MustParseAddr("172.18.0.100")}); err != nil {
-		return 0, held, err
+	l := &benchLab{n, users}
+	err = n.Set(ctx, Desired{
+		Nodes:    []Node{{Name: "node-1", IP: netip.MustParseAddr("172.18.0.11"), PodCIDR: netip.MustParsePrefix("10.244.0.0/16")}},
+		ClientIP: netip.MustParseAddr("172.18.0.100"),
+	})
+	if err != nil {
+		l.Close()
+		return nil, err
 	}
-	start := time.Now()
-	for i := range benchRound {
-		name := fmt.Sprint("pod-", i)
-		s, err := nsexec.NewSandbox(user, name)
-		if err != nil {
-			return 0, held, err
-		}
-		held = append(held, s)
-		if _, err := n.Attach(ctx, Pod{ID: name, Name: "default/" + name, Node: node.Name, NS: s.Net}); err != nil {
-			return 0, held, err
-		}
+	return l, nil
+}
+
+func (l *benchLab) pod(ctx context.Context, i int) (io.Closer, error) {
+	name := fmt.Sprint("pod-", i)
+	s, err := nsexec.NewSandbox(l.users, name)
+	if err != nil {
+		return nil, err
 	}
-	return time.Since(start), held, nil
+	_, err = l.Attach(ctx, Pod{ID: name, Name: "default/" + name, Node: "node-1", NS: s.Net})
+	return s, err
+}
+
+func (l *benchLab) Close() error {
+	l.users.Close()
+	return l.Network.Close()
 }
 
 type fd int
 
 func (f fd) Close() error { return unix.Close(int(f)) }
 
-// benchBare makes namespaces with a veth, an address and a default route each, on a
-// thread that does nothing else and ends with its goroutine.
-func benchBare() (took time.Duration, held []io.Closer, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		took, held, err = bareLoop()
-	}()
-	<-done
-	return took, held, err
-}
-
+// bareNS moves the calling thread into a new namespace.
 func bareNS() (fd, *socket, error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return -1, nil, err
@@ -113,7 +135,8 @@ func bareNS() (fd, *socket, error) {
 	if err != nil {
 		return -1, nil, err
 	}
-	// Without this the kernel gives each end an IPv6 address, and the loop is slower than we are.
+	// Without this the kernel gives each end an IPv6 address, which costs more than
+	// all that Attach adds.
 	if err := nsexec.Sysctl(quiet.name, quiet.value); err != nil {
 		return fd(ns), nil, err
 	}
@@ -121,13 +144,13 @@ func bareNS() (fd, *socket, error) {
 	return fd(ns), s, err
 }
 
-func bareLoop() (time.Duration, []io.Closer, error) {
-	ns, node, err := bareNS()
+// barePod makes a namespace with a veth to the node's, an address and a default route.
+func barePod(node *socket, i int) (io.Closer, error) {
+	ns, pod, err := bareNS()
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	defer node.close()
-	held := []io.Closer{ns}
+	defer pod.close()
 	send := func(s *socket, m *message) error {
 		refused, err := s.do(m, m.seq)
 		if err == nil && len(refused) > 0 {
@@ -135,37 +158,17 @@ func bareLoop() (time.Duration, []io.Closer, error) {
 		}
 		return err
 	}
-	gw := netip.MustParseAddr("10.244.1.1")
-	start := time.Now()
-	for i := range benchRound {
-		ns, pod, err := bareNS()
-		if err != nil {
-			return 0, held, err
-		}
-		held = append(held, ns)
-		var m message
-		m.addLink(link{name: fmt.Sprint("veth", i), index: 100 + i, kind: "veth", mac: vethMAC, peerName: "eth0", peerIndex: 2, peerMAC: macOf(gw)}, unix.NLM_F_ACK, int(ns))
-		if err := send(node, &m); err != nil {
-			return 0, held, err
-		}
-		m = message{}
-		for _, o := range []op{
-			{action: setUp, link: link{index: loIndex}},
-			{action: setUp, link: link{index: 2}},
-			{action: addAddr, addr: addr{2, netip.PrefixFrom(gw.Next(), 24)}},
-			{action: addRoute, route: route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), gw: gw, dev: 2}},
-		} {
-			flags := uint16(0)
-			if o.action == addRoute {
-				flags = unix.NLM_F_ACK
-			}
-			m.encode(o, flags, -1)
-		}
-		err = send(pod, &m)
-		pod.close()
-		if err != nil {
-			return 0, held, err
-		}
+	gw := netip.MustParseAddr("10.244.0.1")
+	var m message
+	m.addLink(link{name: fmt.Sprint("veth", i), index: podIndexes + i, kind: "veth", mac: vethMAC,
+		peerName: "eth0", peerIndex: 2, peerMAC: macOf(gw)}, unix.NLM_F_ACK, int(ns))
+	if err := send(node, &m); err != nil {
+		return ns, err
 	}
-	return time.Since(start), held, nil
+	m = message{}
+	m.encode(op{action: setUp, link: link{index: loIndex}}, 0, -1)
+	m.encode(op{action: setUp, link: link{index: 2}}, 0, -1)
+	m.encode(op{action: addAddr, addr: addr{2, netip.PrefixFrom(gw.Next(), 16)}}, 0, -1)
+	m.encode(op{action: addRoute, route: route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), gw: gw, dev: 2}}, unix.NLM_F_ACK, -1)
+	return ns, send(pod, &m)
 }
