@@ -57,6 +57,39 @@ type inside struct {
 	Rootless  bool           `json:"rootless"`
 }
 
+// A parcel is what the supervisor hands over: descriptors, and what they are.
+type parcel struct {
+	inside
+	files []*os.File
+}
+
+// hand adds a file, and returns the number it will have.
+func (p *parcel) hand(f *os.File) int {
+	p.files = append(p.files, f)
+	return 2 + len(p.files)
+}
+
+func (p *parcel) listen(name, addr string) (net.Addr, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	defer l.Close() // File is a copy
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		return nil, fmt.Errorf("listener %s: %w", name, err)
+	}
+	p.Listeners[name] = p.hand(f)
+	return l.Addr(), nil
+}
+
+func (p *parcel) close() {
+	for _, f := range p.files {
+		f.Close()
+	}
+	p.files = nil
+}
+
 // Supervise runs this program again inside namespaces of its own, forwards
 // signals to it, and returns its exit code once it is gone. When the supervisor
 // dies, even by SIGKILL, the kernel kills the process inside, and with it its
@@ -69,46 +102,31 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 			return 1, err
 		}
 	}
-	// Both ends are close-on-exec here; the read end is inherited below, the write
-	// end lives as long as we do.
+	p := parcel{inside: inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0}}
+	defer p.close()
+	// The write end lives as long as we do, and is nobody else's.
 	life, lifeW, err := os.Pipe()
 	if err != nil {
 		return 1, err
 	}
 	defer lifeW.Close()
-	defer life.Close()
-
-	in := inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0}
-	var files []*os.File
-	hand := func(f *os.File) int {
-		files = append(files, f)
-		return 2 + len(files)
-	}
-	in.Life = hand(life)
+	p.Life = p.hand(life)
 	requests, asker, err := outsidePair()
 	if err != nil {
 		return 1, err
 	}
 	defer requests.Close()
-	defer asker.Close()
-	in.Outside = hand(asker)
+	p.Outside = p.hand(asker)
 	for name, addr := range cfg.Listeners {
-		l, err := net.Listen("tcp", addr)
+		got, err := p.listen(name, addr)
 		if err != nil {
-			return 1, fmt.Errorf("listener %s: %w", name, err)
+			return 1, err
 		}
-		defer l.Close()
-		f, err := l.(*net.TCPListener).File()
-		if err != nil {
-			return 1, fmt.Errorf("listener %s: %w", name, err)
-		}
-		defer f.Close()
-		in.Listeners[name] = hand(f)
 		if cfg.Listening != nil {
-			cfg.Listening(name, l.Addr())
+			cfg.Listening(name, got)
 		}
 	}
-	state, err := json.Marshal(in)
+	state, err := json.Marshal(p.inside)
 	if err != nil {
 		return 1, err
 	}
@@ -134,18 +152,17 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		if wait, goAhead, err = os.Pipe(); err != nil {
 			return 1, err
 		}
-		defer wait.Close()
 		defer goAhead.Close()
-		cmd.Env = append(cmd.Env, envWait+"="+strconv.Itoa(hand(wait)))
+		cmd.Env = append(cmd.Env, envWait+"="+strconv.Itoa(p.hand(wait)))
 	} else {
 		cmd.SysProcAttr.UidMappings = sysMaps(ids, os.Getuid())
 		cmd.SysProcAttr.GidMappings = sysMaps(ids, os.Getgid())
 		// An ordinary user may write a gid map only after giving up setgroups.
 		// An outer namespace may have given it up before us.
 		denied, _ := os.ReadFile("/proc/self/setgroups")
-		cmd.SysProcAttr.GidMappingsEnableSetgroups = !in.Rootless && string(denied) != "deny\n"
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = !p.Rootless && string(denied) != "deny\n"
 	}
-	cmd.ExtraFiles = files
+	cmd.ExtraFiles = p.files
 
 	// The parent death signal is sent when the thread that forked exits, not the
 	// process (go.dev/issue/27505): stay on this one.
@@ -169,8 +186,7 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 			return 1, err
 		}
 	}
-	life.Close()
-	asker.Close()
+	p.close() // a listener that the server closes must be closed
 	go serveOutside(requests, cfg.DialAnywhere)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
