@@ -284,6 +284,7 @@ func TestFirstPacket(t *testing.T) {
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
+	before := descriptors(t)
 	l := newLab(t, 3)
 	ns, err := nsexec.NewNetNS()
 	if err != nil {
@@ -311,9 +312,22 @@ func TestCloseLeavesNothing(t *testing.T) {
 		return !strings.Contains(run(t, p.NS, "ip -br link"), "eth0")
 	})
 	ns.Close()
+	l.users.Close()
 	if got := namespaces(t); len(got) != 1 {
 		t.Errorf("left: %v", got)
 	}
+	if got := descriptors(t); got != before {
+		t.Errorf("%d descriptors, had %d", got, before)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	d, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(d)
 }
 
 func TestAttachErrors(t *testing.T) {
