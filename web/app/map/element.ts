@@ -5,7 +5,7 @@ import type { Journey } from "../model";
 import { isDecided } from "../state/conversation";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
-import { hop, journey, object, objectID, replay, showHop, showObject, view, conversation } from "../state/selection";
+import { hop, journey, landing, object, objectID, replay, showHop, showObject, view, conversation } from "../state/selection";
 import { edges, onCaptured, ready, vertices } from "../state/store";
 import { idOf } from "../state/text";
 import { caption } from "./caption";
@@ -21,6 +21,7 @@ class PodMap extends Part {
   #flights: Flights | null = null;
   #end: (() => void)[] = [];
   #replayed = 0;
+  #landed = 0;
   #shown = "";
 
   // The Service that decided at some hop of the chosen packet.
@@ -98,6 +99,10 @@ class PodMap extends Part {
     const { width, height } = this.#layout.peek();
     this.#flights?.resize(width, height);
     this.#keepInSight();
+    if (landing.value !== this.#landed) {
+      this.#landed = landing.value;
+      this.#flights?.clear();
+    }
     if (replay.value !== this.#replayed) {
       this.#replayed = replay.value;
       this.#flights?.clear();

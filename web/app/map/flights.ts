@@ -53,9 +53,9 @@ export class Flights {
     }
     const now = performance.now();
     const length = lengths[lengths.length - 1]!;
-    const takes = this.#still.matches ? STEP * route.stops.length : Math.min(1500, Math.max(450, length / SPEED));
+    const takes = this.#still.matches ? STEP * route.stops.length : Math.min(1200, Math.max(400, length / SPEED));
     const start = Math.max(now, this.#free.get(journey.conversation) ?? 0);
-    this.#free.set(journey.conversation, start + takes * (this.#still.matches ? 1 : 0.6));
+    this.#free.set(journey.conversation, start + takes * (this.#still.matches ? 1 : 0.45));
     this.#flights.push({
       journey: journey.id, points: route.points, lengths, stops: route.stops.map((s) => s.at), start, takes,
       reply: journey.reply, lost: journey.verdict === "dropped" || journey.verdict === "rejected",

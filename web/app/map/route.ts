@@ -24,14 +24,27 @@ export function route(journey: Journey, l: MapLayout): Route | null {
   spreadKernels(stations);
   const points: Point[] = [];
   const stops: Route["stops"] = [];
-  let last: Station | null = null;
+  let last = origin(hops[0], stations[0]);
+  if (last) push(points, last.at);
   for (const s of stations) {
     if (last) for (const p of between(last, s)) push(points, p);
     push(points, s.at);
     stops.push({ at: s.at, index: points.length - 1 });
     last = s;
   }
+  const end = destination(hops[hops.length - 1], last);
+  if (last && end) for (const p of [...between(last, end), end.at]) push(points, p);
   return { points, stops };
+}
+
+// A packet that a node's own program sent is first seen leaving by a device, but
+// it came out of the kernel; one for such a program ends there.
+function origin(first: Hop | undefined, s: Station | undefined): Station | null {
+  return s?.node && first?.place.direction === "out" && (s.kind === "veth" || s.kind === "eth") ? inKernel(s.node) : null;
+}
+
+function destination(final: Hop | undefined, s: Station | null): Station | null {
+  return s?.node && final?.place.direction === "in" && !final.decision && (s.kind === "veth" || s.kind === "eth") ? inKernel(s.node) : null;
 }
 
 function push(points: Point[], p: Point): void {

@@ -60,7 +60,7 @@ function hopItem(h: Hop, i: number, j: Journey): TemplateResult {
   const d = h.decision;
   return html`<li class=${`${on ? "on" : ""} ${isDecided(h) ? "decided" : ""} ${bad ? "bad" : ""}`}>
     <button type="button" class="hop-button" data-index=${i} aria-current=${on ? "step" : nothing} tabindex=${on || (hop.value < 0 && i === 0) ? 0 : -1} @click=${() => showHop(i)}>
-      <span class="n">${i + 1}</span><span class="where">${placeOf(h.place)}</span><span class="time mono">${duration(h.time)}</span></button>
+      <span class="n">${i + 1}</span><span class="where">${placeOf(h.place)}</span><span class="time mono">${i > 0 && j.hops![i - 1]!.time === h.time ? nothing : duration(h.time)}</span></button>
     <div class="what">
       ${h.before ? changed(h.before, h.header) : html`<p class="mono header">${h.header.source} → ${h.header.destination}</p>`}
       <p class="sentence">${h.sentence || d?.sentence}</p>
@@ -84,7 +84,7 @@ function changed(before: Header, after: Header): TemplateResult {
 function verdictText(j: Journey): string {
   switch (j.verdict) {
     case "delivered":
-      return `Delivered to ${nameOf(j.to || j.destination)} after ${duration(j.duration)}.`;
+      return `Delivered to ${nameOf(j.to || j.destination)}${j.duration > 0 ? ` after ${duration(j.duration)}` : ""}.`;
     case "dropped":
       return "Dropped here: nobody is told.";
     case "rejected":

@@ -5,7 +5,7 @@ import type { Answer, Vertex } from "../model";
 import { announce } from "../state/announce";
 import { Problem, send } from "../state/api";
 import { Part } from "../state/part";
-import { awaitJourneys } from "../state/selection";
+import { awaitJourneys, landing } from "../state/selection";
 import { count, from, to, url, urlOf } from "../state/sending";
 import { vertices } from "../state/store";
 import { duration, nameOf, plural } from "../state/text";
@@ -62,6 +62,7 @@ class SendBar extends Part {
     event.preventDefault();
     if (state.value.kind === "sending") return;
     state.value = { kind: "sending" };
+    landing.value++;
     try {
       const result = await send({ from: from.value, to: to.value.trim(), count: count.value });
       const answers = result.answers ?? [];

@@ -17,6 +17,8 @@ export const journey = computed(() => (journeyID.value ? journeys.value.get(jour
 
 /** Asks the map to fly the packets of the chosen conversation again. */
 export const replay = signal(0);
+/** Asks the map to let packets of before land: something new is about to be sent. */
+export const landing = signal(0);
 
 export function showObject(id: string): void {
   batch(() => {

@@ -26,6 +26,7 @@ export function placeOf(p: Place): string {
 
 /** Nanoseconds, to two or three digits. */
 export function duration(ns: number): string {
+  if (ns === 0) return "0 µs";
   if (ns < 1e3) return `${Math.round(ns)} ns`;
   if (ns < 1e6) return `${digits(ns / 1e3)} µs`;
   if (ns < 1e9) return `${digits(ns / 1e6)} ms`;
