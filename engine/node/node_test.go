@@ -236,7 +236,11 @@ func TestVolumes(t *testing.T) {
 		return succeeded(p) || p != nil && p.Status.Phase == corev1.PodFailed
 	})
 	log := w.log("vols", "c0")
-	for _, want := range []string{"from the config map\nfrom the config map\nword\nvols\n0\n1000\n", "10.244.1.2\tvols"} {
+	id := "1000"
+	if w.host.SingleID() {
+		id = "0" // everybody is
+	}
+	for _, want := range []string{"from the config map\nfrom the config map\nword\nvols\n0\n" + id + "\n", "10.244.1.2\tvols"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("%q is missing in %q", want, log)
 		}
@@ -300,6 +304,35 @@ func TestWaitingReasons(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestTokenIsTheUsersOwn: the kubelet gives the token to the one user of a pod,
+// and to nobody else; volumes have the pod's group.
+func TestTokenIsTheUsersOwn(t *testing.T) {
+	w := newWorld(t)
+	p := pod("token", shell("ls -ln /var/run/secrets/kubernetes.io/serviceaccount/..data/token /e | grep -v total; wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token; echo x > /e/file && ls -ln /e/file; id -G"))
+	user, group := int64(1000), int64(2000)
+	p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: &user, FSGroup: &group}
+	p.Spec.ServiceAccountName = "default"
+	p.Spec.RestartPolicy = corev1.RestartPolicyNever
+	p.Spec.Volumes = []corev1.Volume{{Name: "e", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	p.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "e", MountPath: "/e"}}
+	w.create(p)
+	w.until("token", "Succeeded", succeeded)
+	log := w.log("token", "")
+	fields := strings.Fields(log)
+	if w.host.SingleID() {
+		if len(fields) < 4 || fields[2] != "0" {
+			t.Errorf("got %q", log)
+		}
+		return
+	}
+	if len(fields) < 4 || !strings.HasPrefix(fields[0], "-rw-------") && !strings.HasPrefix(fields[0], "-rw-r-----") || fields[3] != "2000" && fields[2] != "1000" {
+		t.Errorf("the token is not the user's alone: %q", log)
+	}
+	if !strings.Contains(log, "1000     2000") {
+		t.Errorf("the volume has not the pod's group: %q", log)
+	}
 }
 
 // TestProbes: they come from the node's network namespace, and at once.
