@@ -6,10 +6,11 @@ SHELL       := /bin/bash
 KUBE_VERSION := $(shell sed -n 's/^\tk8s.io\/kubernetes \(v[0-9.]*\)$$/\1/p' go.mod)
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BIN          ?= bin/podhop
-KUBE         := k8s.io/component-base/version
-LDFLAGS      := -X main.version=$(VERSION) \
-	-X $(KUBE).gitVersion=$(KUBE_VERSION) -X $(KUBE).gitTreeState=clean \
-	-X $(KUBE).gitMajor=1 -X $(KUBE).gitMinor=$(word 2,$(subst ., ,$(KUBE_VERSION)))
+KUBECTL      ?= bin/kubectl
+VERSIONED    := k8s.io/component-base/version k8s.io/client-go/pkg/version
+LDFLAGS      := -X main.version=$(VERSION) $(foreach p,$(VERSIONED), \
+	-X $(p).gitVersion=$(KUBE_VERSION) -X $(p).gitTreeState=clean \
+	-X $(p).gitMajor=1 -X $(p).gitMinor=$(word 2,$(subst ., ,$(KUBE_VERSION))))
 # -trimpath also lets checkouts in different folders share the build cache,
 # which saves nine CPU-minutes of upstream Kubernetes each.
 export GOFLAGS := -trimpath
@@ -40,6 +41,10 @@ prepare: setup ## write the edited Kubernetes that go.mod points to
 build: prepare ## write bin/podhop
 	@echo "building $(BIN) (the first time takes minutes: it holds Kubernetes)"
 	@go build -ldflags '$(LDFLAGS)' -o $(BIN) .
+
+.PHONY: kubectl
+kubectl: prepare ## write bin/kubectl, of the same version, for tests and for use
+	@go build -ldflags '$(LDFLAGS)' -o $(KUBECTL) k8s.io/kubernetes/cmd/kubectl
 
 .PHONY: images
 images: build ## build the catalogue of container images, once

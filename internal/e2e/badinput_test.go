@@ -49,17 +49,17 @@ func TestBadInput(t *testing.T) {
 		line          int
 		field, reason string
 	}{
-		{"broken YAML", "kind: Pod\nmetadata:\n  name: [a\nspec: {}\n", 1, 4, "", "yaml"},
+		{"broken YAML", "kind: Pod\nmetadata:\n  name: [a\nspec: {}\n", 1, 3, "", "yaml"},
 		{"tab", "kind: Pod\napiVersion: v1\nmetadata:\n\tname: a\n", 1, 4, "", "yaml"},
 		{"unknown kind", "apiVersion: v1\nkind: Pond\nmetadata: {name: a}\n", 1, 2, "", `no matches for kind "Pond" in version "v1"`},
 		{"no kind", "apiVersion: v1\nmetadata: {name: a}\n", 1, 1, "", "kind"},
 		{"unknown field", article("4-my-service.yaml") + "---\n" + strings.Replace(article("4-my-service.yaml"), "selector:", "selectors:", 1),
-			2, 18, "spec.selectors", `unknown field "spec.selectors"`},
+			2, 19, "spec.selectors", `unknown field "spec.selectors"`},
 		{"refused by validation", strings.Replace(article("4-my-service.yaml"), "port: 80", "port: 80000", 1), 1, 10, "spec.ports[0].port", "must be between 1 and 65535"},
 		{"bad name", strings.Replace(article("1-my-pod.yaml"), "my-pod", "My_Pod", 1), 1, 4, "metadata.name", "RFC 1123"},
 		{"no such namespace", strings.Replace(article("1-my-pod.yaml"), "name: my-pod", "name: my-pod\n  namespace: nowhere", 1), 1, 0, "", `namespaces "nowhere" not found`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		x.run(t, c.name, func(t *testing.T, x *session) {
 			results := x.apply(c.paste)
 			var e *model.ApplyError
 			for i := range results {
@@ -75,16 +75,16 @@ func TestBadInput(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a good document beside a bad one", func(t *testing.T) {
+	x.run(t, "a good document beside a bad one", func(t *testing.T, x *session) {
 		results := x.apply("apiVersion: v1\nkind: Pond\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n")
 		if len(results) != 2 || len(results[0].Errors) == 0 || results[1].Action != "created" {
 			t.Errorf("%+v", results)
 		}
 	})
-	t.Run("calls", func(t *testing.T) {
+	x.run(t, "calls", func(t *testing.T, x *session) {
 		s.refuse("POST", x.path("/apply"), strings.Repeat("a: b\n", 1<<20), 413, "large")
-		s.refuse("GET", "/api/sessions/nope", "", 404, "nope")
-		s.refuse("POST", "/api/sessions/nope/apply", "a: b", 404, "nope")
+		s.refuse("GET", "/api/sessions/nope", "", 404, "session")
+		s.refuse("POST", "/api/sessions/nope/apply", "a: b", 404, "session")
 		s.refuse("GET", x.path("/journeys/nope"), "", 404, "journey")
 		s.refuse("PUT", x.path("/apply"), "", 405, "")
 		s.refuse("GET", "/api/nope", "", 404, "")
@@ -94,13 +94,13 @@ func TestBadInput(t *testing.T) {
 		s.refuse("POST", x.path("/requests"), `{"from":"client","to":""}`, 422, "")
 		s.refuse("POST", x.path("/requests"), `{"from":"client","to":"http://10.96.0.1","count":1000000}`, 422, "count")
 	})
-	t.Run("an address that nobody has", func(t *testing.T) {
+	x.run(t, "an address that nobody has", func(t *testing.T, x *session) {
 		r := x.send("node/node-1", "http://10.244.1.250")
 		if o := r.Answers[0].Outcome; o == "answered" || o == "" || r.Answers[0].Error == "" {
 			t.Errorf("%+v", r.Answers[0])
 		}
 	})
-	t.Run("an image that exists nowhere", func(t *testing.T) {
+	x.run(t, "an image that exists nowhere", func(t *testing.T, x *session) {
 		x.apply(strings.NewReplacer("my-pod", "typo", "nginx", "ngnix").Replace(article("1-my-pod.yaml")))
 		until(t, 90*time.Second, "the pod says why it does not start", func() string {
 			out := x.kubectl("get", "pod", "typo", "-o", "jsonpath={..waiting.reason}")
@@ -113,7 +113,7 @@ func TestBadInput(t *testing.T) {
 			t.Error(out)
 		}
 	})
-	t.Run("the session goes on", func(t *testing.T) {
+	x.run(t, "the session goes on", func(t *testing.T, x *session) {
 		if r := x.apply(article("1-my-pod.yaml")); r[0].Action != "created" {
 			t.Fatalf("%+v", r)
 		}
@@ -121,16 +121,16 @@ func TestBadInput(t *testing.T) {
 			return map[bool]string{false: "not ready"}[len(x.pods("my-pod")) == 1]
 		})
 	})
-	t.Run("a session that is gone", func(t *testing.T) {
+	x.run(t, "a session that is gone", func(t *testing.T, x *session) {
 		y := s.open()
 		if code := y.call("DELETE", y.path(""), nil, nil); code != 204 {
 			t.Errorf("delete: %d", code)
 		}
-		s.refuse("GET", y.path("/topology"), "", 404, y.ID)
+		s.refuse("GET", y.path("/topology"), "", 404, "session")
 		resp := must(http.Get(s.URL + "/s/" + y.ID))
 		defer resp.Body.Close()
 		page := must(io.ReadAll(resp.Body))
-		if resp.StatusCode != 404 || !strings.Contains(fmt.Sprint(resp.Header["Content-Type"]), "text/html") || len(page) == 0 {
+		if resp.StatusCode != 410 || !strings.Contains(fmt.Sprint(resp.Header["Content-Type"]), "text/html") || len(page) == 0 {
 			t.Errorf("the page: %s %v", resp.Status, resp.Header)
 		}
 		if out, err := y.tryKubectl("", "get", "pods"); err == nil {

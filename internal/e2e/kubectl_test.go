@@ -49,6 +49,15 @@ func (x *session) writeKubeconfig() {
 	}
 }
 
+// run makes a subtest, whose failures are its own.
+func (x *session) run(t *testing.T, name string, test func(*testing.T, *session)) {
+	t.Run(name, func(t *testing.T) {
+		inner, server := *x, *x.server
+		server.t, inner.server = t, &server
+		test(t, &inner)
+	})
+}
+
 func (x *session) path(rest string) string { return "/api/sessions/" + x.ID + rest }
 
 // kubectl runs the real one against the session and fails the test if it fails.
@@ -78,12 +87,12 @@ func TestKubectl(t *testing.T) {
 	s := start(t, t.TempDir())
 	x := s.open()
 
-	t.Run("version", func(t *testing.T) {
+	x.run(t, "version", func(t *testing.T, x *session) {
 		if out := x.kubectl("version"); !strings.Contains(out, "Server Version: v1.37") {
 			t.Error(out)
 		}
 	})
-	t.Run("nodes", func(t *testing.T) {
+	x.run(t, "nodes", func(t *testing.T, x *session) {
 		out := x.kubectl("get", "nodes", "-o", "wide")
 		for _, want := range []string{"node-1", "node-2", "node-3", "172.18.0.11", "crun://"} {
 			if !strings.Contains(out, want) {
@@ -94,7 +103,7 @@ func TestKubectl(t *testing.T) {
 			t.Error(out)
 		}
 	})
-	t.Run("apply and diff", func(t *testing.T) {
+	x.run(t, "apply and diff", func(t *testing.T, x *session) {
 		out, err := x.tryKubectl(article("3-my-deployment.yaml"), "apply", "-f", "-")
 		if err != nil || !strings.Contains(out, "deployment.apps/my-deployment created") {
 			t.Fatal(out, err)
@@ -107,7 +116,7 @@ func TestKubectl(t *testing.T) {
 			t.Errorf("diff: %v\n%s", err, out)
 		}
 	})
-	t.Run("get", func(t *testing.T) {
+	x.run(t, "get", func(t *testing.T, x *session) {
 		out := x.kubectl("get", "pods", "-o", "wide")
 		if strings.Count(out, "1/1     Running") != 3 || !strings.Contains(out, "10.244.") {
 			t.Error(out)
@@ -116,7 +125,7 @@ func TestKubectl(t *testing.T) {
 			t.Error(out)
 		}
 	})
-	t.Run("watch", func(t *testing.T) {
+	x.run(t, "watch", func(t *testing.T, x *session) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, kubectl, "--kubeconfig", x.kubeconfig, "get", "configmaps", "-w", "-o", "name")
@@ -140,7 +149,7 @@ func TestKubectl(t *testing.T) {
 			return out.String()
 		})
 	})
-	t.Run("describe", func(t *testing.T) {
+	x.run(t, "describe", func(t *testing.T, x *session) {
 		out := x.kubectl("describe", "pods", "-l", "app=my-app")
 		for _, want := range []string{"Successfully assigned default/my-deployment", "Pulled", "Started container"} {
 			if !strings.Contains(out, want) {
@@ -151,7 +160,7 @@ func TestKubectl(t *testing.T) {
 			t.Error(out)
 		}
 	})
-	t.Run("rollout", func(t *testing.T) {
+	x.run(t, "rollout", func(t *testing.T, x *session) {
 		x.kubectl("set", "image", "deployment/my-deployment", "my-container=httpd")
 		x.kubectl("rollout", "status", "deployment/my-deployment", "--timeout=60s")
 		out := x.kubectl("rollout", "history", "deployment/my-deployment")
@@ -164,7 +173,7 @@ func TestKubectl(t *testing.T) {
 			t.Errorf("after undo: %q", out)
 		}
 	})
-	t.Run("scale", func(t *testing.T) {
+	x.run(t, "scale", func(t *testing.T, x *session) {
 		x.kubectl("scale", "deployment/my-deployment", "--replicas=1")
 		until(t, 60*time.Second, "one pod is left", func() string {
 			out := x.kubectl("get", "pods", "-l", "app=my-app", "-o", "name")
@@ -174,14 +183,14 @@ func TestKubectl(t *testing.T) {
 			return out
 		})
 	})
-	t.Run("exec", func(t *testing.T) {
+	x.run(t, "exec", func(t *testing.T, x *session) {
 		out, err := x.tryKubectl("from stdin\n", "exec", "-i", "deploy/my-deployment", "--", "sh", "-c", "cat; hostname -i; exit 7")
 		var exit *exec.ExitError
 		if !asExit(err, &exit) || exit.ExitCode() != 7 || !strings.Contains(out, "from stdin") || !strings.Contains(out, "10.244.") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
-	t.Run("exec -it", func(t *testing.T) {
+	x.run(t, "exec -it", func(t *testing.T, x *session) {
 		cmd := exec.Command(kubectl, "--kubeconfig", x.kubeconfig, "exec", "-it", "deploy/my-deployment", "--", "sh")
 		f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 31, Cols: 97})
 		if err != nil {
@@ -224,7 +233,7 @@ func TestKubectl(t *testing.T) {
 			t.Errorf("exit: %v\n%s", err, screen)
 		}
 	})
-	t.Run("logs -f", func(t *testing.T) {
+	x.run(t, "logs -f", func(t *testing.T, x *session) {
 		x.kubectl("run", "ticker", "--image=busybox", "--restart=Never", "--", "sh", "-c", "for i in 1 2 3; do echo tick $i; sleep 0.2; done")
 		until(t, 30*time.Second, "the pod starts", func() string {
 			out, err := x.tryKubectl("", "logs", "-f", "ticker")
@@ -234,17 +243,17 @@ func TestKubectl(t *testing.T) {
 			return out
 		})
 	})
-	t.Run("events", func(t *testing.T) {
+	x.run(t, "events", func(t *testing.T, x *session) {
 		if out := x.kubectl("events"); !strings.Contains(out, "ScalingReplicaSet") {
 			t.Error(out)
 		}
 	})
-	t.Run("explain", func(t *testing.T) {
+	x.run(t, "explain", func(t *testing.T, x *session) {
 		if out := x.kubectl("explain", "deployment.spec.strategy"); !strings.Contains(out, "rollingUpdate") {
 			t.Error(out)
 		}
 	})
-	t.Run("api-resources", func(t *testing.T) {
+	x.run(t, "api-resources", func(t *testing.T, x *session) {
 		out := x.kubectl("api-resources")
 		for _, want := range []string{"pods", "deployments", "networkpolicies", "customresourcedefinitions"} {
 			if !strings.Contains(out, want) {
@@ -252,7 +261,7 @@ func TestKubectl(t *testing.T) {
 			}
 		}
 	})
-	t.Run("auth can-i", func(t *testing.T) {
+	x.run(t, "auth can-i", func(t *testing.T, x *session) {
 		if out := x.kubectl("auth", "can-i", "delete", "nodes"); strings.TrimSpace(out) != "yes" {
 			t.Error(out)
 		}
@@ -261,7 +270,7 @@ func TestKubectl(t *testing.T) {
 			t.Error(out)
 		}
 	})
-	t.Run("create token", func(t *testing.T) {
+	x.run(t, "create token", func(t *testing.T, x *session) {
 		token := strings.TrimSpace(x.kubectl("create", "token", "default"))
 		out, err := x.tryKubectl("", "--token", token, "auth", "whoami")
 		if err != nil || !strings.Contains(out, "system:serviceaccount:default:default") {
@@ -273,7 +282,7 @@ func TestKubectl(t *testing.T) {
 			t.Errorf("another session took the token:\n%s", out)
 		}
 	})
-	t.Run("delete", func(t *testing.T) {
+	x.run(t, "delete", func(t *testing.T, x *session) {
 		x.kubectl("delete", "deployment", "my-deployment")
 		x.kubectl("delete", "pod", "ticker")
 		until(t, 60*time.Second, "the pods are gone", func() string {

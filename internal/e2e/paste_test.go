@@ -98,15 +98,15 @@ func TestPaste(t *testing.T) {
 	}
 
 	for _, from := range []string{"pod/default/my-pod", "node/node-2"} {
-		t.Run("from "+from, func(t *testing.T) { checkServiceJourney(t, x, from, vip, backends) })
+		x.run(t, "from "+from, func(t *testing.T, x *session) { checkServiceJourney(t, x, from, vip, backends) })
 	}
-	t.Run("pods cannot be reached from outside", func(t *testing.T) {
+	x.run(t, "pods cannot be reached from outside", func(t *testing.T, x *session) {
 		r := x.send("client", "http://"+x.pods("my-pod")[0].IPs[0])
 		if r.Answers[0].Outcome == "answered" {
 			t.Errorf("the client reached a pod: %+v", r.Answers[0])
 		}
 	})
-	t.Run("nobody listens", func(t *testing.T) {
+	x.run(t, "nobody listens", func(t *testing.T, x *session) {
 		r := x.send("node/node-1", x.pods("my-pod")[0].IPs[0]+":81")
 		if r.Answers[0].Outcome != "refused" {
 			t.Errorf("%+v", r.Answers[0])
@@ -115,7 +115,7 @@ func TestPaste(t *testing.T) {
 			t.Errorf("verdicts %v", v)
 		}
 	})
-	t.Run("no endpoints", func(t *testing.T) {
+	x.run(t, "no endpoints", func(t *testing.T, x *session) {
 		x.apply(strings.Replace(strings.ReplaceAll(article("4-my-service.yaml"), "my-app", "nobody"), "my-service", "empty", 1))
 		var ip string
 		until(t, 20*time.Second, "the Service without endpoints refuses", func() string {
@@ -184,7 +184,7 @@ func checkServiceJourney(t *testing.T, x *session, from, vip string, backends ma
 	}
 	d := dnat.Decision
 	if d.Endpoint < 1 || d.Endpoint > 6 || d.Endpoints != 6 || d.Object == nil || d.Object.Name != "my-service" ||
-		!strings.Contains(d.Rule, "dnat to") || dnat.Before == nil || dnat.Before.Destination != vip+":80" {
+		!strings.Contains(d.Rule, "dnat") || dnat.Before == nil || dnat.Before.Destination != vip+":80" {
 		t.Errorf("the decision: %+v before %+v", d, dnat.Before)
 	}
 	chosen, known := backends[dnat.Header.Destination]

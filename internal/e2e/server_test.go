@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 func build() error {
 	for _, args := range [][]string{
 		{"make", "--no-print-directory", "build", "SETUP=no", "VERSION=test", "BIN=" + podhop},
-		{"go", "build", "-o", kubectl, "k8s.io/kubernetes/cmd/kubectl"},
+		{"make", "--no-print-directory", "kubectl", "SETUP=no", "KUBECTL=" + kubectl},
 		{podhop, "images", "build", "--images", catalogue},
 	} {
 		cmd := exec.Command(args[0], args[1:]...)
