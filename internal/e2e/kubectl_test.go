@@ -150,7 +150,9 @@ func TestKubectl(t *testing.T) {
 		})
 	})
 	x.run(t, "describe", func(t *testing.T, x *session) {
-		out := x.kubectl("describe", "pods", "-l", "app=my-app")
+		// kubectl leaves events out where it describes several.
+		pod := strings.Fields(x.kubectl("get", "pods", "-l", "app=my-app", "-o", "name"))[0]
+		out := x.kubectl("describe", pod)
 		for _, want := range []string{"Successfully assigned default/my-deployment", "Pulled", "Started container"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
@@ -262,10 +264,10 @@ func TestKubectl(t *testing.T) {
 		}
 	})
 	x.run(t, "auth can-i", func(t *testing.T, x *session) {
-		if out := x.kubectl("auth", "can-i", "delete", "nodes"); strings.TrimSpace(out) != "yes" {
+		if out := x.kubectl("auth", "can-i", "delete", "pods"); strings.TrimSpace(out) != "yes" {
 			t.Error(out)
 		}
-		out, _ := x.tryKubectl("", "auth", "can-i", "delete", "nodes", "--as=system:serviceaccount:default:default")
+		out, _ := x.tryKubectl("", "auth", "can-i", "delete", "pods", "--as=system:serviceaccount:default:default")
 		if !strings.HasPrefix(out, "no") {
 			t.Error(out)
 		}
