@@ -198,6 +198,15 @@ func TestServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("health", func(t *testing.T) {
+		_, c := open(t, s, "a")
+		for _, path := range []string{"/healthz", "/livez", "/readyz", "/version", "/openid/v1/jwks", "/.well-known/openid-configuration"} {
+			out, err := c.Discovery().RESTClient().Get().AbsPath(path).Param("verbose", "").DoRaw(t.Context())
+			if err != nil {
+				t.Errorf("%s: %v\n%s", path, err, out)
+			}
+		}
+	})
 	t.Run("close leaves nothing", func(t *testing.T) {
 		before := runtime.NumGoroutine()
 		for range 3 {

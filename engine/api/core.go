@@ -14,6 +14,7 @@ import (
 	policyclient "k8s.io/client-go/kubernetes/typed/policy/v1"
 	"k8s.io/kubernetes/pkg/controlplane"
 	controlplaneapiserver "k8s.io/kubernetes/pkg/controlplane/apiserver"
+	"k8s.io/kubernetes/pkg/registry/core/componentstatus"
 	noderest "k8s.io/kubernetes/pkg/registry/core/node/rest"
 	podrest "k8s.io/kubernetes/pkg/registry/core/pod/rest"
 	podstore "k8s.io/kubernetes/pkg/registry/core/pod/storage"
@@ -65,6 +66,8 @@ func (p coreProvider) NewRESTStorage(rc serverstorage.APIResourceConfigSource, g
 	v1["pods/exec"].(*podrest.ExecREST).KubeletConn = kubeletsOfSession{}
 	v1["pods/attach"].(*podrest.AttachREST).KubeletConn = kubeletsOfSession{}
 	v1["pods/portforward"].(*podrest.PortForwardREST).KubeletConn = kubeletsOfSession{}
+	// Upstream's would dial a scheduler, a controller manager and an etcd.
+	v1["componentstatuses"] = componentstatus.NewStorage(func() map[string]componentstatus.Server { return nil })
 	v1["nodes/proxy"].(*noderest.ProxyREST).Connection = kubeletsOfSession{}
 	return info, nil
 }

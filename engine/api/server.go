@@ -146,6 +146,10 @@ func (s *Server) build(ctx context.Context) error {
 	g.StorageObjectCountTracker = nil
 	g.MaxRequestsInFlight, g.MaxMutatingRequestsInFlight = 0, 0 // they would count all sessions together
 	g.PostStartHooks = map[string]genericapiserver.PostStartHookConfigEntry{}
+	// The health checks would wait for hooks that are not run.
+	g.DisabledPostStartHooks.Insert("generic-apiserver-start-informers", "max-in-flight-filter", "start-system-namespaces-controller",
+		"peer-endpoint-reconciler-controller", "start-cluster-authentication-info-controller", "start-kube-apiserver-identity-lease-controller",
+		"start-kube-apiserver-identity-lease-garbage-collector", "storage-readiness", "start-legacy-token-tracking-controller")
 	extra := &config.KubeAPIs.ControlPlane.Extra
 	extra.ProxyTransport = podTransport()
 	extra.ServiceAccountIssuer = issuerOfSession{}

@@ -165,7 +165,9 @@ func (s *Controllers) volumes() []controller {
 	return []controller{
 		{"persistentvolume-binder", used, nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := persistentvolume.NewController(ctx, persistentvolume.ControllerParameters{
-				KubeClient: c, SyncPeriod: 15 * time.Second, VolumePlugins: volumePlugins(),
+				// 15 s upstream, which is how long a claim waits that was applied
+				// together with its volume and met a conflict.
+				KubeClient: c, SyncPeriod: time.Second, VolumePlugins: volumePlugins(),
 				VolumeInformer: f.Core().V1().PersistentVolumes(), ClaimInformer: f.Core().V1().PersistentVolumeClaims(), ClassInformer: f.Storage().V1().StorageClasses(),
 				PodInformer: f.Core().V1().Pods(), NodeInformer: f.Core().V1().Nodes(), EnableDynamicProvisioning: true,
 			})
