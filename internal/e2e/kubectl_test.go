@@ -153,7 +153,7 @@ func TestKubectl(t *testing.T) {
 		// kubectl leaves events out where it describes several.
 		pod := strings.Fields(x.kubectl("get", "pods", "-l", "app=my-app", "-o", "name"))[0]
 		out := x.kubectl("describe", pod)
-		for _, want := range []string{"Successfully assigned default/my-deployment", "Pulled", "Started container"} {
+		for _, want := range []string{"Successfully assigned default/my-deployment", "Pulled", "Container started"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
 			}
