@@ -81,6 +81,32 @@ func TestServer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("a session is as old as it is", func(t *testing.T) {
+		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}
+		open(t, s, "a", n)
+		start := time.Now().Truncate(time.Second).Add(time.Second)
+		time.Sleep(time.Until(start)) // timestamps have whole seconds
+		_, c := open(t, s, "b", n)
+		for what, get := range map[string]func() (metav1.Object, error){
+			"node": func() (metav1.Object, error) { return c.CoreV1().Nodes().Get(t.Context(), "n", metav1.GetOptions{}) },
+			"namespace": func() (metav1.Object, error) {
+				return c.CoreV1().Namespaces().Get(t.Context(), "default", metav1.GetOptions{})
+			},
+			"service": func() (metav1.Object, error) {
+				return c.CoreV1().Services("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
+			},
+			"account": func() (metav1.Object, error) {
+				return c.CoreV1().ServiceAccounts("default").Get(t.Context(), "default", metav1.GetOptions{})
+			},
+			"configmap": func() (metav1.Object, error) {
+				return c.CoreV1().ConfigMaps("default").Get(t.Context(), "kube-root-ca.crt", metav1.GetOptions{})
+			},
+		} {
+			if o, err := get(); err != nil || o.GetCreationTimestamp().Time.Before(start) {
+				t.Errorf("%s: %v, %v", what, err, o.GetCreationTimestamp())
+			}
+		}
+	})
 	t.Run("identities", func(t *testing.T) {
 		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}}
 		ss, c := open(t, s, "a", n, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-2"}})

@@ -12,7 +12,7 @@ import (
 
 const inProcess = "http://in-process"
 
-var protobuf = restclient.ContentConfig{
+var inProtobuf = restclient.ContentConfig{
 	ContentType:        runtime.ContentTypeProtobuf,
 	AcceptContentTypes: runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON,
 }
@@ -29,7 +29,7 @@ func (s *Session) ConfigFor(name string, groups ...string) *restclient.Config {
 }
 
 func (s *Session) configFor(u user.Info) *restclient.Config {
-	return &restclient.Config{Host: inProcess, QPS: -1, ContentConfig: protobuf, Transport: &inproc.Transport{
+	return &restclient.Config{Host: inProcess, QPS: -1, ContentConfig: inProtobuf, Transport: &inproc.Transport{
 		Handler: http.HandlerFunc(s.serve), Streaming: streaming,
 		Prepare: func(r *http.Request) *http.Request {
 			return r.WithContext(withIdentity(withSession(r.Context(), s), u))

@@ -131,7 +131,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.storage = optionsGetter{g.RESTOptionsGetter, resolve}
 	g.RESTOptionsGetter = s.storage
 	// Upstream's own client: the session travels in its requests' contexts.
-	g.LoopbackClientConfig = &restclient.Config{Host: inProcess, QPS: -1, ContentConfig: protobuf,
+	g.LoopbackClientConfig = &restclient.Config{Host: inProcess, QPS: -1, ContentConfig: inProtobuf,
 		Transport: &inproc.Transport{Handler: http.HandlerFunc(s.serve), Prepare: asMaster, Streaming: streaming}}
 	if s.getters, err = newGetters(s.storage); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/podhop/podhop/engine/api/informer"
 	"github.com/podhop/podhop/engine/api/store"
@@ -60,7 +61,11 @@ func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: golden tenant: %w", err)
 	}
-	ss, err := s.newSession(o.ID, gold.Clone())
+	t := gold.Clone()
+	if err := bear(t, time.Now()); err != nil {
+		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
+	}
+	ss, err := s.newSession(o.ID, t)
 	if err != nil {
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}

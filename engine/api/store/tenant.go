@@ -240,3 +240,22 @@ func (b *bucket) span(key string, recursive bool) []item {
 	}
 	return b.items[i:j]
 }
+
+// Rewrite replaces the bytes of all objects under a resource's prefix, at the
+// same revision. It is for a fresh clone, which nobody reads or watches yet.
+func (t *Tenant) Rewrite(prefix string, f func(data []byte) ([]byte, error)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.buckets[prefix]
+	if b == nil {
+		return nil
+	}
+	for i := range b.items {
+		data, err := f(b.items[i].data)
+		if err != nil {
+			return err
+		}
+		b.items[i].data = data
+	}
+	return nil
+}
