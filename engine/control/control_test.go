@@ -105,6 +105,7 @@ func TestDeploymentBecomesScheduledPods(t *testing.T) {
 	if _, err := l.c.AppsV1().Deployments("default").Create(t.Context(), web(3), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	t.Log("created after", time.Since(t0))
 	l.scheduled(t, 3)
 	t.Log("scheduled after", time.Since(t0))
 }

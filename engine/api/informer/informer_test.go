@@ -1,0 +1,180 @@
+package informer
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	metadatafake "k8s.io/client-go/metadata/fake"
+	"k8s.io/client-go/tools/cache"
+)
+
+var secrets, pods = schema.GroupResource{Resource: "secrets"}, schema.GroupResource{Resource: "pods"}
+
+// presence is what a store would say.
+type presence struct {
+	mu           sync.Mutex
+	has, written map[schema.GroupResource]bool
+	more         chan struct{}
+}
+
+func newPresence(there ...schema.GroupResource) *presence {
+	p := &presence{has: map[schema.GroupResource]bool{}, written: map[schema.GroupResource]bool{}, more: make(chan struct{})}
+	for _, r := range there {
+		p.has[r] = true
+	}
+	return p
+}
+
+func (p *presence) Has(r schema.GroupResource) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.has[r]
+}
+
+func (p *presence) Written(r schema.GroupResource) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.written[r]
+}
+
+func (p *presence) More() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.more
+}
+
+func (p *presence) write(r schema.GroupResource) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.has[r], p.written[r] = true, true
+	close(p.more)
+	p.more = make(chan struct{})
+}
+
+func started(t *testing.T, p *presence) *Factory {
+	c := fake.NewClientset(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s", Namespace: "ns"}}, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p", Namespace: "ns"}})
+	f := New(c, metadatafake.NewSimpleMetadataClient(metadatafake.NewTestScheme()), p)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { cancel(); f.Shutdown() })
+	f.StartWithContext(ctx)
+	return f
+}
+
+// names returns a handler that reports the names of what is added.
+func names() (cache.ResourceEventHandler, <-chan string) {
+	c := make(chan string, 10)
+	return cache.ResourceEventHandlerFuncs{AddFunc: func(o any) { c <- o.(metav1.Object).GetName() }}, c
+}
+
+func expect(t *testing.T, c <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-c:
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("no event of ", want)
+	}
+}
+
+func TestRunsFromTheFirstObjectOn(t *testing.T) {
+	p := newPresence()
+	f := started(t, p)
+	i := f.Core().V1().Pods().Informer()
+	h, seen := names()
+	r, err := i.AddEventHandler(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.StartWithContext(t.Context())
+	if !i.HasSynced() || !r.HasSynced() || i.GetController().HasSynced() != true {
+		t.Error("not in sync with nothing")
+	}
+	select {
+	case <-r.HasSyncedChecker().Done():
+	default:
+		t.Error("the checker waits for nothing")
+	}
+	p.write(pods)
+	expect(t, seen, "p")
+	if res := f.WaitForCacheSyncWithContext(t.Context()); res.Err != nil {
+		t.Error(res.Err)
+	}
+	if l, err := f.Core().V1().Pods().Lister().Pods("ns").Get("p"); err != nil {
+		t.Error(l, err)
+	}
+}
+
+func TestViewKeepsHandlersBack(t *testing.T) {
+	f := started(t, newPresence(pods))
+	running := f.Core().V1().Pods().Informer()
+	f.StartWithContext(t.Context())
+	cache.WaitForCacheSync(t.Context().Done(), running.HasSynced)
+	v, release := f.View()
+	h, seen := names()
+	r, err := v.Core().V1().Pods().Informer().AddEventHandler(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.HasSynced() || len(seen) > 0 {
+		t.Error("the handler runs before the release")
+	}
+	synced := make(chan error, 1)
+	go func() { synced <- v.Synced(t.Context()) }()
+	release()
+	expect(t, seen, "p")
+	if err := <-synced; err != nil || !r.HasSynced() {
+		t.Error(err, "the handler has seen all, and is not in sync")
+	}
+}
+
+func TestLaterWaitsForAWrite(t *testing.T) {
+	p := newPresence(secrets, pods)
+	f := started(t, p)
+	h, seen := names()
+	if _, err := f.Later().Core().V1().Secrets().Informer().AddEventHandler(h); err != nil {
+		t.Fatal(err)
+	}
+	f.StartWithContext(t.Context())
+	other, others := names()
+	if _, err := f.Core().V1().Pods().Informer().AddEventHandler(other); err != nil {
+		t.Fatal(err)
+	}
+	f.StartWithContext(t.Context())
+	expect(t, others, "p")
+	if len(seen) > 0 {
+		t.Error("it runs without a write")
+	}
+	p.write(secrets)
+	expect(t, seen, "s")
+}
+
+func TestRemovedBeforeItIsAdded(t *testing.T) {
+	p := newPresence()
+	f := started(t, p)
+	i := f.Core().V1().Pods().Informer()
+	h, seen := names()
+	r, err := i.AddEventHandler(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := i.RemoveEventHandler(r); err != nil {
+		t.Fatal(err)
+	}
+	kept, others := names()
+	if _, err := i.AddEventHandler(kept); err != nil {
+		t.Fatal(err)
+	}
+	p.write(pods)
+	expect(t, others, "p")
+	if len(seen) > 0 {
+		t.Error("a removed handler runs")
+	}
+}
