@@ -104,7 +104,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kubernetes.NewForConfig(abortable(cfg.ClientConfig))
+	client, err := kubernetes.NewForConfig(cfg.ClientConfig)
 	if err != nil {
 		return nil, err
 	}

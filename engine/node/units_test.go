@@ -2,10 +2,8 @@ package node
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -13,7 +11,6 @@ import (
 	"testing"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/rest"
 	"k8s.io/kubernetes/pkg/volume"
 	"k8s.io/kubernetes/pkg/volume/util/subpath"
 )
@@ -199,26 +196,3 @@ func TestConfiguration(t *testing.T) {
 		t.Error("something is served, or read, that is the server's own")
 	}
 }
-
-// TestAbortable: the API's handler runs in the caller's goroutine.
-func TestAbortable(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	c := abortable(&rest.Config{})
-	rt, err := rest.HTTPWrappersForConfig(c, roundTripper(func(r *http.Request) (*http.Response, error) { panic(http.ErrAbortHandler) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, _ := http.NewRequestWithContext(ctx, "GET", "http://in-process/api", nil)
-	if _, err := rt.RoundTrip(req); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	req, _ = http.NewRequest("GET", "http://in-process/api", nil)
-	if _, err := rt.RoundTrip(req); !errors.Is(err, http.ErrAbortHandler) {
-		t.Errorf("got %v", err)
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -7,6 +7,7 @@ package inproc
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -44,11 +45,32 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.stream(req, in)
 	}
 	w := &recorder{header: http.Header{}}
-	t.Handler.ServeHTTP(w, in)
+	if err := t.serve(w, in); err != nil {
+		return nil, err
+	}
 	if err := req.Context().Err(); err != nil && w.code == 0 {
 		return nil, err
 	}
 	return w.response(req), nil
+}
+
+// serve calls the handler, and turns the panic by which one gives a request up
+// into an error, as net/http's server would: upstream's time-out filter panics so
+// when the request's context ends, as all do when a session closes.
+func (t *Transport) serve(w http.ResponseWriter, in *http.Request) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			if err = in.Context().Err(); err == nil {
+				err = fmt.Errorf("%s %s: %w", in.Method, in.URL.Path, http.ErrAbortHandler)
+			}
+		default:
+			panic(p)
+		}
+	}()
+	t.Handler.ServeHTTP(w, in)
+	return nil
 }
 
 func (t *Transport) stream(req, in *http.Request) (*http.Response, error) {
