@@ -9,100 +9,101 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/chromium"
 )
 
 func TestBrokenStreamResumes(t *testing.T) {
-	p := openTab(t, "/s/demo", options{})
-	p.until(live)
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
 	// A mark on an element that only a fresh snapshot would draw again.
-	eval[bool](p, `(window.kept = document.querySelector("[data-vertex='pod/default/my-pod']"), true)`)
+	chromium.Eval[bool](p.Tab, `(window.kept = document.querySelector("[data-vertex='pod/default/my-pod']"), true)`)
 	c := p.server.Cluster("demo")
 	c.Cut()
 	c.Apply("kind: Pod\nmetadata: {name: later}\n") // happens while nobody is told
-	p.until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready")`)
+	p.Until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready")`)
 	if n := c.Viewers(); n != 2 {
 		t.Errorf("there were %d connections, want 2", n)
 	}
 	if after := c.Resumed(); after == 0 {
 		t.Error("the second connection did not say what it had seen")
 	}
-	if !eval[bool](p, `window.kept.isConnected`) {
+	if !chromium.Eval[bool](p.Tab, `window.kept.isConnected`) {
 		t.Error("the map was drawn anew instead of going on")
 	}
 }
 
 func TestMissingMessageStartsOver(t *testing.T) {
-	p := openTab(t, "/s/demo", options{})
-	p.until(live)
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
 	c := p.server.Cluster("demo")
 	c.Skip()
 	c.Apply("kind: Pod\nmetadata: {name: later}\n")
-	p.until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready")`)
+	p.Until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready")`)
 	if c.Viewers() < 2 {
 		t.Error("a gap in the sequence went unnoticed")
 	}
 }
 
 func TestClosedSessionSaysSo(t *testing.T) {
-	p := openTab(t, "/s/demo", options{})
-	p.until(live)
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
 	p.server.Cluster("demo").Tell(model.Message{Type: "closed"})
-	p.until(`document.querySelector("[role=alertdialog] form[action='/playground']") && document.querySelector(".link.gone")`)
+	p.Until(`document.querySelector("[role=alertdialog] form[action='/playground']") && document.querySelector(".link.gone")`)
 }
 
 func TestLostEventsAreCounted(t *testing.T) {
-	p := openTab(t, "/s/demo", options{})
-	p.until(live)
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
 	for range 2 {
 		p.server.Cluster("demo").Tell(model.Message{Type: "lost", Lost: &model.Lost{Count: 20, Reason: "the capture ring was full"}})
 	}
-	p.until(`document.querySelector(".lost")?.textContent.includes("40 events are not shown here: the capture ring was full")`)
+	p.Until(`document.querySelector(".lost")?.textContent.includes("40 events are not shown here: the capture ring was full")`)
 }
 
 func TestMapByKeyboard(t *testing.T) {
-	p := openTab(t, "/s/demo", options{})
-	p.until(live)
-	if n := eval[int](p, `document.querySelectorAll("pod-map [data-vertex][tabindex='0']").length`); n != 1 {
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
+	if n := chromium.Eval[int](p.Tab, `document.querySelectorAll("pod-map [data-vertex][tabindex='0']").length`); n != 1 {
 		t.Fatalf("%d vertices are in the tab order, want 1", n)
 	}
-	eval[bool](p, `(document.querySelector("pod-map [data-vertex][tabindex='0']").focus(), true)`)
+	chromium.Eval[bool](p.Tab, `(document.querySelector("pod-map [data-vertex][tabindex='0']").focus(), true)`)
 	focused := `document.activeElement.dataset.vertex`
-	if got := eval[string](p, focused); got != "client" {
+	if got := chromium.Eval[string](p.Tab, focused); got != "client" {
 		t.Fatalf("the map begins at %q", got)
 	}
-	p.keys(kb.ArrowRight)
-	p.until(focused + ` !== "client"`)
+	p.Keys(kb.ArrowRight)
+	p.Until(focused + ` !== "client"`)
 	seen := map[string]bool{}
 	for _, key := range []string{kb.ArrowUp, kb.ArrowUp, kb.ArrowUp, kb.ArrowRight, kb.ArrowDown, kb.ArrowRight, kb.ArrowDown} {
-		p.keys(key)
-		seen[eval[string](p, focused)] = true
+		p.Keys(key)
+		seen[chromium.Eval[string](p.Tab, focused)] = true
 	}
 	if len(seen) < 4 {
 		t.Errorf("arrow keys only reach %v", seen)
 	}
-	at := eval[string](p, focused)
-	p.keys(kb.Enter)
-	p.until(fmt.Sprintf(`document.querySelector("[data-vertex='%s'].selected") && document.querySelector(".head .kind")`, at))
+	at := chromium.Eval[string](p.Tab, focused)
+	p.Keys(kb.Enter)
+	p.Until(fmt.Sprintf(`document.querySelector("[data-vertex='%s'].selected") && document.querySelector(".head .kind")`, at))
 
 	// Hops: arrows go through the list, and the map follows.
-	p.click("[aria-label='Close, back to journeys']")
-	p.until(`document.querySelector(".hop-button[tabindex='0']")`)
-	eval[bool](p, `(document.querySelector(".hop-button[tabindex='0']").focus(), true)`)
-	p.keys(kb.Home)
-	p.keys(kb.ArrowDown)
-	p.until(`document.querySelector(".hops li.on .n").textContent === "2" && document.querySelector(".hop.on text").textContent === "2" && document.activeElement.dataset.index === "1"`)
+	p.Click("[aria-label='Close, back to journeys']")
+	p.Until(`document.querySelector(".hop-button[tabindex='0']")`)
+	chromium.Eval[bool](p.Tab, `(document.querySelector(".hop-button[tabindex='0']").focus(), true)`)
+	p.Keys(kb.Home)
+	p.Keys(kb.ArrowDown)
+	p.Until(`document.querySelector(".hops li.on .n").textContent === "2" && document.querySelector(".hop.on text").textContent === "2" && document.activeElement.dataset.index === "1"`)
 }
 
 func TestTabsByKeyboard(t *testing.T) {
-	p := openTab(t, "/s/demo", options{})
-	p.until(live)
-	eval[bool](p, `(document.querySelector("#tab-editor").focus(), true)`)
-	p.keys(kb.ArrowRight)
-	p.until(`document.activeElement.id === "tab-objects" && !document.querySelector("#panel-objects").hidden && document.querySelector("#panel-editor").hidden`)
-	p.do(chromedp.Reload())
-	p.until(live + ` && !document.querySelector("#panel-objects").hidden`)
-	p.click("object-list button")
-	p.until(`document.querySelector(".head .kind").textContent === "Pod" && document.querySelector(".wiring li").textContent.includes("ip -n")`)
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
+	chromium.Eval[bool](p.Tab, `(document.querySelector("#tab-editor").focus(), true)`)
+	p.Keys(kb.ArrowRight)
+	p.Until(`document.activeElement.id === "tab-objects" && !document.querySelector("#panel-objects").hidden && document.querySelector("#panel-editor").hidden`)
+	p.Do(chromedp.Reload())
+	p.Until(live + ` && !document.querySelector("#panel-objects").hidden`)
+	p.Click("object-list button")
+	p.Until(`document.querySelector(".head .kind").textContent === "Pod" && document.querySelector(".wiring li").textContent.includes("ip -n")`)
 }
 
 const overlaps = `(() => {
@@ -134,9 +135,9 @@ func TestMapFits(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p := openTab(t, c.path, options{width: c.width, height: c.height})
-			p.until(fmt.Sprintf(`document.querySelectorAll(".pod > .box").length === %d`, c.pods))
-			got := eval[fit](p, overlaps)
+			p := openTab(t, c.path, chromium.Options{Width: c.width, Height: c.height})
+			p.Until(fmt.Sprintf(`document.querySelectorAll(".pod > .box").length === %d`, c.pods))
+			got := chromium.Eval[fit](p.Tab, overlaps)
 			if want := (fit{Pods: c.pods}); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
@@ -149,10 +150,10 @@ func TestReducedMotionSteps(t *testing.T) {
 	moves := map[string]bool{"no-preference": true, "reduce": false}
 	for preference, moving := range moves {
 		t.Run(preference, func(t *testing.T) {
-			p := openTab(t, "/s/demo", options{features: map[string]string{"prefers-reduced-motion": preference}})
-			p.until(live + ` && document.querySelector(".hop")`)
-			p.click(".caption .quiet")
-			places := eval[int](p, `new Promise(done => {
+			p := openTab(t, "/s/demo", chromium.Options{Features: map[string]string{"prefers-reduced-motion": preference}})
+			p.Until(live + ` && document.querySelector(".hop")`)
+			p.Click(".caption .quiet")
+			places := chromium.Eval[int](p.Tab, `new Promise(done => {
 				const canvas = document.querySelector("pod-map canvas"), g = canvas.getContext("2d"), seen = new Set(), end = performance.now() + 1200;
 				const look = () => {
 					const d = g.getImageData(0, 0, canvas.width, canvas.height).data;
@@ -172,8 +173,8 @@ func TestReducedMotionSteps(t *testing.T) {
 
 // Colour is never alone: what is wrong is also said in words.
 func TestTroubleIsSaidInWords(t *testing.T) {
-	p := openTab(t, "/s/odd", options{})
-	p.until(live)
+	p := openTab(t, "/s/odd", chromium.Options{})
+	p.Until(live)
 	for selector, want := range map[string]string{
 		"[data-vertex='pod/default/odd-0'].failing":                "ImagePullBackOff",
 		"[data-vertex='pod/default/odd-1'].leaving":                "Terminating",
@@ -184,10 +185,10 @@ func TestTroubleIsSaidInWords(t *testing.T) {
 		"#tab-events .count.warn":                                  "1",
 		"object-list tr:has(button[aria-pressed]) td:nth-child(2)": "BackOff",
 	} {
-		if got := p.text(selector); !strings.Contains(got, want) {
+		if got := p.Text(selector); !strings.Contains(got, want) {
 			t.Errorf("%s reads %q, want %q in it", selector, got, want)
 		}
 	}
-	p.click("[data-vertex='pod/default/odd-0']")
-	p.until(`document.querySelector(".message.not-ready")?.textContent.includes("Back-off pulling image")`)
+	p.Click("[data-vertex='pod/default/odd-0']")
+	p.Until(`document.querySelector(".message.not-ready")?.textContent.includes("Back-off pulling image")`)
 }

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/podhop/podhop/internal/chromium"
 )
 
 var (
@@ -34,7 +36,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(chromium.Main(m))
 }
 
 // build makes the binaries under test and the catalogue; all three are quick
