@@ -1,7 +1,7 @@
 package trace
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/podhop/podhop/engine/trace/capture"
@@ -23,9 +23,8 @@ type governor struct {
 	limit float64 // frames a second
 	say   func(reason string)
 
-	mu       sync.Mutex
-	captures map[*capture.Capture]bool
-	on       bool
+	captures *captures
+	on       atomic.Bool
 
 	// The loop's alone:
 	since  time.Time // the window's start
@@ -35,26 +34,19 @@ type governor struct {
 	next   time.Duration
 }
 
-func newGovernor(limit int, say func(string)) *governor {
+func newGovernor(limit int, c *captures, say func(string)) *governor {
 	if limit == 0 {
 		limit = 40_000
 	}
-	return &governor{limit: float64(limit), say: say, captures: map[*capture.Capture]bool{}, next: hold}
+	return &governor{limit: float64(limit), say: say, captures: c, next: hold}
 }
 
+// add makes a new capture do as all others do.
 func (g *governor) add(c *capture.Capture) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.captures[c] = true
-	if g.on {
+	g.captures.add(c)
+	if g.on.Load() {
 		c.EdgesOnly(true)
 	}
-}
-
-func (g *governor) remove(c *capture.Capture) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.captures, c)
 }
 
 // see counts a batch.
@@ -69,20 +61,20 @@ func (g *governor) see(b *record.Batch, now time.Time) {
 	rate := float64(g.frames) / took.Seconds()
 	g.frames, g.since = 0, now
 	switch {
-	case !g.on && rate > g.limit && took < 2*window:
+	case !g.on.Load() && rate > g.limit && took < 2*window:
 		g.until = now.Add(g.next)
 		g.next = min(2*g.next, maxHold)
 		g.turned = now
 		g.set(true)
 		g.say("too many packets at once: for a while, of TCP only the beginnings and ends of connections are captured")
-	case !g.on && g.until.Before(now.Add(-maxHold)):
+	case !g.on.Load() && g.until.Before(now.Add(-maxHold)):
 		g.next = hold
 	}
 }
 
 // relax goes back to capturing all when it is time.
 func (g *governor) relax(now time.Time) {
-	if g.on && now.After(g.until) {
+	if g.on.Load() && now.After(g.until) {
 		g.frames, g.since, g.turned = 0, now, now
 		g.set(false)
 	}
@@ -90,13 +82,9 @@ func (g *governor) relax(now time.Time) {
 
 // partial reports whether packets that are joined now may not have been captured:
 // rule events come of all.
-func (g *governor) partial(now time.Time) bool { return g.on || now.Sub(g.turned) < time.Second }
+func (g *governor) partial(now time.Time) bool { return g.on.Load() || now.Sub(g.turned) < time.Second }
 
 func (g *governor) set(on bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.on = on
-	for c := range g.captures {
-		c.EdgesOnly(on) // fails only if the capture is closing
-	}
+	g.on.Store(on)
+	g.captures.each(func(c *capture.Capture) { c.EdgesOnly(on) }) // fails only if it is closing
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/podhop/podhop/engine/trace/capture"
 	"github.com/podhop/podhop/engine/trace/explain"
 	"github.com/podhop/podhop/engine/trace/join"
 	"github.com/podhop/podhop/engine/trace/packet"
@@ -19,9 +20,11 @@ const queued = 256
 
 // loop joins, explains and emits, on one goroutine while somebody watches.
 type loop struct {
-	t        *Tracer
-	rules    *rules
-	governor *governor
+	t         *Tracer
+	rules     *rules
+	captures  *captures
+	governor  *governor
+	watermark *watermark
 
 	joiner    *join.Joiner
 	explainer *explain.Explainer
@@ -40,8 +43,10 @@ type pipe struct {
 
 func newLoop(t *Tracer) *loop {
 	l := &loop{t: t, rules: newRules(t.cfg.Log)}
-	l.governor = newGovernor(t.cfg.MaxFrames, func(reason string) { l.lost(1, reason) })
-	l.joiner = join.New(join.Config{})
+	l.captures = &captures{all: map[*capture.Capture]bool{}}
+	l.watermark = newWatermark(l.captures)
+	l.governor = newGovernor(t.cfg.MaxFrames, l.captures, func(reason string) { l.lost(1, reason) })
+	l.joiner = join.New(join.Config{Quiet: quiet.Nanoseconds()})
 	l.explainer = explain.New(l.rules, t.cfg.Names)
 	return l
 }
@@ -78,8 +83,10 @@ func (l *loop) run(p *pipe) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
-		if next := l.joiner.Next(); next > 0 {
-			timer.Reset(time.Duration(next - clock()))
+		if due := l.joiner.Next(); due > 0 {
+			if next := l.watermark.next(due); next > 0 {
+				timer.Reset(time.Duration(next - clock()))
+			}
 		}
 		select {
 		case b := <-p.batches:
@@ -90,6 +97,9 @@ func (l *loop) run(p *pipe) {
 		case done := <-p.flushes:
 			l.drain(p)
 			waiting = append(waiting, flush{l.joiner.Mark(), done})
+		case began := <-l.watermark.rounds:
+			l.drain(p) // what was handed over
+			l.watermark.passed(began)
 		case <-timer.C:
 		case <-p.quit:
 			l.drain(p)
@@ -97,7 +107,7 @@ func (l *loop) run(p *pipe) {
 			l.answer(&waiting)
 			return
 		}
-		l.take(clock())
+		l.take(l.watermark.now())
 		l.answer(&waiting)
 	}
 }

@@ -180,7 +180,7 @@ func (t *Tracer) open(s Source) (*capture.Capture, error) {
 }
 
 func (t *Tracer) drop(name string, c *capture.Capture) {
-	t.loop.governor.remove(c)
+	t.loop.captures.remove(c)
 	t.loop.rules.remove(name)
 	if err := c.Close(); err != nil {
 		t.cfg.Log.Warn("capture did not close cleanly", "source", name, "error", err)

@@ -82,7 +82,7 @@ func (c *Capture) open() (err error) {
 
 // Flush waits until everything that the kernel captured before now was emitted.
 func (c *Capture) Flush(ctx context.Context) error {
-	for _, done := range []<-chan struct{}{c.ring.flush(), c.events.flush()} {
+	for _, done := range c.Handover() {
 		select {
 		case <-done:
 		case <-ctx.Done():
@@ -90,6 +90,12 @@ func (c *Capture) Flush(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Handover returns channels that are closed when everything that the kernel
+// captured before now was emitted, or the capture is closed.
+func (c *Capture) Handover() []<-chan struct{} {
+	return []<-chan struct{}{c.ring.flush(), c.events.flush()}
 }
 
 // Close stops capturing, and leaves no ring, tap or goroutine behind.

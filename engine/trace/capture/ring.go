@@ -49,6 +49,7 @@ type ring struct {
 
 	mu       sync.Mutex
 	received uint64 // packets that the kernel put into the ring
+	lost     uint64 // packets that it had no room for, and nobody was told yet
 	waiters  []waiter
 	closed   bool
 }
@@ -121,9 +122,7 @@ func (r *ring) run() {
 		batch := r.block(block)
 		atomic.StoreUint32(status, unix.TP_STATUS_KERNEL)
 		n := uint64(len(batch.Frames))
-		if lost := r.statistics(); lost > 0 {
-			batch.Lost = append(batch.Lost, record.Lost{Count: lost, Reason: "the capture ring was full"})
-		}
+		batch.Lost = r.takeLost()
 		r.cfg.Emit(batch)
 		r.read.Add(n)
 		r.wake()
@@ -169,30 +168,37 @@ func direction(pkttype byte) string {
 	return record.In
 }
 
-// statistics adds up what the kernel counted since it was last asked, and
-// returns how many packets found no room.
-func (r *ring) statistics() (lost uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// statistics adds up what the kernel counted since it was last asked. r.mu is held.
+func (r *ring) statistics() {
 	r.conn.Control(func(fd uintptr) {
 		s, err := unix.GetsockoptTpacketStatsV3(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		if err == nil {
 			r.received += uint64(s.Packets - s.Drops) // it counts drops as packets
-			lost = uint64(s.Drops)
+			r.lost += uint64(s.Drops)
 		}
 	})
-	return lost
+}
+
+// takeLost is what found no room in the ring and was not told yet.
+func (r *ring) takeLost() []record.Lost {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.statistics()
+	if r.lost == 0 {
+		return nil
+	}
+	l := []record.Lost{{Count: r.lost, Reason: "the capture ring was full"}}
+	r.lost = 0
+	return l
 }
 
 // flush returns a channel that closes when all that is in the ring was emitted.
+// It must not emit itself: who asks may be who takes.
 func (r *ring) flush() <-chan struct{} {
 	done := make(chan struct{})
-	lost := r.statistics()
-	if lost > 0 {
-		r.cfg.Emit(record.Batch{Lost: []record.Lost{{Count: lost, Reason: "the capture ring was full"}}})
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.statistics()
 	if r.closed || r.read.Load() >= r.received {
 		close(done)
 		return done
