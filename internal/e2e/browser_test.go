@@ -41,7 +41,7 @@ func TestBrowser(t *testing.T) {
 	p.Until(`document.querySelector(".head h2")?.textContent === "my-pod to my-service, answered"`)
 	for selector, want := range map[string]string{
 		".hops li.on .where":    "node-", // the rule's hop is the one that is chosen
-		".hops li.on .sentence": "of Service my-service",
+		".hops li.on .sentence": "Service my-service",
 		".hops li.on .rule":     "dnat",
 		".hops li.on .changed":  vip + ":80",
 	} {
@@ -54,8 +54,8 @@ func TestBrowser(t *testing.T) {
 
 	// All of it is still there after a reload.
 	before := chromium.Eval[string](p, `location.href`)
-	chromium.Eval[bool](p, `(setTimeout(() => location.reload(), 0), true)`)
-	p.Until(`!document.querySelector(".hops li.on") && ` + running)
+	chromium.Eval[bool](p, `(window.before = true, setTimeout(() => location.reload(), 0), true)`)
+	p.Until(`!window.before && ` + running)
 	if after := chromium.Eval[string](p, `location.href`); after != before {
 		t.Errorf("reloaded %s, came to %s", before, after)
 	}

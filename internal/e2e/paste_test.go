@@ -65,11 +65,6 @@ func TestPaste(t *testing.T) {
 			t.Errorf("document %d: %+v", r.Document, r)
 		}
 	}
-	for _, r := range x.apply(paste) {
-		if r.Action != "unchanged" {
-			t.Errorf("applied again: document %d is %s %v", r.Document, r.Action, r.Errors)
-		}
-	}
 	until(t, 60*time.Second, "seven pods run behind the Service", func() string {
 		n, edges := len(x.pods("my-")), 0
 		for _, e := range x.graph().Edges {
@@ -83,6 +78,12 @@ func TestPaste(t *testing.T) {
 		}
 		return fmt.Sprintf("%d pods, %d endpoints", n, edges)
 	})
+
+	for _, r := range x.apply(paste) {
+		if r.Action != "unchanged" {
+			t.Errorf("applied again: document %d is %s %v", r.Document, r.Action, r.Errors)
+		}
+	}
 
 	var vip string
 	backends := map[string]string{} // ip:80 -> vertex
