@@ -48,7 +48,7 @@ func (x *Explainer) Journey(w *join.Way) model.Journey {
 		Conversation: w.Conversation,
 		Reply:        w.Reply,
 		Protocol:     packet.ProtocolName(first.Protocol),
-		Summary:      first.Summary(),
+		Summary:      telling(w).Summary(),
 		Start:        w.Start(),
 		Length:       first.Length,
 	}
@@ -60,6 +60,17 @@ func (x *Explainer) Journey(w *join.Way) model.Journey {
 	}
 	j.Duration = j.Hops[len(j.Hops)-1].Time
 	return j
+}
+
+// telling is the way's first packet that came with its payload: what a rule's
+// event shows of one is its headers alone.
+func telling(w *join.Way) *packet.Packet {
+	for i := range w.Steps {
+		if p := w.Steps[i].Packet(); p.PayloadLength == 0 || len(p.Payload) > 0 {
+			return p
+		}
+	}
+	return w.Steps[0].Packet()
 }
 
 // header is what a packet says of itself.
