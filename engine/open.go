@@ -113,7 +113,10 @@ func (s *Session) openControls(_ context.Context, _ []network.Node) (err error) 
 }
 
 func (s *Session) openProxies(ctx context.Context, nodes []network.Node) (err error) {
-	s.proxies, err = proxy.Open(s.ctx, proxy.Config{Informers: s.api.Informers(), Log: s.log})
+	s.proxies, err = proxy.Open(s.ctx, proxy.Config{
+		Informers: s.api.Informers(), Log: s.log,
+		OnSync: func(done proxy.Sync) { s.tracer.RulesChanged(network.NodeVertex(done.Node)) },
+	})
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type rules struct {
 	nodes map[string]*nodeRules
 }
 
-// A nodeRules is one node's rules. Only the loop changes it once it is added.
+// A nodeRules is one node's rules. Whoever changes it holds rules.mu.
 type nodeRules struct {
 	capture    *capture.Capture
 	generation uint32
@@ -74,6 +74,15 @@ func (r *rules) fresh(ways []join.Way) {
 				r.load(e.Namespace, n)
 			}
 		}
+	}
+}
+
+// changed lists a node's rules again if it is captured and they did change.
+func (r *rules) changed(node string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := r.nodes[node]; n != nil {
+		r.load(node, n)
 	}
 }
 

@@ -125,6 +125,11 @@ func (t *Tracer) Refresh() error {
 	return t.sync()
 }
 
+// RulesChanged takes notice of a source's new rules at once. Rules are listed
+// anyhow when a packet is explained that saw some; but those that came and went
+// again since the last look would not be known.
+func (t *Tracer) RulesChanged(source string) { t.loop.rules.changed(source) }
+
 // sync makes the captures be those of the sources.
 func (t *Tracer) sync() error {
 	var errs []error
