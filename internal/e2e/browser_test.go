@@ -41,7 +41,7 @@ func TestBrowser(t *testing.T) {
 	p.Until(`document.querySelector(".head h2")?.textContent === "my-pod to my-service, answered"`)
 	for selector, want := range map[string]string{
 		".hops li.on .where":    "node-", // the rule's hop is the one that is chosen
-		".hops li.on .sentence": "Service my-service",
+		".hops li.on .sentence": "my-service",
 		".hops li.on .rule":     "dnat",
 		".hops li.on .changed":  vip + ":80",
 	} {
