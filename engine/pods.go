@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"sync"
 
 	"github.com/podhop/podhop/engine/cri"
@@ -127,18 +126,4 @@ func closing(ns *nsexec.Sandbox, err error) error {
 		return cerr
 	}
 	return err
-}
-
-// names lists the pods that have an address, sorted.
-func (p *pods) names() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var all []string
-	for _, s := range p.sandboxes {
-		if s.ip.IsValid() {
-			all = append(all, s.name)
-		}
-	}
-	slices.Sort(all)
-	return all
 }

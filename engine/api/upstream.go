@@ -7,9 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/podhop/podhop/engine/api/store"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -97,6 +99,10 @@ func (s *Server) upstreamConfig(ctx context.Context) (*app.Config, error) {
 	if err := o.APIEnablement.RuntimeConfig.Set(""); err != nil {
 		return nil, err
 	}
+	// Sessions have an admission of their own. The shared chain's would go unused, but
+	// these plugins of it run from the start, and look for an API server to ask.
+	o.Admission.GenericAdmission.DisablePlugins = slices.Collect(maps.Keys(configurable))
+	defer func() { o.Admission.GenericAdmission.DisablePlugins = nil }()
 	s.options = o
 	completed, err := o.Complete(ctx)
 	if err != nil {

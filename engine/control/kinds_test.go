@@ -1,5 +1,7 @@
 package control
 
+//lint:file-ignore SA1019 Endpoints are mirrored as long as upstream serves them
+
 import (
 	"context"
 	"fmt"
@@ -164,7 +166,7 @@ func TestEveryController(t *testing.T) {
 	t.Run("mirrored endpoints", func(t *testing.T) {
 		ns := in(t)
 		must(l.c.CoreV1().Services(ns).Create(ctx, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "ext"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}, o))
-		must(l.c.CoreV1().Endpoints(ns).Create(ctx, &corev1.Endpoints{ObjectMeta: metav1.ObjectMeta{Name: "ext"}, //nolint:staticcheck
+		must(l.c.CoreV1().Endpoints(ns).Create(ctx, &corev1.Endpoints{ObjectMeta: metav1.ObjectMeta{Name: "ext"},
 			Subsets: []corev1.EndpointSubset{{Addresses: []corev1.EndpointAddress{{IP: "1.2.3.4"}}, Ports: []corev1.EndpointPort{{Port: 80}}}}}, o))
 		until(t, "slice", func(ctx context.Context) (bool, error) {
 			l, err := l.c.DiscoveryV1().EndpointSlices(ns).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=ext"})

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"strings"
 
@@ -52,22 +50,3 @@ func (o osInterface) Glob(pattern string) ([]string, error) {
 type hostUtil struct{ hostutil.HostUtils }
 
 func (hostUtil) MakeRShared(string) error { return nil }
-
-// quiet lowers the kubelet's messages to slog's Debug: they are about what
-// learners do, who see it in their pods' events.
-type quiet struct{ slog.Handler }
-
-func (q quiet) Enabled(ctx context.Context, _ slog.Level) bool {
-	return q.Handler.Enabled(ctx, slog.LevelDebug)
-}
-
-func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	r.Level = min(r.Level, slog.LevelDebug)
-	if !q.Handler.Enabled(ctx, r.Level) {
-		return nil // logr asks nobody before it passes an error on
-	}
-	return q.Handler.Handle(ctx, r)
-}
-
-func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
-func (q quiet) WithGroup(name string) slog.Handler       { return quiet{q.Handler.WithGroup(name)} }

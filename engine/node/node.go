@@ -24,6 +24,8 @@ import (
 	internalapi "k8s.io/cri-api/pkg/apis"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/kubelet"
+
+	"github.com/podhop/podhop/internal/quiet"
 )
 
 // Config says what a node is.
@@ -108,7 +110,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger := logr.FromSlogHandler(quiet{cfg.Logger.With("node", cfg.Name).Handler()})
+	logger := logr.FromSlogHandler(quiet.Handler{Handler: cfg.Logger.With("node", cfg.Name).Handler()})
 	n := &Node{cfg: cfg, logger: logger, done: make(chan struct{})}
 	n.ctx, n.cancel = context.WithCancel(klog.NewContext(ctx, logger))
 	n.events = record.NewBroadcaster(record.WithContext(n.ctx))

@@ -1,9 +1,7 @@
 package node
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -156,25 +154,6 @@ func TestLegacyLogsAreLeftAlone(t *testing.T) {
 	}
 	if got, err := o.Glob("/et[c]"); len(got) != 1 || err != nil {
 		t.Errorf("got %v %v", got, err)
-	}
-}
-
-func TestQuiet(t *testing.T) {
-	for _, test := range []struct {
-		level slog.Level
-		want  string
-	}{{slog.LevelInfo, ""}, {slog.LevelDebug, "level=DEBUG msg=fault\n"}} {
-		var out bytes.Buffer
-		h := quiet{slog.NewTextHandler(&out, &slog.HandlerOptions{Level: test.level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		}})}
-		slog.New(h).Error("fault")
-		if out.String() != test.want {
-			t.Errorf("got %q, want %q", out.String(), test.want)
-		}
 	}
 }
 

@@ -102,7 +102,9 @@ func (s *suite) stored(_ context.Context, t *testing.T, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	//lint:ignore SA1019 the suite's own object has it, and it must not be stored
 	if pod := obj.(*example.Pod); pod.ResourceVersion != "" || pod.SelfLink != "" {
+		//lint:ignore SA1019 as above
 		t.Errorf("stored with resourceVersion %q, selfLink %q", pod.ResourceVersion, pod.SelfLink)
 	}
 }

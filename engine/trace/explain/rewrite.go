@@ -61,8 +61,8 @@ func (b *builder) rewrite(v *visit, h *model.Hop, p *packet.Packet, to record.Tu
 // after is the tuple that the packet leaves this namespace with: as it was seen
 // later here, or, of packets that end here, as conntrack has it.
 func (b *builder) after(v *visit, i int) record.Tuple {
-	for k := len(v.steps) - 1; k > i; k-- {
-		return v.steps[k].Packet().Tuple()
+	if last := len(v.steps) - 1; last > i {
+		return v.steps[last].Packet().Tuple()
 	}
 	for k := i; k >= 0; k-- {
 		if t := v.steps[k].Translated; t != nil {
