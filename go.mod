@@ -2,6 +2,8 @@ module github.com/podhop/podhop
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/a-h/templ v0.3.977
 	github.com/alecthomas/chroma/v2 v2.27.0
