@@ -1,0 +1,95 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// holdings are what a server has of the things that sessions take.
+type holdings struct{ namespaces, mounts, children, goroutines int }
+
+func (h holdings) String() string {
+	return fmt.Sprintf("%d namespaces, %d mounts, %d processes, %d goroutines", h.namespaces, h.mounts, h.children, h.goroutines)
+}
+
+var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)`)
+
+// holds looks at the process inside, and asks it for its goroutines.
+func (s *server) holds() (h holdings) {
+	s.t.Helper()
+	inside := 0
+	for pid, p := range processes() {
+		if p.parent == s.cmd.Process.Pid {
+			inside = pid
+		}
+	}
+	proc := filepath.Join("/proc", strconv.Itoa(inside))
+	for _, fd := range must(os.ReadDir(filepath.Join(proc, "fd"))) {
+		// net:[4026531840]: a namespace that nothing else may hold.
+		if link, err := os.Readlink(filepath.Join(proc, "fd", fd.Name())); err == nil && strings.HasSuffix(link, "]") &&
+			!strings.HasPrefix(link, "socket:") && !strings.HasPrefix(link, "pipe:") && !strings.HasPrefix(link, "anon_inode:") {
+			h.namespaces++
+		}
+	}
+	h.mounts = strings.Count(string(must(os.ReadFile(filepath.Join(proc, "mountinfo")))), "\n")
+	_, commands := family(inside)
+	h.children = len(commands)
+	resp := must(http.Get(s.URL + "/metrics"))
+	defer resp.Body.Close()
+	m := goroutines.FindSubmatch(must(io.ReadAll(resp.Body)))
+	if m == nil {
+		s.t.Fatal("the metrics do not count goroutines")
+	}
+	h.goroutines = must(strconv.Atoi(string(m[1])))
+	return h
+}
+
+// TestClose opens and closes sessions with running pods, and finds nothing of
+// them in the server: what one leaves, ten thousand leave.
+func TestClose(t *testing.T) {
+	s := start(t, t.TempDir())
+	cycle := func(n int) {
+		x := s.open()
+		x.apply(article("3-my-deployment.yaml") + "---\n" + article("4-my-service.yaml"))
+		until(t, 60*time.Second, "the pods run", func() string {
+			return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
+		})
+		x.send("node/node-1", x.pods("my-deployment")[0].IPs[0]+":80")
+		if during := s.holds(); during.namespaces < 8 || during.children < 3 {
+			t.Fatalf("the test cannot see what it looks for: %v", during)
+		}
+		if code := x.call("DELETE", x.path(""), nil, nil); code != 204 {
+			t.Fatalf("close: %d", code)
+		}
+	}
+	cycle(0) // fills what sessions share: unpacked layers, seccomp programs, schemas
+	var before holdings
+	until(t, 30*time.Second, "the server comes to rest", func() string {
+		last := before
+		before = s.holds()
+		if before == last {
+			return ""
+		}
+		return before.String()
+	})
+	for n := range 3 {
+		cycle(n + 1)
+	}
+	// A few goroutines more or less serve this test's own connections.
+	const slack = 12
+	until(t, 30*time.Second, "nothing of the sessions is left", func() string {
+		now := s.holds()
+		if now.namespaces <= before.namespaces && now.mounts <= before.mounts && now.children <= before.children && now.goroutines <= before.goroutines+slack {
+			return ""
+		}
+		return fmt.Sprintf("%v; before: %v", now, before)
+	})
+}
