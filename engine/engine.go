@@ -78,6 +78,9 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if e.slots, err = newSlots(cfg.World.SubIDs, cfg.MaxSessions); err != nil {
 		return e, err
 	}
+	if e.slots.shared() {
+		e.log.Info("sessions share user ids: there are too few for one range each", "ids", cfg.World.SubIDs, "sessions", cfg.MaxSessions)
+	}
 	if e.runtime, err = versionOf(ctx, cfg.OCIRuntime); err != nil {
 		return e, err
 	}

@@ -11,22 +11,24 @@ import (
 const idsPerSession = 65536
 
 // slots hands out ranges of user ids. The lowest free one is taken, so that a
-// server's sessions stay close together. The caller locks.
+// server's sessions stay close together. Where there are fewer ranges than
+// sessions, these share them: what keeps them apart then is their namespaces, not
+// their ids as well. The caller locks.
 type slots struct {
-	single bool // only one id is mapped: all sessions share it
+	ranges int // 0: only one id is mapped, and all sessions share it
 	taken  []bool
 }
 
 // newSlots divides the ids that are mapped; 0 stays the server's own.
 func newSlots(ids, most int) (slots, error) {
+	s := slots{taken: make([]bool, most)}
 	if ids <= 1 {
-		return slots{single: true, taken: make([]bool, most)}, nil
+		return s, nil
 	}
-	n := (ids - 1) / idsPerSession
-	if n == 0 {
-		return slots{}, fmt.Errorf("%d user ids are too few: a session needs %d (see /etc/subuid)", ids-1, idsPerSession)
+	if s.ranges = (ids - 1) / idsPerSession; s.ranges == 0 {
+		return s, fmt.Errorf("%d user ids are too few: a session needs %d (see /etc/subuid)", ids-1, idsPerSession)
 	}
-	return slots{taken: make([]bool, min(n, most))}, nil
+	return s, nil
 }
 
 func (s *slots) take() (int, bool) {
@@ -41,10 +43,13 @@ func (s *slots) take() (int, bool) {
 
 func (s *slots) give(i int) { s.taken[i] = false }
 
+// shared tells whether sessions may have to share ids.
+func (s *slots) shared() bool { return s.ranges < len(s.taken) }
+
 // ids is the mapping of a slot's user namespace, its root first.
 func (s *slots) ids(i int) []nsexec.IDMap {
-	if s.single {
+	if s.ranges == 0 {
 		return []nsexec.IDMap{{Inner: 0, Outer: 0, Size: 1}}
 	}
-	return []nsexec.IDMap{{Inner: 0, Outer: 1 + i*idsPerSession, Size: idsPerSession}}
+	return []nsexec.IDMap{{Inner: 0, Outer: 1 + i%s.ranges*idsPerSession, Size: idsPerSession}}
 }

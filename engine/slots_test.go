@@ -3,9 +3,9 @@ package engine
 import "testing"
 
 func TestSlots(t *testing.T) {
-	s, err := newSlots(1+3*idsPerSession+7, 10)
-	if err != nil {
-		t.Fatal(err)
+	s, err := newSlots(1+3*idsPerSession+7, 3)
+	if err != nil || s.shared() {
+		t.Fatalf("%+v %v", s, err)
 	}
 	for want := range 3 {
 		if got, ok := s.take(); !ok || got != want {
@@ -13,7 +13,7 @@ func TestSlots(t *testing.T) {
 		}
 	}
 	if _, ok := s.take(); ok {
-		t.Error("a fourth range fits nowhere")
+		t.Error("there may be three")
 	}
 	s.give(1)
 	if got, ok := s.take(); !ok || got != 1 {
@@ -30,6 +30,9 @@ func TestSlots(t *testing.T) {
 	}
 	if _, err := newSlots(1000, 10); err == nil {
 		t.Error("1000 ids are too few")
+	}
+	if s, err := newSlots(1+2*idsPerSession, 5); err != nil || !s.shared() || s.ids(0)[0] != s.ids(4)[0] || s.ids(0)[0] == s.ids(1)[0] {
+		t.Errorf("five sessions on two ranges: %+v %v", s, err)
 	}
 	if s, err := newSlots(1, 2); err != nil || s.ids(0)[0].Size != 1 {
 		t.Errorf("a single id: %+v %v", s, err)
