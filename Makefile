@@ -40,11 +40,11 @@ prepare: setup ## write the edited Kubernetes that go.mod points to
 .PHONY: build
 build: prepare ## write bin/podhop
 	@echo "building $(BIN) (the first time takes minutes: it holds Kubernetes)"
-	@go build -ldflags '$(LDFLAGS)' -o $(BIN) .
+	@go build -v -ldflags '$(LDFLAGS)' -o $(BIN) . 2>&1 | .ci/progress
 
 .PHONY: kubectl
 kubectl: prepare ## write bin/kubectl, of the same version, for tests and for use
-	@go build -ldflags '$(LDFLAGS)' -o $(KUBECTL) k8s.io/kubernetes/cmd/kubectl
+	@go build -v -ldflags '$(LDFLAGS)' -o $(KUBECTL) k8s.io/kubernetes/cmd/kubectl 2>&1 | .ci/progress
 
 .PHONY: images
 images: build ## build the catalogue of container images, once
