@@ -284,6 +284,33 @@ func TestKubectl(t *testing.T) {
 			t.Errorf("another session took the token:\n%s", out)
 		}
 	})
+	x.run(t, "get --raw", func(t *testing.T, x *session) {
+		// kubectl drops the path of the server's URL here; the session's name is left.
+		if out := x.kubectl("get", "--raw", "/api/v1/namespaces/default/pods"); !strings.Contains(out, `"my-deployment-`) {
+			t.Error(out)
+		}
+	})
+	x.run(t, "custom resources", func(t *testing.T, x *session) {
+		out, err := x.tryKubectl(crd, "apply", "-f", "-")
+		if err != nil {
+			t.Fatal(out)
+		}
+		x.kubectl("wait", "--for=condition=Established", "crd/hops.example.com", "--timeout=30s")
+		if out, err := x.tryKubectl("apiVersion: example.com/v1\nkind: Hop\nmetadata: {name: one}\nspec: {count: many}\n", "apply", "-f", "-"); err == nil ||
+			!strings.Contains(out, "spec.count") {
+			t.Errorf("taken against its schema: %s", out)
+		}
+		if out, err := x.tryKubectl("apiVersion: example.com/v1\nkind: Hop\nmetadata: {name: one}\nspec: {count: 3}\n", "apply", "-f", "-"); err != nil {
+			t.Fatal(out)
+		}
+		if out := x.kubectl("get", "hops"); !strings.Contains(out, "one") {
+			t.Error(out)
+		}
+		y := s.open()
+		if out, err := y.tryKubectl("", "get", "hops"); err == nil {
+			t.Errorf("another session has them, too: %s", out)
+		}
+	})
 	x.run(t, "delete", func(t *testing.T, x *session) {
 		x.kubectl("delete", "deployment", "my-deployment")
 		x.kubectl("delete", "pod", "ticker")
@@ -293,3 +320,20 @@ func TestKubectl(t *testing.T) {
 		})
 	})
 }
+
+const crd = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: hops.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {plural: hops, singular: hop, kind: Hop}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {spec: {type: object, properties: {count: {type: integer}}}}
+`
