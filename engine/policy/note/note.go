@@ -1,0 +1,74 @@
+// Package note is the comment of a policy's nftables rule: whose rule it is, in
+// words that a trace can read back. Who writes rules and who explains packets both
+// use it, so that neither must know the other.
+package note
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Table is the nftables table whose rules have these comments.
+const Table = "podhop-policy"
+
+// Directions of a policy's rule.
+const (
+	Ingress = "ingress"
+	Egress  = "egress"
+)
+
+// limit keeps a comment within the 256 bytes that the kernel gives a rule's user
+// data (NFT_USERDATA_MAXLEN), with their header and closing zero.
+const limit = 240
+
+// A Note names what decided.
+type Note struct {
+	Direction string
+	// Policies are "namespace/name": one that allows, or all that isolate the pod.
+	Policies []string
+	// Rule is the place among the policy's rules of the direction, from 1; 0 where
+	// none of the policies' rules admitted the packet.
+	Rule   int
+	Detail string // of an admitting rule: the peer and the port
+}
+
+// String is the comment. What is too long for the kernel is cut, and ends in "...".
+func (n Note) String() string {
+	if n.Rule > 0 {
+		head := fmt.Sprintf(" %s rule %d", n.Direction, n.Rule)
+		policy := cut(n.Policies[0], limit-len(head))
+		s := policy + head
+		if room := limit - len(s) - len(" ()"); n.Detail != "" && room > len("...") {
+			s += " (" + cut(n.Detail, room) + ")"
+		}
+		return s
+	}
+	head, tail := "no "+n.Direction+" rule of ", " admits it"
+	return head + cut(strings.Join(n.Policies, ", "), limit-len(head)-len(tail)) + tail
+}
+
+func cut(s string, room int) string {
+	if len(s) <= room {
+		return s
+	}
+	return s[:room-len("...")] + "..."
+}
+
+var (
+	admits   = regexp.MustCompile(`^(\S+/\S+) (ingress|egress) rule (\d+)(?: \((.*)\))?$`)
+	isolates = regexp.MustCompile(`^no (ingress|egress) rule of (.+) admits it$`)
+)
+
+// Parse reads a comment back; false if it is another's.
+func Parse(s string) (Note, bool) {
+	if m := admits.FindStringSubmatch(s); m != nil {
+		rule, err := strconv.Atoi(m[3])
+		return Note{Direction: m[2], Policies: m[1:2], Rule: rule, Detail: m[4]}, err == nil && rule > 0
+	}
+	if m := isolates.FindStringSubmatch(s); m != nil {
+		return Note{Direction: m[1], Policies: strings.Split(m[2], ", ")}, true
+	}
+	return Note{}, false
+}
