@@ -12,6 +12,7 @@ import (
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/control"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/proxy"
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -41,6 +42,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int) (s *Session, err
 		{"watching", s.openFeed},
 		{"controllers", s.openControls},
 		{"kube-proxy", s.openProxies},
+		{"network policies", s.openPolicies},
 		{"nodes", s.openNodes},
 	} {
 		if err := step.do(ctx, nodes); err != nil {
@@ -128,6 +130,20 @@ func (s *Session) openProxies(ctx context.Context, nodes []network.Node) (err er
 		}
 	}
 	return nil
+}
+
+func (s *Session) openPolicies(_ context.Context, nodes []network.Node) (err error) {
+	cfg := policy.Config{
+		Informers: s.api.Informers(), Log: s.log,
+		OnSync: func(node string) { s.tracer.RulesChanged(network.NodeVertex(node)) },
+	}
+	for _, n := range nodes {
+		cfg.Nodes = append(cfg.Nodes, policy.Node{Name: n.Name, NS: s.network.Node(n.Name)})
+	}
+	if s.policies, err = policy.Start(s.ctx, cfg); err == nil {
+		s.onClose(s.policies.Close)
+	}
+	return err
 }
 
 func (s *Session) openNodes(ctx context.Context, nodes []network.Node) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/proxy"
 	"github.com/podhop/podhop/engine/trace"
 	"github.com/podhop/podhop/internal/nsexec"
@@ -35,6 +36,7 @@ type Session struct {
 	containers *container.Session
 	controls   *control.Controllers
 	proxies    *proxy.Proxies
+	policies   *policy.Policies
 	machines   []*machine
 	applier    *apply.Applier
 	feed       *feed.Feed
