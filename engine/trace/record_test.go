@@ -53,6 +53,32 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestRecordPolicies does the same for the journeys that policies decide, in a
+// lab of their own:
+//
+//	go test ./engine/trace -run TestRecordPolicies -record
+func TestRecordPolicies(t *testing.T) {
+	if !*recordings {
+		t.Skip("only with -record")
+	}
+	l := newLab(t)
+	l.policies()
+	l.serve("pod/default/web-1", "0.0.0.0:8081")
+	for _, node := range []string{"node-1", "node-2"} {
+		write(t, "explain/testdata/policies/"+node+".ruleset", []byte(l.output("node/"+node, "nft", "-a", "list", "ruleset")))
+	}
+	for _, c := range policyCases {
+		write(t, "explain/testdata/policies/"+c.name+".json", l.record(func() error {
+			if c.verdict == "delivered" {
+				_, err := l.get(c.from, c.to)
+				return err
+			}
+			_, err := l.dialWithin(c.from, c.to, 300*time.Millisecond)
+			return expectError(err)
+		}))
+	}
+}
+
 func expectError(err error) error {
 	if err == nil {
 		return os.ErrExist

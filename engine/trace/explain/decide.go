@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/policy/note"
 	"github.com/podhop/podhop/engine/trace/join"
 	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
@@ -30,6 +31,8 @@ type verdict struct {
 	// marked says that the packet was marked to be masqueraded later, and why.
 	marked string
 	object *model.Object // of what marked it
+	// dropped says that a policy dropped it.
+	dropped bool
 }
 
 // evaluation is what deciding one needs to know.
@@ -43,11 +46,17 @@ type evaluation struct {
 	// marked and markedFor carry on what earlier evaluations of this node marked.
 	marked    string
 	markedFor *model.Object
+	// names gives the vertex that has an address; empty if none has.
+	names func(netip.Addr) string
 }
 
 // decide goes through an evaluation's events for the one that decided.
 func (x *Explainer) decide(e *evaluation) verdict {
 	var v verdict
+	if e.Events[0].Table == note.Table {
+		e.policy(&v)
+		return v
+	}
 	for i := range e.Events {
 		ev, text := &e.Events[i], e.text(i)
 		switch {

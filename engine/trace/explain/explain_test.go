@@ -30,11 +30,13 @@ func (r rulesets) Rule(namespace, family, table string, handle uint64) *Rule {
 	return nil
 }
 
-func load(t testing.TB) rulesets {
+func load(t testing.TB) rulesets { return loadFrom(t, "testdata") }
+
+func loadFrom(t testing.TB, folder string) rulesets {
 	t.Helper()
 	r := rulesets{}
 	for _, node := range []string{"node-1", "node-2"} {
-		b, err := os.ReadFile("testdata/" + node + ".ruleset")
+		b, err := os.ReadFile(folder + "/" + node + ".ruleset")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,8 +67,16 @@ func journeys(rules Rules, all []record.Batch) []model.Journey {
 
 // What was recorded of real packets, told with the real rules.
 func TestRecordings(t *testing.T) {
-	rules := load(t)
-	paths, err := filepath.Glob("../join/testdata/*.json")
+	tellAll(t, load(t), "../join/testdata", "testdata")
+}
+
+// The same for packets that NetworkPolicies let through or stopped.
+func TestPolicyRecordings(t *testing.T) {
+	tellAll(t, loadFrom(t, "testdata/policies"), "testdata/policies", "testdata/policies")
+}
+
+func tellAll(t *testing.T, rules rulesets, recordings, golden string) {
+	paths, err := filepath.Glob(recordings + "/*.json")
 	if err != nil || len(paths) == 0 {
 		t.Fatal("no recordings", err)
 	}
@@ -74,7 +84,7 @@ func TestRecordings(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(path), ".json")
 		t.Run(name, func(t *testing.T) {
 			got := tracetest.Render(journeys(rules, tracetest.Load(t, path))...)
-			tracetest.Golden(t, "testdata/"+name+".golden", got, *update)
+			tracetest.Golden(t, golden+"/"+name+".golden", got, *update)
 		})
 	}
 }

@@ -12,7 +12,7 @@ func (b *builder) evaluate(v *visit, i int) {
 	p := s.Packet()
 	b.translated(v, p, p.Tuple())
 	rules := b.x.rules.Ruleset(v.namespace)
-	e := &evaluation{Evaluation: s.Evaluation, where: v.where, marked: v.marked, markedFor: v.markedFor, to: p.Destination}
+	e := &evaluation{Evaluation: s.Evaluation, where: v.where, marked: v.marked, markedFor: v.markedFor, to: p.Destination, names: b.x.names}
 	for k := range e.Events {
 		e.rules = append(e.rules, b.x.rule(v.namespace, &e.Events[k]))
 	}
@@ -43,6 +43,10 @@ func (b *builder) evaluate(v *visit, i int) {
 		b.x.memory.put(b.way.Conversation, v.namespace, d.Decision)
 	case kindReject:
 		b.end = Rejected
+	case kindPolicy:
+		if d.dropped {
+			b.end = Dropped
+		}
 	case kindDrop:
 		b.end = Dropped
 	}
