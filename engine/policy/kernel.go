@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -16,102 +17,203 @@ import (
 	"github.com/podhop/podhop/engine/policy/note"
 )
 
-// buffer is what a transaction may need on its way: some 4,000 rules. The kernel
-// gives less to who may not ask for more (net.core.wmem_max).
-const buffer = 8 << 20
+const (
+	// buffer is asked for a transaction on its way; the kernel gives less to who may
+	// not ask for more: 416 KiB, where net.core.wmem_max is as usual.
+	buffer = 8 << 20
+	// atOnce is how many messages a transaction has at most: their
+	// acknowledgements, with each rule's echo, must fit into as much. Twice as many
+	// still did.
+	atOnce = 120
+)
 
 // A kernel is one node's table as it was last written. It is not safe for concurrent use.
 type kernel struct {
-	now Table
+	now  Table
+	name string // the table's, of note.Tables
 	// unsure is set before the first write, and after one that failed.
 	unsure bool
+	buffer int // of the socket; as the constant if 0
 }
 
-// set makes the node's table be what is desired, in one transaction; it must run in
-// the node's namespace. It reports whether anything had to be written.
+// set makes the node's table be what is desired; it must run in the node's
+// namespace. It reports whether anything had to be written. Packets meet either the
+// old rules or the new: there is one transaction, or, where that is too much for
+// one, a second table is filled, and the last transaction hooks it in for the first.
 func (k *kernel) set(desired Table) (bool, error) {
 	if !k.unsure && reflect.DeepEqual(k.now, desired) {
 		return false, nil
 	}
 	c, err := nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error {
-		return errors.Join(c.SetWriteBuffer(buffer), c.SetReadBuffer(buffer))
+		size := cmp.Or(k.buffer, buffer)
+		return errors.Join(c.SetWriteBuffer(size), c.SetReadBuffer(size))
 	}))
 	if err != nil {
 		return false, fmt.Errorf("nftables: %w", err)
 	}
-	t := &nftables.Table{Family: nftables.TableFamilyINet, Name: note.Table}
-	if k.sameRules(desired) {
+	w := writer{c: c, name: note.Tables[0]}
+	changed := k.changed(desired)
+	switch {
+	case changed != nil:
 		// Only who is who has changed: the rules stay, and so do their handles.
-		for i, s := range desired.Sets {
-			if reflect.DeepEqual(s, k.now.Sets[i]) {
-				continue
-			}
-			n := s.nft(t)
-			c.FlushSet(n)
-			if err := c.SetAddElements(n, s.elements()); err != nil {
-				return false, fmt.Errorf("nftables: set %s: %w", s.Name, err)
-			}
+		w.name = k.name
+		w.elements(changed)
+	case desired.messages() <= atOnce:
+		w.remove(note.Tables[:]...)
+		w.table(desired)
+	default:
+		if k.name == w.name {
+			w.name = note.Tables[1]
 		}
-	} else {
-		// Adding it first makes deleting it right, whether it was there or not.
-		c.AddTable(t)
-		c.DelTable(t)
-		if err := desired.write(c, t); err != nil {
-			return false, err
-		}
+		w.parts = true
+		w.remove(w.name)
+		w.table(desired)
+		w.remove(k.name)
 	}
 	k.unsure = true
-	if err := c.Flush(); err != nil {
-		return false, fmt.Errorf("nftables: %w", err)
+	w.flush()
+	if w.err != nil {
+		return false, fmt.Errorf("nftables: %w", w.err)
 	}
-	k.now, k.unsure = desired, false
+	k.now, k.name, k.unsure = desired, w.name, false
 	return true, nil
 }
 
-// sameRules reports whether a table differs from what was written in the elements
-// of its sets alone.
-func (k *kernel) sameRules(desired Table) bool {
+// changed are the sets that differ from what was written, if a table differs in
+// elements alone and they are not too many; else nil.
+func (k *kernel) changed(desired Table) (out []Set) {
 	if k.unsure || len(desired.Chains) == 0 || len(k.now.Sets) != len(desired.Sets) || !reflect.DeepEqual(k.now.Chains, desired.Chains) {
-		return false
-	}
-	for i, s := range desired.Sets {
-		if w := k.now.Sets[i]; w.Name != s.Name || w.Type != s.Type {
-			return false
-		}
-	}
-	return true
-}
-
-func (t Table) write(c *nftables.Conn, to *nftables.Table) error {
-	if len(t.Chains) == 0 {
 		return nil
 	}
-	c.AddTable(to)
-	chains := make([]*nftables.Chain, len(t.Chains))
-	for i, ch := range t.Chains {
-		chains[i] = &nftables.Chain{Table: to, Name: ch.Name}
-		if i == 0 {
-			accept := nftables.ChainPolicyAccept
-			chains[i].Type, chains[i].Hooknum, chains[i].Priority = nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter
-			chains[i].Policy = &accept
+	messages := 0
+	for i, s := range desired.Sets {
+		was := k.now.Sets[i]
+		if was.Name != s.Name || was.Type != s.Type {
+			return nil
 		}
-		c.AddChain(chains[i])
+		if !reflect.DeepEqual(was, s) {
+			out = append(out, s)
+			messages += s.messages()
+		}
+	}
+	if messages > atOnce {
+		return nil
+	}
+	return out
+}
+
+// messages is how much a set is to send, in messages of the size of a rule's.
+func (s Set) messages() int {
+	return 2 + (len(s.Ranges)+len(s.Endpoints)+len(s.Gotos))/16
+}
+
+func (t Table) messages() (n int) {
+	for _, s := range t.Sets {
+		n += s.messages()
+	}
+	for _, c := range t.Chains {
+		n += 1 + len(c.Rules)
+	}
+	return n
+}
+
+// A writer writes one table, and keeps the first error.
+type writer struct {
+	c     *nftables.Conn
+	name  string
+	parts bool // it is too much for one transaction
+	n     int  // messages since the last flush
+	err   error
+}
+
+func (w *writer) nft() *nftables.Table {
+	return &nftables.Table{Family: nftables.TableFamilyINet, Name: w.name}
+}
+
+// room flushes if there is none for n more messages.
+func (w *writer) room(n int) {
+	if w.parts && w.n > 0 && w.n+n > atOnce {
+		w.flush()
+	}
+	w.n += n
+}
+
+func (w *writer) flush() {
+	if w.err == nil {
+		w.err = w.c.Flush()
+	}
+	w.n = 0
+}
+
+// remove removes tables, whether they are there or not.
+func (w *writer) remove(names ...string) {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		t := &nftables.Table{Family: nftables.TableFamilyINet, Name: name}
+		w.room(2)
+		w.c.AddTable(t)
+		w.c.DelTable(t)
+	}
+}
+
+func (w *writer) elements(sets []Set) {
+	for _, s := range sets {
+		n := s.nft(w.nft())
+		w.c.FlushSet(n)
+		if err := w.c.SetAddElements(n, s.elements()); err != nil && w.err == nil {
+			w.err = fmt.Errorf("set %s: %w", s.Name, err)
+		}
+	}
+}
+
+// table writes all, the base chain last and in one piece.
+func (w *writer) table(t Table) {
+	if len(t.Chains) == 0 {
+		return
+	}
+	w.room(1)
+	w.c.AddTable(w.nft())
+	for _, ch := range t.Chains[1:] {
+		w.room(1)
+		w.c.AddChain(&nftables.Chain{Table: w.nft(), Name: ch.Name})
 	}
 	for _, s := range t.Sets { // after the chains, which maps name
-		if err := c.AddSet(s.nft(to), s.elements()); err != nil {
-			return fmt.Errorf("nftables: set %s: %w", s.Name, err)
+		w.room(s.messages())
+		if err := w.c.AddSet(s.nft(w.nft()), s.elements()); err != nil && w.err == nil {
+			w.err = fmt.Errorf("set %s: %w", s.Name, err)
 		}
 	}
-	for i, ch := range t.Chains {
-		for _, r := range ch.Rules {
-			rule := &nftables.Rule{Table: to, Chain: chains[i], Exprs: r.exprs()}
-			if r.Comment != "" {
-				rule.UserData = userdata.AppendString(nil, userdata.TypeComment, r.Comment)
-			}
-			c.AddRule(rule)
-		}
+	for _, ch := range t.Chains[1:] {
+		w.rules(ch)
 	}
-	return nil
+	base := t.Chains[0]
+	w.room(len(base.Rules) + 3) // with the removal of the table before
+	w.n -= 2
+	accept := nftables.ChainPolicyAccept
+	w.c.AddChain(&nftables.Chain{
+		Table: w.nft(), Name: base.Name, Type: nftables.ChainTypeFilter, Policy: &accept,
+		Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter,
+	})
+	for _, r := range base.Rules {
+		w.rule(base.Name, r)
+	}
+}
+
+func (w *writer) rules(ch Chain) {
+	for _, r := range ch.Rules {
+		w.room(1)
+		w.rule(ch.Name, r)
+	}
+}
+
+func (w *writer) rule(chain string, r Rule) {
+	rule := &nftables.Rule{Table: w.nft(), Chain: &nftables.Chain{Table: w.nft(), Name: chain}, Exprs: r.exprs()}
+	if r.Comment != "" {
+		rule.UserData = userdata.AppendString(nil, userdata.TypeComment, r.Comment)
+	}
+	w.c.AddRule(rule)
 }
 
 func (s Set) nft(t *nftables.Table) *nftables.Set {

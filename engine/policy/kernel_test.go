@@ -460,7 +460,7 @@ func TestKernelChange(t *testing.T) {
 	}
 	in.Pods[2].Labels["app"] = "allowed-app"
 	desired := Compile(in).Node("node-1")
-	if !k.sameRules(desired) || !set(in, "node-1") {
+	if len(k.changed(desired)) != 1 || !set(in, "node-1") {
 		t.Error("a label should change one set's elements")
 	}
 	if got := l.list("node-1"); !strings.Contains(got, "elements = { 10.244.1.3, 10.244.2.2 }") && !strings.Contains(got, "elements = { 10.244.2.2, 10.244.1.3 }") {
@@ -473,27 +473,88 @@ func TestKernelChange(t *testing.T) {
 	l.check(Compile(in), []*probe{{from: "allowed", to: "third", protocol: v1.ProtocolUDP, port: 53}, {from: "allowed", to: "third", protocol: v1.ProtocolTCP, port: 80}})
 }
 
-// A policy of 500 rules, as one transaction of an unprivileged server.
+// Policies of many rules, with the buffers that a server in a user namespace gets
+// on an ordinary host.
 func TestKernelMany(t *testing.T) {
+	for _, rules := range []int{500, 1000} {
+		l := newLab(t)
+		for _, k := range l.kernels {
+			k.buffer = 212992 // net.core.wmem_max
+		}
+		in := world()
+		p := policies(t, article)[0]
+		for i := range rules - 1 {
+			n := intstr.FromInt32(int32(1000 + i))
+			p.Spec.Ingress = append(p.Spec.Ingress, networking.NetworkPolicyIngressRule{
+				From:  []networking.NetworkPolicyPeer{{IPBlock: &networking.IPBlock{CIDR: fmt.Sprintf("10.%d.0.0/16", i%256), Except: []string{fmt.Sprintf("10.%d.7.0/24", i%256)}}}},
+				Ports: []networking.NetworkPolicyPort{{Port: &n}},
+			})
+		}
+		in.Policies = []*networking.NetworkPolicy{p}
+		start := time.Now()
+		plan := Compile(in)
+		planned := time.Since(start)
+		l.apply(plan)
+		t.Logf("%d rules: planned in %v, in place after %v", rules, planned, time.Since(start))
+		l.check(plan, []*probe{
+			{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 1244}, // of 10.244.0.0/16
+			{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 1245},
+			{from: "allowed", to: "my-app", protocol: v1.ProtocolTCP, port: 80},
+		})
+		// Another rule, one label, and back to a few: there is one table at all times.
+		p.Spec.Ingress = p.Spec.Ingress[:rules-1]
+		l.apply(Compile(in))
+		in.Pods[2].Labels["app"] = "allowed-app"
+		l.apply(Compile(in))
+		l.check(Compile(in), []*probe{{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 80}})
+		in.Policies = policies(t, article)
+		l.apply(Compile(in))
+		l.check(Compile(in), []*probe{
+			{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 80},
+			{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 1244},
+		})
+		if n := strings.Count(l.list("node-1"), "table inet podhop-policy"); n != 1 {
+			t.Errorf("%d rules: then %d tables", rules, n)
+		}
+	}
+}
+
+// Both families at once: the same rules, with sets of each.
+func TestKernelDualStack(t *testing.T) {
 	l := newLab(t)
 	in := world()
-	p := policies(t, article)[0]
-	for i := range 499 {
-		n := intstr.FromInt32(int32(1000 + i))
-		p.Spec.Ingress = append(p.Spec.Ingress, networking.NetworkPolicyIngressRule{
-			From:  []networking.NetworkPolicyPeer{{IPBlock: &networking.IPBlock{CIDR: fmt.Sprintf("10.%d.0.0/16", i%256), Except: []string{fmt.Sprintf("10.%d.7.0/24", i%256)}}}},
-			Ports: []networking.NetworkPolicyPort{{Port: &n}},
-		})
+	for i, p := range in.Pods {
+		p.Status.PodIPs = append(p.Status.PodIPs, v1.PodIP{IP: fmt.Sprintf("fd00::%d", i+2)})
 	}
-	in.Policies = []*networking.NetworkPolicy{p}
-	start := time.Now()
+	in.Policies = policies(t, article+`---
+metadata: {name: out}
+spec:
+  podSelector: {matchLabels: {app: my-app}}
+  policyTypes: [Egress]
+  egress: [{to: [{ipBlock: {cidr: "fd00::/64", except: ["fd00::4/127"]}}], ports: [{port: http}]}]
+`)
 	plan := Compile(in)
-	planned := time.Since(start)
 	l.apply(plan)
-	t.Logf("planned in %v, in place after %v", planned, time.Since(start))
-	l.check(plan, []*probe{
-		{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 1244}, // of 10.244.0.0/16
-		{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 1245},
-		{from: "allowed", to: "my-app", protocol: v1.ProtocolTCP, port: 80},
-	})
+	got := l.list("node-1")
+	for _, want := range []string{
+		`ip6 saddr . ip6 daddr @themselves-6`,
+		`ip6 saddr vmap @from-pods-6`,
+		`ip6 daddr @egress-default/out-1-1-6 ip6 daddr . tcp dport @egress-default/out-port-1-6`,
+		`ip6 saddr @ingress-default/my-network-policy-1-1-6 tcp dport 80`,
+		`fd00::6-fd00::ffff:ffff:ffff:ffff`,
+		`elements = { fd00::2 . fd00::2 }`,
+		`fd00::6 . 8080`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("not there: %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(got)
+	}
+	for to, want := range map[string]bool{"fd00::3": true, "fd00::4": false, "fd00::5": false, "10.244.1.3": false} {
+		if v := plan.Verdict(netip.MustParseAddr("fd00::2"), netip.MustParseAddr(to), v1.ProtocolTCP, 80); v.Allowed != want {
+			t.Errorf("%s: %+v", to, v)
+		}
+	}
 }

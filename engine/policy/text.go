@@ -13,7 +13,7 @@ func (t Table) String() string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "table inet %s {\n", note.Table)
+	fmt.Fprintf(&b, "table inet %s {\n", note.Tables[0])
 	for _, s := range t.Sets {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}

@@ -10,8 +10,12 @@ import (
 	"strings"
 )
 
-// Table is the nftables table whose rules have these comments.
-const Table = "podhop-policy"
+// Tables are the nftables tables whose rules have these comments. There is one at a
+// time: the second only where many rules take the place of others.
+var Tables = [2]string{"podhop-policy", "podhop-policy-2"}
+
+// Is reports whether a table is one of them.
+func Is(table string) bool { return table == Tables[0] || table == Tables[1] }
 
 // Directions of a policy's rule.
 const (

@@ -53,7 +53,7 @@ type evaluation struct {
 // decide goes through an evaluation's events for the one that decided.
 func (x *Explainer) decide(e *evaluation) verdict {
 	var v verdict
-	if e.Events[0].Table == note.Table {
+	if note.Is(e.Events[0].Table) {
 		e.policy(&v)
 		return v
 	}
