@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// The article's NetworkPolicy, as it stands there.
+const articlePolicy = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: my-network-policy
+spec:
+  podSelector:
+    matchLabels:
+      app: my-app
+  policyTypes:
+  - Ingress
+  ingress:
+  - from:
+    - podSelector:
+        matchLabels:
+          app: allowed-app
+    ports:
+    - protocol: TCP
+      port: 80
+`
+
+// TestNetworkPolicy sends real requests to a pod before, under and after policies,
+// and holds them against what their packets' journeys say of it.
+func TestNetworkPolicy(t *testing.T) {
+	s := start(t, t.TempDir())
+	x := s.open()
+	var pods []string
+	for _, app := range []string{"my-app", "allowed-app", "other-app"} {
+		pods = append(pods, fmt.Sprintf(`apiVersion: v1
+kind: Pod
+metadata: {name: %s, labels: {app: %[1]s}}
+spec: {containers: [{name: nginx, image: nginx}]}
+`, app))
+	}
+	for _, r := range x.apply(strings.Join(pods, "---\n")) {
+		if r.Action != "created" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	until(t, 60*time.Second, "three pods run", func() string {
+		n := 0
+		for _, app := range []string{"my-app", "allowed-app", "other-app"} {
+			n += len(x.pods(app))
+		}
+		if n == 3 {
+			return ""
+		}
+		return fmt.Sprint(n)
+	})
+	to := "http://" + x.pods("my-app")[0].IPs[0]
+	// says waits until a request of a pod ends so, and its SYN's journey says why.
+	says := func(t *testing.T, x *session, from, outcome, verdict, sentence string) {
+		t.Helper()
+		until(t, 30*time.Second, from+" is "+outcome+": "+sentence, func() string {
+			r := x.send("pod/default/"+from, to)
+			got := fmt.Sprintf("%+v", r.Answers[0])
+			for _, id := range r.Journeys {
+				var j model.Journey
+				x.call("GET", x.path("/journeys/"+id), nil, &j)
+				if j.Summary != "SYN" {
+					continue
+				}
+				told := ""
+				for _, h := range j.Hops {
+					if d := h.Decision; d != nil && d.Kind == "policy" {
+						if d.Object == nil || d.Object.Kind != "NetworkPolicy" {
+							t.Errorf("%+v", d)
+						}
+						told += d.Sentence
+					}
+				}
+				got += fmt.Sprintf("\n%s: %s", j.Verdict, told)
+				if r.Answers[0].Outcome == outcome && j.Verdict == verdict && strings.HasPrefix(told, sentence) && (told != "") == (sentence != "") {
+					return ""
+				}
+			}
+			return got
+		})
+	}
+	x.run(t, "without a policy", func(t *testing.T, x *session) {
+		says(t, x, "other-app", "answered", "delivered", "")
+	})
+	if r := x.apply(articlePolicy); r[0].Action != "created" {
+		t.Fatalf("%+v", r)
+	}
+	x.run(t, "the article's", func(t *testing.T, x *session) {
+		says(t, x, "other-app", "timeout", "dropped", "No ingress rule of default/my-network-policy admits it; that policy selects my-app, ")
+		says(t, x, "allowed-app", "answered", "delivered",
+			"Allowed by NetworkPolicy default/my-network-policy, ingress rule 1 (peer app=allowed-app, port 80).")
+		if out := x.kubectl("get", "networkpolicy"); !strings.Contains(out, "my-network-policy") {
+			t.Error(out)
+		}
+		node := x.kubectl("get", "pod", "my-app", "-o", "jsonpath={.spec.nodeName}")
+		if a := x.send("node/"+node, to).Answers[0]; a.Outcome != "answered" {
+			t.Errorf("the pod's own node: %+v", a)
+		}
+	})
+	x.run(t, "another label", func(t *testing.T, x *session) {
+		x.kubectl("label", "--overwrite", "pod/other-app", "app=allowed-app")
+		says(t, x, "other-app", "answered", "delivered", "Allowed by NetworkPolicy default/my-network-policy, ingress rule 1")
+	})
+	x.run(t, "gone", func(t *testing.T, x *session) {
+		x.kubectl("label", "--overwrite", "pod/other-app", "app=other-app")
+		x.kubectl("delete", "networkpolicy", "my-network-policy")
+		says(t, x, "other-app", "answered", "delivered", "")
+	})
+}
