@@ -1,0 +1,9 @@
+package dns
+
+import (
+	"testing"
+
+	"github.com/podhop/podhop/internal/nsexec"
+)
+
+func TestMain(m *testing.M) { nsexec.TestMain(m) }
