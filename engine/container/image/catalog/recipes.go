@@ -107,6 +107,15 @@ func Recipes() []Recipe {
 			Config: v1.Config{Env: []string{path0}, Entrypoint: []string{"/pause"}, User: "65535:65535"},
 			Names:  []Names{{Repositories: []string{"registry.k8s.io/pause", "k8s.gcr.io/pause", "gcr.io/google_containers/pause", "gcr.io/google-containers/pause"}, Oldest: "1.0", Newest: "3.12"}},
 		},
+		{
+			// The program only waits: engine/dns answers in its pod's namespace.
+			Name: "coredns", Programs: map[string]string{"programs/coredns": "/coredns"},
+			Config: v1.Config{Env: []string{path0}, Entrypoint: []string{"/coredns"}, User: "65532:65532", WorkingDir: "/",
+				ExposedPorts: map[string]struct{}{"53/tcp": {}, "53/udp": {}}},
+			Names: []Names{{Repositories: []string{"registry.k8s.io/coredns/coredns", "registry.k8s.io/coredns", "docker.io/coredns/coredns", "k8s.gcr.io/coredns/coredns"},
+				Oldest: "1.6", Newest: "1.15"}},
+			Version: "a stand-in: Podhop answers in its pod's network",
+		},
 	}...)
 }
 
