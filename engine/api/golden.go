@@ -38,6 +38,11 @@ func (s *Server) bootstrap(ctx context.Context) error {
 			return fmt.Errorf("golden tenant: %w", err)
 		}
 	}
+	if s.config.Seed != nil {
+		if err := s.config.Seed(ctx, c); err != nil {
+			return fmt.Errorf("golden tenant: seed: %w", err)
+		}
+	}
 	s.golden[""] = t.Clone()
 	s.lap("golden tenant", &start)
 	if s.bare, err = s.newSession("bare", t.Clone()); err != nil {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	controlplaneapiserver "k8s.io/kubernetes/pkg/controlplane/apiserver"
@@ -30,6 +31,9 @@ type Config struct {
 	// RootCA is the PEM certificate that clients inside the cluster find in the
 	// config map kube-root-ca.crt.
 	RootCA []byte
+	// Seed, if set, creates what every session begins with beside that which every
+	// cluster has. The client is the golden tenant's; there is no admission.
+	Seed func(context.Context, kubernetes.Interface) error
 	// APIServerPort is the port of the `kubernetes` Service's endpoints; 0 means 6443.
 	APIServerPort int32
 }

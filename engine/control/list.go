@@ -100,7 +100,8 @@ func (s *Controllers) workloads() []controller {
 func (s *Controllers) cluster() []controller {
 	c := s.client
 	list := []controller{
-		{"endpointslice", nil, kinds("services"), func(ctx context.Context, f *informer.Factory) (run, error) {
+		// A Service that a session begins with gets its slices when there are pods.
+		{"endpointslice", kinds("pods"), kinds("services"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			e := endpointslice.NewController(ctx, f.Core().V1().Pods(), f.Core().V1().Services(), f.Core().V1().Nodes(), f.Discovery().V1().EndpointSlices(), 100, c, 0)
 			return func(ctx context.Context) { e.Run(ctx, 1) }, nil
 		}},
