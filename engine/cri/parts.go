@@ -30,7 +30,12 @@ type Pod struct {
 	Hostname        string
 	// HostNetwork pods are in the node's own network namespace.
 	HostNetwork bool
+	// DNS is what its resolv.conf says.
+	DNS DNS
 }
+
+// DNS is a resolv.conf(5) in parts.
+type DNS struct{ Servers, Searches, Options []string }
 
 // An Attachment is a pod's place in the network.
 type Attachment struct {

@@ -61,6 +61,7 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 	s.attach, err = r.cfg.Network.Attach(ctx, Pod{
 		ID: s.id, Namespace: m.GetNamespace(), Name: m.GetName(), UID: m.GetUid(), Hostname: s.hostname,
 		HostNetwork: s.host,
+		DNS:         DNS{config.GetDnsConfig().GetServers(), config.GetDnsConfig().GetSearches(), config.GetDnsConfig().GetOptions()},
 	})
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("failed to setup network for sandbox %q: %w", s.id, err), os.RemoveAll(s.dir))
