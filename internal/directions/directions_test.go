@@ -32,6 +32,8 @@ var rules = []rule{
 		Why: "the network knows no Kubernetes types"},
 	{In: "/engine/api/", Never: []string{project + "/engine"}, Except: []string{project + "/engine/api"},
 		Why: "the API knows nothing of nodes"},
+	{In: "/engine/dns/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"}, Except: []string{project + "/engine/dns"},
+		Why: "DNS is told of namespaces and lists, and of nothing else"},
 	{In: "/engine/topology/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project + "/engine", project + "/internal/nsexec"},
 		Except: []string{project + "/engine/model", project + "/engine/topology"},
 		Why:    "planners are pure"},
