@@ -21,7 +21,7 @@ func (s *Session) BenchApply(ctx context.Context, manifests []byte, url string) 
 		// A SYN that comes before kube-proxy's rules is dropped, and sent again only
 		// after a second: give up sooner and ask anew.
 		limited, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-		result, err := s.request(limited, model.Request{From: "node/node-1", To: url})
+		result, _, err := s.request(limited, model.Request{From: "node/node-1", To: url})
 		cancel()
 		if err != nil && limited.Err() == nil {
 			return 0, err

@@ -16,6 +16,7 @@ import (
 	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/container/image"
+	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/node"
 	"github.com/podhop/podhop/internal/nsexec"
@@ -54,6 +55,7 @@ type Engine struct {
 	images     *image.Store
 	machine    node.Machine
 	runtime    ociVersion
+	dnsImage   string // ID of the catalogue's CoreDNS
 	idle       context.CancelFunc
 
 	mu       sync.Mutex
@@ -91,11 +93,16 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if e.images, err = image.New(images); err != nil {
 		return e, err
 	}
+	if img, err := e.images.Resolve(dns.Image); err != nil {
+		e.log.Warn("sessions have no DNS: build the catalogue of images anew", "err", err)
+	} else {
+		e.dnsImage = img.ID
+	}
 	e.containers, err = container.New(container.Config{Dir: runDir, Name: cfg.Data, Runtime: cfg.OCIRuntime, Log: e.log})
 	if err != nil {
 		return e, err
 	}
-	e.api, err = api.New(ctx, api.Config{Logger: e.log, RootCA: cfg.RootCA})
+	e.api, err = api.New(ctx, api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: seed})
 	if err != nil {
 		return e, err
 	}
@@ -110,7 +117,7 @@ func (e *Engine) warm() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.idle = cancel
 	e.opening.Go(func() {
-		for _, name := range []string{"nginx", "busybox"} {
+		for _, name := range []string{dns.Image, "nginx", "busybox"} {
 			img, err := e.images.Resolve(name)
 			if err == nil {
 				err = e.containers.Prepare(ctx, img)

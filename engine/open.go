@@ -40,6 +40,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int) (s *Session, err
 		{"containers", s.openContainers},
 		{"API", s.openAPI},
 		{"watching", s.openFeed},
+		{"DNS", s.openDNS},
 		{"controllers", s.openControls},
 		{"kube-proxy", s.openProxies},
 		{"network policies", s.openPolicies},

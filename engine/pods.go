@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 
@@ -16,7 +17,8 @@ import (
 type pods struct {
 	users   *nsexec.UserNS
 	network *network.Network
-	changed func() // told when a pod has come or gone; never nil once the session is open
+	changed func()          // told when a pod has come or gone; never nil once the session is open
+	leaving func(id string) // told before a sandbox's namespaces are closed
 
 	mu        sync.Mutex
 	sandboxes map[string]sandbox
@@ -26,10 +28,11 @@ type sandbox struct {
 	name string // namespace/name
 	ip   netip.Addr
 	ns   *nsexec.Sandbox
+	dns  cri.DNS
 }
 
 func newPods(users *nsexec.UserNS, n *network.Network) *pods {
-	return &pods{users: users, network: n, changed: func() {}, sandboxes: map[string]sandbox{}}
+	return &pods{users: users, network: n, changed: func() {}, leaving: func(string) {}, sandboxes: map[string]sandbox{}}
 }
 
 // find returns the newest sandbox of a pod that has an address.
@@ -79,7 +82,7 @@ type nodeNetwork struct {
 
 // Attach makes a pod's namespaces and joins them to the node.
 func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment, err error) {
-	sb := sandbox{name: pod.Namespace + "/" + pod.Name}
+	sb := sandbox{name: pod.Namespace + "/" + pod.Name, dns: pod.DNS}
 	if sb.ns, err = nsexec.NewSandbox(n.users, pod.Hostname); err != nil {
 		return at, err
 	}
@@ -113,6 +116,7 @@ func (n nodeNetwork) Detach(ctx context.Context, id string) error {
 		return nil
 	}
 	defer n.changed()
+	n.leaving(id)
 	var err error
 	if sb.ip.IsValid() {
 		err = n.network.Detach(ctx, id)
@@ -126,4 +130,11 @@ func closing(ns *nsexec.Sandbox, err error) error {
 		return cerr
 	}
 	return err
+}
+
+// all are the sandboxes by ID.
+func (p *pods) all() map[string]sandbox {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.sandboxes)
 }

@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/labels"
-
+	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/traffic"
@@ -30,81 +29,89 @@ func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestRe
 		s.log.Warn("watching", "err", err) // what can be seen is seen
 	}
 	start := time.Now().UnixNano()
-	result, err := s.request(ctx, r)
+	result, asked, err := s.request(ctx, r)
 	if err != nil {
 		return result, err
 	}
 	if err := s.tracer.Flush(ctx); err != nil && !errors.Is(err, ctx.Err()) {
 		s.log.Warn("flushing journeys", "err", err)
 	}
-	result.Journeys = s.journeysOf(r.From, start, result.Answers)
+	result.Journeys = s.journeysOf(r.From, start, result.Answers, asked)
 	return result, nil
 }
 
-// request is Request without the journeys.
-func (s *Session) request(ctx context.Context, r model.Request) (model.RequestResult, error) {
-	var result model.RequestResult
+// request is Request without the journeys; asked are the questions to DNS.
+func (s *Session) request(ctx context.Context, r model.Request) (result model.RequestResult, asked []question, err error) {
 	target, err := traffic.ParseTarget(r.To)
 	if err != nil {
-		return result, fmt.Errorf("%w: to: %w", model.ErrInvalid, err)
+		return result, nil, fmt.Errorf("%w: to: %w", model.ErrInvalid, err)
 	}
 	if r.Count < 0 || r.Count > maxRequests {
-		return result, fmt.Errorf("%w: count %d: must be between 1 and %d", model.ErrInvalid, r.Count, maxRequests)
+		return result, nil, fmt.Errorf("%w: count %d: must be between 1 and %d", model.ErrInvalid, r.Count, maxRequests)
 	}
-	ns, err := s.sender(r.From)
+	from, err := s.sender(r.From)
 	if err != nil {
-		return result, fmt.Errorf("%w: from: %w", model.ErrInvalid, err)
+		return result, nil, fmt.Errorf("%w: from: %w", model.ErrInvalid, err)
 	}
+	from.stub.Asked = func(local, remote netip.AddrPort) { asked = append(asked, question{local, remote}) }
 	for range max(r.Count, 1) {
-		result.Answers = append(result.Answers, traffic.Send(ctx, ns.DialContext, s.resolve, r.Method, target))
+		result.Answers = append(result.Answers, traffic.Send(ctx, from.ns.DialContext, from.resolve, r.Method, target))
 		if err := ctx.Err(); err != nil {
-			return result, err
+			return result, asked, err
 		}
 	}
-	return result, nil
+	return result, asked, nil
 }
 
+// A sender is where requests come from.
+type sender struct {
+	ns   *nsexec.NetNS
+	name string
+	stub dns.Stub // without servers for those who know no names
+}
+
+// A question is the socket by which one left for a DNS server.
+type question struct{ local, remote netip.AddrPort }
+
 // sender finds the namespace that a request comes from.
-func (s *Session) sender(from string) (*nsexec.NetNS, error) {
+func (s *Session) sender(from string) (*sender, error) {
 	kind, name, _ := strings.Cut(from, "/")
 	switch {
 	case from == network.VertexClient:
-		return s.network.Client(), nil
+		return &sender{ns: s.network.Client(), name: from}, nil
 	case kind == "node":
 		if ns := s.network.Node(name); ns != nil {
-			return ns, nil
+			return &sender{ns: ns, name: from}, nil
 		}
 	case kind == "pod":
 		if _, sb, ok := s.pods.find(name); ok {
-			return sb.ns.Net, nil
+			p := &sender{ns: sb.ns.Net, name: from, stub: dns.NewStub(sb.dns.Servers, sb.dns.Searches, sb.dns.Options)}
+			p.stub.Dial = sb.ns.Net.DialContext
+			return p, nil
 		}
 		return nil, fmt.Errorf("%s: there is no such pod with an address", from)
 	}
 	return nil, fmt.Errorf("%q: must be client, node/NAME or pod/NAMESPACE/NAME", from)
 }
 
-// resolve says what a host name is good for: there is no DNS in the cluster yet,
-// so that it can only point to the address that was meant.
-func (s *Session) resolve(_ context.Context, host string) (netip.Addr, error) {
-	services, err := s.api.Informers().Core().V1().Services().Lister().List(labels.Everything())
-	if err != nil {
-		return netip.Addr{}, err
+// resolve looks a name up as the sender's C library would: pods ask the cluster's
+// DNS with packets of their own. A node has its own resolver, not the cluster's,
+// and the client is outside.
+func (p *sender) resolve(ctx context.Context, host string) (netip.Addr, error) {
+	if p.stub.Dial == nil {
+		return netip.Addr{}, fmt.Errorf("cannot look up %s: only pods ask the cluster's DNS, %s does not; use an address", host, p.name)
 	}
-	for _, svc := range services {
-		name, _, _ := strings.Cut(strings.TrimPrefix(host, svc.Name), ".")
-		if strings.HasPrefix(host, svc.Name) && name == "" && svc.Spec.ClusterIP != "" && svc.Spec.ClusterIP != "None" {
-			return netip.Addr{}, fmt.Errorf("cannot look up %s: this cluster has no DNS; the address of Service %s/%s is %s",
-				host, svc.Namespace, svc.Name, svc.Spec.ClusterIP)
-		}
-	}
-	return netip.Addr{}, fmt.Errorf("cannot look up %s: this cluster has no DNS; use an address", host)
+	return p.stub.Lookup(ctx, host)
 }
 
 // journeysOf lists the journeys of the conversations that the answers tell of:
 // those with the sender's socket where it is known, else those that left the
-// sender for the target since start.
-func (s *Session) journeysOf(from string, start int64, answers []model.Answer) []string {
+// sender for the target since start. With them go those of the questions to DNS.
+func (s *Session) journeysOf(from string, start int64, answers []model.Answer, asked []question) []string {
 	conversations := map[string]bool{}
+	for _, q := range asked {
+		conversations[s.tracer.Conversation("udp", q.local, q.remote)] = true
+	}
 	targets := map[string]bool{}
 	for _, a := range answers {
 		local, lerr := netip.ParseAddrPort(a.Local)

@@ -12,6 +12,7 @@ import (
 	"github.com/podhop/podhop/engine/apply"
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/control"
+	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
@@ -40,6 +41,7 @@ type Session struct {
 	machines   []*machine
 	applier    *apply.Applier
 	feed       *feed.Feed
+	dns        *dns.Servers
 	tracer     *trace.Tracer
 
 	// ctx ends when the session closes; work counts the goroutines under it.

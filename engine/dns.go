@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/podhop/podhop/engine/dns"
+	"github.com/podhop/podhop/engine/network"
+)
+
+// seed creates the add-ons that every session begins with.
+func seed(ctx context.Context, c kubernetes.Interface) error {
+	return dns.Install(ctx, c, clusterDNS.String())
+}
+
+// openDNS has DNS servers in the pods that run the catalogue's CoreDNS, whoever
+// made them: those of the Deployment coredns, and a learner's own.
+func (s *Session) openDNS(context.Context, []network.Node) error {
+	core := s.api.Informers().Core().V1()
+	s.dns = dns.NewServers(dns.ServersConfig{
+		Resolver: dns.NewResolver(dns.Config{
+			Zone: "cluster.local", Services: core.Services().Lister(), Namespaces: core.Namespaces().Lister(),
+			EndpointSlices: s.api.Informers().Discovery().V1().EndpointSlices().Lister(),
+		}),
+		Desired: s.dnsPods, Log: s.log,
+	})
+	s.onClose(s.dns.Close)
+	s.pods.leaving = s.dns.Stop
+	_, err := core.Pods().Informer().AddEventHandler(cache.FilteringResourceEventHandler{
+		FilterFunc: func(obj any) bool {
+			pod, ok := obj.(*corev1.Pod)
+			return ok && s.runsDNS(pod)
+		},
+		Handler: cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(any) { s.dns.Sync() },
+			UpdateFunc: func(any, any) { s.dns.Sync() },
+			DeleteFunc: func(any) { s.dns.Sync() },
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.api.Informers().StartWithContext(s.ctx)
+	return nil
+}
+
+// dnsPods are the namespaces of the pods that answer DNS, by sandbox.
+func (s *Session) dnsPods() map[string]dns.Namespace {
+	desired := map[string]dns.Namespace{}
+	pods := s.api.Informers().Core().V1().Pods().Lister()
+	for id, sb := range s.pods.all() {
+		namespace, name, _ := strings.Cut(sb.name, "/")
+		pod, err := pods.Pods(namespace).Get(name)
+		if err == nil && sb.ip.IsValid() && s.runsDNS(pod) {
+			desired[id] = sb.ns.Net
+		}
+	}
+	return desired
+}
+
+// runsDNS tells whether a container of the pod runs, whose image is the catalogue's
+// CoreDNS; a real one from a registry answers for itself.
+func (s *Session) runsDNS(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Running == nil {
+			continue
+		}
+		for _, spec := range pod.Spec.Containers {
+			img, err := s.engine.images.Resolve(spec.Image)
+			if spec.Name == c.Name && err == nil && img.ID == s.engine.dnsImage {
+				return true
+			}
+		}
+	}
+	return false
+}
