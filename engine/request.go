@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,7 +107,8 @@ func (p *sender) resolve(ctx context.Context, host string) (netip.Addr, error) {
 
 // journeysOf lists the journeys of the conversations that the answers tell of:
 // those with the sender's socket where it is known, else those that left the
-// sender for the target since start. With them go those of the questions to DNS.
+// sender for the target since start. With them go those of the questions to DNS. In
+// the order of their packets.
 func (s *Session) journeysOf(from string, start int64, answers []model.Answer, asked []question) []string {
 	conversations := map[string]bool{}
 	for _, q := range asked {
@@ -129,6 +131,8 @@ func (s *Session) journeysOf(from string, start int64, answers []model.Answer, a
 			conversations[j.Conversation] = true
 		}
 	}
+	// They came as they fell quiet; a question to DNS comes before what it is for.
+	slices.SortStableFunc(journeys, func(a, b model.Journey) int { return cmp.Compare(a.Start, b.Start) })
 	ids := []string{}
 	for _, j := range journeys {
 		if conversations[j.Conversation] && !slices.Contains(ids, j.ID) {

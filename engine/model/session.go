@@ -45,7 +45,8 @@ type Request struct {
 // A RequestResult is what the sender saw, and where the packets are to be seen.
 type RequestResult struct {
 	Answers []Answer `json:"answers"`
-	// Journeys are the IDs of the journeys of this request's packets.
+	// Journeys are the IDs of the journeys of this request's packets, those of its
+	// questions to DNS among them, in the order in which they were sent.
 	Journeys []string `json:"journeys"`
 }
 

@@ -108,11 +108,17 @@ func TestKill(t *testing.T) {
 	until(t, 60*time.Second, "the pods run", func() string {
 		return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
 	})
-	namespaces, commands := family(s.cmd.Process.Pid)
-	// The server inside, three nginx masters and their workers; a namespace of each kind at least.
-	if n := strings.Count(strings.Join(commands, "\n"), "nginx: master"); n != 3 || len(namespaces) < 4 {
-		t.Fatalf("the test cannot see what it looks for: %d nginx, %d namespaces: %q", n, len(namespaces), commands)
-	}
+	var namespaces map[string]bool
+	// The server inside, three nginx masters and their workers; a namespace of each kind
+	// at least. A master names itself so a moment after its container has started.
+	until(t, 20*time.Second, "the test sees what it looks for", func() string {
+		var commands []string
+		namespaces, commands = family(s.cmd.Process.Pid)
+		if n := strings.Count(strings.Join(commands, "\n"), "nginx: master"); n != 3 || len(namespaces) < 4 {
+			return fmt.Sprintf("%d nginx, %d namespaces: %q", n, len(namespaces), commands)
+		}
+		return ""
+	})
 
 	s.stop(syscall.SIGKILL)
 	until(t, 20*time.Second, "nothing of the killed server is left", func() string {
