@@ -41,15 +41,24 @@ func (c *custom) close() {
 	if served == nil {
 		return
 	}
-	timeout := time.After(5 * time.Second)
-	for _, started := range served.signals {
-		select {
-		case <-started:
-		case <-timeout:
-			return // better a few goroutines too many than no process
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if served.settle(ctx); ctx.Err() != nil {
+		return // better a few goroutines too many than no process
 	}
 	served.cancel()
+}
+
+// settle waits until the server's controllers are at work, so that who writes a
+// CRD and waits for it at once finds it as quickly established as elsewhere.
+func (c *customServer) settle(ctx context.Context) {
+	for _, started := range c.signals {
+		select {
+		case <-started:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // customServer returns the session's server of custom resources, built if need be.
@@ -108,6 +117,7 @@ func (s *Server) serveCustom(w http.ResponseWriter, r *http.Request) {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
+			c.settle(r.Context())
 		}
 	}
 	c.handler.ServeHTTP(w, r)

@@ -149,7 +149,7 @@ func TestKubectl(t *testing.T) {
 		{"whoami", "", "auth whoami", []string{"kubernetes-admin"}, false},
 		{"events", "", "events", []string{"ScalingReplicaSet"}, false},
 		{"crd", crontabs, "apply -f -", []string{"created"}, false},
-		{"crd established", "", "wait --for=condition=Established crd/crontabs.stable.example.com --timeout=20s", []string{"condition met"}, false},
+		{"crd established", "", `wait --for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True crd/crontabs.stable.example.com --timeout=20s`, []string{"condition met"}, false},
 		{"custom resource", "apiVersion: stable.example.com/v1\nkind: CronTab\nmetadata: {name: one}\nspec: {cronSpec: '* * *'}\n", "apply -f -", []string{"crontab.stable.example.com/one created"}, false},
 		{"get it", "", "get ct", []string{"one"}, false},
 		{"explain it", "", "explain crontab.spec", []string{"when to run"}, false},

@@ -295,14 +295,8 @@ func TestKubectl(t *testing.T) {
 		if err != nil {
 			t.Fatal(out)
 		}
-		until(t, 30*time.Second, "the resource is served", func() string {
-			// kubectl wait gives up at once on an object that has no conditions yet.
-			out, err := x.tryKubectl("", "wait", "--for=condition=Established", "crd/hops.example.com", "--timeout=10s")
-			if err == nil {
-				return ""
-			}
-			return out
-		})
+		// By its path, because kubectl gives up on an object that has no conditions yet.
+		x.kubectl("wait", `--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True`, "crd/hops.example.com", "--timeout=30s")
 		if out, err := x.tryKubectl("apiVersion: example.com/v1\nkind: Hop\nmetadata: {name: one}\nspec: {count: many}\n", "apply", "-f", "-"); err == nil ||
 			!strings.Contains(out, "spec.count") {
 			t.Errorf("taken against its schema: %s", out)
