@@ -128,7 +128,7 @@ func (e *Engine) warm() {
 		}
 	})
 	e.opening.Go(func() {
-		s, err := e.Open(ctx)
+		s, err := e.Open(ctx, model.SessionOptions{})
 		if err != nil {
 			e.log.Debug("warming up", "err", err)
 			return
@@ -141,8 +141,13 @@ func (e *Engine) warm() {
 }
 
 // Open makes a session and waits until its nodes are there. ctx bounds the opening
-// only. It fails with model.ErrFull if there are too many already.
-func (e *Engine) Open(ctx context.Context) (*Session, error) {
+// only. It fails with model.ErrFull if there are too many already, with
+// model.ErrInvalid if there is no such session.
+func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, error) {
+	o, err := e.options(o)
+	if err != nil {
+		return nil, err
+	}
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -159,7 +164,7 @@ func (e *Engine) Open(ctx context.Context) (*Session, error) {
 
 	// 26 lower-case letters and digits, fit for a host name and not to be guessed.
 	id := strings.ToLower(rand.Text())
-	s, err := e.open(ctx, id, slot)
+	s, err := e.open(ctx, id, slot, o)
 	if err != nil {
 		e.release(slot)
 		return nil, fmt.Errorf("open a session: %w", err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/podhop/podhop/engine/apply"
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/control"
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/proxy"
@@ -19,8 +21,8 @@ import (
 
 // open puts a session together, from the namespaces up. What has been made is
 // unmade again if a later step fails.
-func (e *Engine) open(ctx context.Context, id string, slot int) (s *Session, err error) {
-	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id)}
+func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionOptions) (s *Session, err error) {
+	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id), options: o, nodes: nodesOf(o)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -31,7 +33,6 @@ func (e *Engine) open(ctx context.Context, id string, slot int) (s *Session, err
 			s.work.Wait()
 		}
 	}()
-	nodes := nodesOf(e.cfg.Nodes)
 	for _, step := range []struct {
 		what string
 		do   func(context.Context, []network.Node) error
@@ -46,16 +47,33 @@ func (e *Engine) open(ctx context.Context, id string, slot int) (s *Session, err
 		{"network policies", s.openPolicies},
 		{"nodes", s.openNodes},
 	} {
-		if err := step.do(ctx, nodes); err != nil {
+		if err := step.do(ctx, s.nodes); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return s, nil
 }
 
+// maxNodes is how many machines a session may have.
+const maxNodes = 5
+
+// options fills in what is not said, and checks what is.
+func (e *Engine) options(o model.SessionOptions) (model.SessionOptions, error) {
+	o.Nodes, o.CNI = cmp.Or(o.Nodes, e.cfg.Nodes), cmp.Or(o.CNI, string(network.Routed))
+	switch {
+	case o.Nodes < 1 || o.Nodes > maxNodes:
+		return o, fmt.Errorf("%w: nodes %d: must be between 1 and %d", model.ErrInvalid, o.Nodes, maxNodes)
+	case o.CNI != string(network.Routed):
+		return o, fmt.Errorf("%w: cni %q: must be %s", model.ErrInvalid, o.CNI, network.Routed)
+	case o.DualStack:
+		return o, fmt.Errorf("%w: dualStack: there is IPv4 only", model.ErrInvalid)
+	}
+	return o, nil
+}
+
 // nodesOf are the machines that a session begins with.
-func nodesOf(n int) []network.Node {
-	nodes := make([]network.Node, n)
+func nodesOf(o model.SessionOptions) []network.Node {
+	nodes := make([]network.Node, o.Nodes)
 	for i := range nodes {
 		nodes[i] = network.Node{
 			Name:    fmt.Sprintf("node-%d", i+1),

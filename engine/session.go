@@ -30,6 +30,9 @@ type Session struct {
 	slot   int
 	log    *slog.Logger
 
+	options model.SessionOptions
+	nodes   []network.Node
+
 	users      *nsexec.UserNS
 	network    *network.Network
 	pods       *pods
@@ -104,7 +107,7 @@ func (s *Session) ID() string { return s.id }
 func (s *Session) Info() model.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return model.Session{ID: s.id, ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
+	return model.Session{ID: s.id, Options: s.options, ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
 }
 
 // Token is what the learner's kubectl authenticates with.

@@ -88,7 +88,7 @@ func (s *Session) sources() []trace.Source {
 	}
 	add(network.VertexClient, s.network.Client())
 	add(network.VertexUnderlay, s.network.Underlay())
-	for _, n := range nodesOf(s.engine.cfg.Nodes) {
+	for _, n := range s.nodes {
 		add(network.NodeVertex(n.Name), s.network.Node(n.Name))
 	}
 	return all
@@ -120,7 +120,7 @@ func (s *Session) vertexOf(ip netip.Addr) string {
 	if ip == clientIP {
 		return network.VertexClient
 	}
-	for _, n := range nodesOf(s.engine.cfg.Nodes) {
+	for _, n := range s.nodes {
 		if n.IP == ip || n.PodCIDR.Masked().Addr().Next() == ip {
 			return network.NodeVertex(n.Name)
 		}

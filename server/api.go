@@ -34,7 +34,7 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
-	session, err := s.open(r.Context())
+	session, err := s.open(r.Context(), model.SessionOptions{})
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -45,9 +45,9 @@ func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
 }
 
 // open opens a session and measures how long that took.
-func (s *Server) open(ctx context.Context) (Session, error) {
+func (s *Server) open(ctx context.Context, o model.SessionOptions) (Session, error) {
 	defer s.metrics.opening()()
-	return s.cfg.Engine.Open(ctx)
+	return s.cfg.Engine.Open(ctx, o)
 }
 
 func (s *Server) getSession(w http.ResponseWriter, r *http.Request, session Session) {

@@ -12,8 +12,9 @@ import (
 // bring their own.
 type Engine interface {
 	// Open makes a session and waits until it can be used. It fails with
-	// model.ErrFull if there are too many.
-	Open(ctx context.Context) (Session, error)
+	// model.ErrFull if there are too many, with model.ErrInvalid for options that
+	// there are not.
+	Open(ctx context.Context, o model.SessionOptions) (Session, error)
 	// Session finds an open session, or fails with model.ErrNotFound. It must be
 	// quick: it is asked at every request.
 	Session(id string) (Session, error)
@@ -42,18 +43,18 @@ type Session interface {
 }
 
 // Adapt makes an Engine of functions that return a Session type of their own.
-func Adapt[S Session](open func(context.Context) (S, error), find func(id string) (S, error), count func() int) Engine {
+func Adapt[S Session](open func(context.Context, model.SessionOptions) (S, error), find func(id string) (S, error), count func() int) Engine {
 	return adapter[S]{open, find, count}
 }
 
 type adapter[S Session] struct {
-	open  func(context.Context) (S, error)
+	open  func(context.Context, model.SessionOptions) (S, error)
 	find  func(id string) (S, error)
 	count func() int
 }
 
-func (a adapter[S]) Open(ctx context.Context) (Session, error) {
-	s, err := a.open(ctx)
+func (a adapter[S]) Open(ctx context.Context, o model.SessionOptions) (Session, error) {
+	s, err := a.open(ctx, o)
 	if err != nil {
 		return nil, err // not a nil S in an interface that is not nil
 	}

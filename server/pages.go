@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
 )
 
@@ -36,7 +37,7 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string) {
 		}
 		query = "?" + url.Values{"lesson": {slug}}.Encode()
 	}
-	session, err := s.open(r.Context())
+	session, err := s.open(r.Context(), model.SessionOptions{})
 	if err != nil {
 		s.failPage(w, r, err)
 		return

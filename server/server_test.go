@@ -34,7 +34,7 @@ func newEngine(ids ...string) *fakeEngine {
 	return e
 }
 
-func (e *fakeEngine) open(context.Context) (*fakeSession, error) {
+func (e *fakeEngine) open(context.Context, model.SessionOptions) (*fakeSession, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.openErr != nil {
@@ -188,9 +188,9 @@ func TestAnswers(t *testing.T) {
 		want                string
 	}{
 		{name: "open a session", request: "POST /api/sessions", status: 201,
-			want: `{"id":"new1","url":"/s/new1","apiServer":"http://localhost:8080/k8s/new1","expiresAt":"2026-11-23T07:00:00Z"}`},
+			want: `{"id":"new1","url":"/s/new1","apiServer":"http://localhost:8080/k8s/new1","expiresAt":"2026-11-23T07:00:00Z","options":{}}`},
 		{name: "a session", request: "GET /api/sessions/one", status: 200,
-			want: `{"id":"one","url":"/s/one","apiServer":"http://localhost:8080/k8s/one","expiresAt":"2026-11-23T07:00:00Z"}`},
+			want: `{"id":"one","url":"/s/one","apiServer":"http://localhost:8080/k8s/one","expiresAt":"2026-11-23T07:00:00Z","options":{}}`},
 		{name: "close it", request: "DELETE /api/sessions/one", status: 204},
 		{name: "topology", request: "GET /api/sessions/one/topology", status: 200, want: `{"vertices":[],"edges":[]}`},
 		{name: "journeys", request: "GET /api/sessions/one/journeys", status: 200, want: `[]`},

@@ -8,6 +8,19 @@ type Session struct {
 	APIServer string `json:"apiServer"`
 	// ExpiresAt is RFC 3339.
 	ExpiresAt string `json:"expiresAt"`
+	// Options are what it is made with, as they are now.
+	Options SessionOptions `json:"options"`
+}
+
+// SessionOptions say what a session is made with. The zero value of a field is the
+// server's default.
+type SessionOptions struct {
+	// Nodes is how many machines it has, 1 to 5.
+	Nodes int `json:"nodes,omitempty"`
+	// CNI is how pods are joined to each other: routed, bridge or vxlan.
+	CNI string `json:"cni,omitempty"`
+	// DualStack gives pods, nodes and Services IPv6 addresses beside those of IPv4.
+	DualStack bool `json:"dualStack,omitempty"`
 }
 
 // An ApplyResult is what the API said to one document of a paste.

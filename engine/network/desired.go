@@ -20,16 +20,32 @@ var (
 
 // Desired is what a session's network should be.
 type Desired struct {
+	// CNI is how pods are joined to each other; Routed if empty.
+	CNI      CNI
 	Nodes    []Node
 	ClientIP netip.Addr
-	Pods     []Pod
+	// ClientIP6 is the client's second address, in a dual-stack session only.
+	ClientIP6 netip.Addr
+	Pods      []Pod
 }
+
+// A CNI is a way to join pods to each other.
+type CNI string
+
+const (
+	// Routed gives each pod a /32 at one end of a veth, and a route to it at the
+	// other, as kindnet and Calico do.
+	Routed CNI = "routed"
+)
 
 // A Node is one machine of the cluster.
 type Node struct {
 	Name    string
 	IP      netip.Addr   // on the underlay
 	PodCIDR netip.Prefix // the gateway is its first address, pods get those after it
+	// IP6 and PodCIDR6 are the same once more, in a dual-stack session only.
+	IP6      netip.Addr
+	PodCIDR6 netip.Prefix
 }
 
 // A Pod is what Attach needs to know of one.
@@ -60,7 +76,10 @@ func PodVertex(name string) string { return "pod/" + name }
 type Attachment struct {
 	IP      netip.Addr
 	Gateway netip.Addr
-	MAC     string
+	// IP6 and Gateway6 are the second address and its gateway, in a dual-stack
+	// session only.
+	IP6, Gateway6 netip.Addr
+	MAC           string
 	// HostDevice is the veth's end in the node's namespace, HostIndex its ifindex.
 	HostDevice string
 	HostIndex  int

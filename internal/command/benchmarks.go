@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/podhop/podhop/engine"
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/lessons"
 )
@@ -29,7 +30,7 @@ func benchSessions(ctx context.Context, b *bencher) error {
 	}()
 	for n := 1; n <= b.most; n++ {
 		start := time.Now()
-		s, err := b.engine.Open(ctx)
+		s, err := b.engine.Open(ctx, model.SessionOptions{})
 		if err != nil {
 			return err
 		}
@@ -88,7 +89,7 @@ func benchApply(ctx context.Context, b *bencher) error {
 	paste.WriteString("---\n{apiVersion: v1, kind: Service, metadata: {name: bench}, spec: {clusterIP: 10.96.200.1, selector: {app: my-app}, ports: [{port: 80}]}}\n")
 	var took []time.Duration
 	for range b.rounds {
-		s, err := b.engine.Open(ctx)
+		s, err := b.engine.Open(ctx, model.SessionOptions{})
 		if err != nil {
 			return err
 		}
@@ -122,7 +123,7 @@ func benchPods(ctx context.Context, b *bencher) error {
 
 // benchTrace sends the same traffic unwatched and watched.
 func benchTrace(ctx context.Context, b *bencher) error {
-	s, err := b.engine.Open(ctx)
+	s, err := b.engine.Open(ctx, model.SessionOptions{})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,13 @@ export interface Session {
   url: string;
   apiServer: string;
   expiresAt: string;
+  options: SessionOptions;
+}
+
+export interface SessionOptions {
+  nodes?: number;
+  cni?: string;
+  dualStack?: boolean;
 }
 
 export interface Graph {
