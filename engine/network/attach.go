@@ -118,5 +118,5 @@ func (n *Network) noteWiring(p *pod, ops []op) {
 }
 
 func (n *Network) node(name string) Node {
-	return n.nodes[slices.IndexFunc(n.nodes, func(x Node) bool { return x.Name == name })]
+	return n.desired.Nodes[slices.IndexFunc(n.desired.Nodes, func(x Node) bool { return x.Name == name })]
 }

@@ -169,6 +169,6 @@ func barePod(node *socket, i int) (io.Closer, error) {
 	m.encode(op{action: setUp, link: link{index: loIndex}}, 0, -1)
 	m.encode(op{action: setUp, link: link{index: 2}}, 0, -1)
 	m.encode(op{action: addAddr, addr: addr{2, netip.PrefixFrom(gw.Next(), 16)}}, 0, -1)
-	m.encode(op{action: addRoute, route: route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), gw: gw, dev: 2}}, unix.NLM_F_ACK, -1)
+	m.encode(op{action: addRoute, route: route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), via: []netip.Addr{gw}, dev: 2}}, unix.NLM_F_ACK, -1)
 	return ns, send(pod, &m)
 }

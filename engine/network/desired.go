@@ -26,7 +26,10 @@ type Desired struct {
 	ClientIP netip.Addr
 	// ClientIP6 is the client's second address, in a dual-stack session only.
 	ClientIP6 netip.Addr
-	Pods      []Pod
+	// ControlPlane and ControlPlane6 are further addresses of the underlay, which
+	// nodes and client reach; none if zero.
+	ControlPlane, ControlPlane6 netip.Addr
+	Pods                        []Pod
 }
 
 // A CNI is a way to join pods to each other.

@@ -10,6 +10,14 @@ import (
 // It is pure, and plans nothing when nothing is missing.
 func diff(s site, vertices []string, want, have map[string]*furniture) []op {
 	var ops []op
+	// Before there are links: these copy what is the default when they come to be.
+	for _, v := range vertices {
+		for _, c := range want[v].settings() {
+			if !s.noSysctl && !slices.Contains(have[v].settings(), c) {
+				ops = append(ops, op{vertex: v, action: setSysctl, sysctl: c})
+			}
+		}
+	}
 	for _, v := range vertices {
 		w, h := want[v], have[v]
 		if w == nil {
@@ -29,11 +37,6 @@ func diffOne(s site, v string, w, h *furniture) (ops []op) {
 		names[l.index] = l.name
 	}
 	isNode := strings.HasPrefix(v, "node/")
-	for _, c := range w.sysctls {
-		if !s.noSysctl && !slices.Contains(h.sysctls, c) {
-			ops = append(ops, op{vertex: v, action: setSysctl, sysctl: c})
-		}
-	}
 	for _, g := range h.guards {
 		if !slices.Contains(w.guards, g) {
 			ops = append(ops, op{vertex: v, action: deleteGuard, guard: g})
@@ -48,7 +51,7 @@ func diffOne(s site, v string, w, h *furniture) (ops []op) {
 	}
 	for _, r := range h.routes {
 		// A route goes with its device; one that another will replace is no stale one.
-		if isNode && !gone[r.dev] && !slices.ContainsFunc(w.routes, func(x route) bool { return x.dst == r.dst }) {
+		if (isNode || v == VertexClient) && !gone[r.dev] && !slices.ContainsFunc(w.routes, func(x route) bool { return x.dst == r.dst }) {
 			ops = append(ops, op{vertex: v, action: deleteRoute, route: r, dev: names[r.dev]})
 		}
 	}
@@ -70,7 +73,7 @@ func diffOne(s site, v string, w, h *furniture) (ops []op) {
 		}
 	}
 	for _, r := range w.routes {
-		if !slices.Contains(h.routes, r) {
+		if !slices.ContainsFunc(h.routes, r.equal) {
 			ops = append(ops, op{vertex: v, action: addRoute, route: r, dev: names[r.dev]})
 		}
 	}

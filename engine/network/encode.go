@@ -40,7 +40,7 @@ func (m *message) encode(o op, flags uint16, peer int) {
 		m.end(at)
 	case addAddr:
 		at := m.start(unix.RTM_NEWADDR, create|flags)
-		m.raw(unix.AF_INET, byte(o.addr.prefix.Bits()), 0, 0)
+		m.raw(family(o.addr.prefix.Addr()), byte(o.addr.prefix.Bits()), 0, 0)
 		m.b = native.AppendUint32(m.b, uint32(o.addr.dev))
 		m.ip(unix.IFA_LOCAL, o.addr.prefix.Addr())
 		m.ip(unix.IFA_ADDRESS, o.addr.prefix.Addr())
@@ -55,7 +55,7 @@ func (m *message) encode(o op, flags uint16, peer int) {
 		m.end(at)
 	case addNeigh:
 		at := m.start(unix.RTM_NEWNEIGH, create|flags)
-		m.raw(unix.AF_INET, 0, 0, 0)
+		m.raw(family(o.neigh.ip), 0, 0, 0)
 		m.b = native.AppendUint32(m.b, uint32(o.neigh.dev))
 		m.b = native.AppendUint16(m.b, unix.NUD_PERMANENT)
 		m.raw(0, 0)
@@ -70,19 +70,44 @@ func (m *message) route(r route) {
 	switch {
 	case r.dev == 0:
 		kind = unix.RTN_UNREACHABLE
-	case !r.gw.IsValid():
+	case len(r.via) == 0 && r.dst.Addr().Is4():
 		scope = unix.RT_SCOPE_LINK
 	}
-	m.raw(unix.AF_INET, byte(r.dst.Bits()), 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_BOOT, scope, kind, 0, 0, 0, 0)
+	m.raw(family(r.dst.Addr()), byte(r.dst.Bits()), 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_BOOT, scope, kind, 0, 0, 0, 0)
 	if r.dst.Bits() > 0 {
 		m.ip(unix.RTA_DST, r.dst.Addr())
 	}
-	if r.gw.IsValid() {
-		m.ip(unix.RTA_GATEWAY, r.gw)
+	switch len(r.via) {
+	case 0:
+	case 1:
+		m.ip(unix.RTA_GATEWAY, r.via[0])
+	default:
+		m.multipath(r)
+		return
 	}
 	if r.dev != 0 {
 		m.u32(unix.RTA_OIF, uint32(r.dev))
 	}
+}
+
+// multipath appends a route's several gateways, each a struct rtnexthop.
+func (m *message) multipath(r route) {
+	all := m.nest(unix.RTA_MULTIPATH)
+	for _, gw := range r.via {
+		hop := len(m.b)
+		m.raw(make([]byte, unix.SizeofRtNexthop)...)
+		native.PutUint32(m.b[hop+4:], uint32(r.dev))
+		m.ip(unix.RTA_GATEWAY, gw)
+		native.PutUint16(m.b[hop:], uint16(len(m.b)-hop))
+	}
+	m.unnest(all)
+}
+
+func family(ip netip.Addr) byte {
+	if ip.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
 }
 
 // addLink makes a link and, for a veth, its other end where that belongs: moving it

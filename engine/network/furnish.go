@@ -3,6 +3,7 @@ package network
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -16,6 +17,13 @@ type furniture struct {
 	routes  []route
 	neighs  []neigh
 	guards  []guard // addresses that pods may send from, kept by the node
+}
+
+func (f *furniture) settings() []sysctl {
+	if f == nil {
+		return nil
+	}
+	return f.sysctls
 }
 
 type sysctl struct{ name, value string }
@@ -42,8 +50,12 @@ type addr struct {
 
 type route struct {
 	dst netip.Prefix
-	gw  netip.Addr // zero: scope link
-	dev int        // 0: unreachable
+	via []netip.Addr // gateways, of which the kernel chooses by connection; none: scope link
+	dev int          // 0: unreachable
+}
+
+func (r route) equal(o route) bool {
+	return r.dst == o.dst && r.dev == o.dev && slices.Equal(r.via, o.via)
 }
 
 type neigh struct {
@@ -63,7 +75,14 @@ type placed struct {
 	host int // ifindex of the veth's end on the node
 }
 
-// site is what the planner must know beside Desired.
+// A layout is all that the planner is to make true.
+type layout struct {
+	Desired   // but for its Pods
+	pods      []placed
+	announced map[netip.Addr][]string // nodes that the client sends an address to
+}
+
+// site is what the planner must know of the place.
 type site struct {
 	underlay netip.Prefix // the bridge's address and the prefix' length
 	eth0     int          // the first index that is free in a new namespace
@@ -100,7 +119,7 @@ func macOf(ip netip.Addr) string {
 }
 
 // furnish says what should be in every namespace. It is pure.
-func furnish(s site, nodes []Node, client netip.Addr, pods []placed) map[string]*furniture {
+func furnish(s site, l layout) map[string]*furniture {
 	out := map[string]*furniture{}
 	gw := s.underlay.Addr()
 	bits := s.underlay.Bits()
@@ -111,6 +130,9 @@ func furnish(s site, nodes []Node, client netip.Addr, pods []placed) map[string]
 		sysctls: []sysctl{quiet, {"net/ipv4/ip_forward", "0"}},
 		links:   []link{br},
 		addrs:   []addr{{br.index, s.underlay}},
+	}
+	if l.ControlPlane.IsValid() {
+		under.addrs = append(under.addrs, addr{br.index, netip.PrefixFrom(l.ControlPlane, bits)})
 	}
 	out[VertexUnderlay] = under
 	machine := func(vertex, port string, ip netip.Addr, forward string) *furniture {
@@ -127,35 +149,69 @@ func furnish(s site, nodes []Node, client netip.Addr, pods []placed) map[string]
 			// Dynamic entries are capped for the whole host: all are permanent.
 			neighs: []neigh{{s.eth0, gw, macOf(gw)}},
 		}
+		if l.ControlPlane.IsValid() {
+			f.neighs = append(f.neighs, neigh{s.eth0, l.ControlPlane, macOf(gw)})
+		}
 		out[vertex] = f
 		return f
 	}
-	outside := machine(VertexClient, VertexClient, client, "0")
-	for _, n := range nodes {
+	outside := machine(VertexClient, VertexClient, l.ClientIP, "0")
+	// Connections to one announced address may go by different nodes.
+	outside.sysctls = append(outside.sysctls, sysctl{"net/ipv4/fib_multipath_hash_policy", "1"})
+	outside.routes = announcements(s, l)
+	for _, n := range l.Nodes {
 		f := machine(NodeVertex(n.Name), n.Name, n.IP, "1")
-		f.sysctls = append(f.sysctls, sysctl{"net/ipv4/conf/all/rp_filter", "0"}, sysctl{"net/ipv4/conf/default/rp_filter", "0"})
+		// Nor tell the client of a shorter way than by the node that it was to go by.
+		for _, name := range []string{"rp_filter", "send_redirects"} {
+			f.sysctls = append(f.sysctls, sysctl{"net/ipv4/conf/all/" + name, "0"}, sysctl{"net/ipv4/conf/default/" + name, "0"})
+		}
 		f.addrs = append(f.addrs, addr{loIndex, netip.PrefixFrom(gatewayOf(n), 32)})
 		// Without a default route a ClusterIP answers ENETUNREACH before it is rewritten.
-		f.routes = append(f.routes, route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), gw: gw, dev: s.eth0})
+		f.routes = append(f.routes, route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), via: []netip.Addr{gw}, dev: s.eth0})
 		// An address of this node that no pod has must not leave for the default route.
 		f.routes = append(f.routes, route{dst: n.PodCIDR.Masked()})
-		f.neighs = append(f.neighs, neigh{s.eth0, client, macOf(client)})
+		f.neighs = append(f.neighs, neigh{s.eth0, l.ClientIP, macOf(l.ClientIP)})
 		outside.neighs = append(outside.neighs, neigh{s.eth0, n.IP, macOf(n.IP)})
-		for _, m := range nodes {
+		for _, m := range l.Nodes {
 			if m.Name != n.Name {
-				f.routes = append(f.routes, route{dst: m.PodCIDR.Masked(), gw: m.IP, dev: s.eth0})
+				f.routes = append(f.routes, route{dst: m.PodCIDR.Masked(), via: []netip.Addr{m.IP}, dev: s.eth0})
 				f.neighs = append(f.neighs, neigh{s.eth0, m.IP, macOf(m.IP)})
 			}
 		}
 	}
-	for _, p := range pods {
-		i := slices.IndexFunc(nodes, func(n Node) bool { return n.Name == p.Node })
+	for _, p := range l.pods {
+		i := slices.IndexFunc(l.Nodes, func(n Node) bool { return n.Name == p.Node })
 		if i < 0 {
 			continue
 		}
-		furnishPod(s, nodes[i], p, out[NodeVertex(p.Node)], podFurniture(out, p))
+		furnishPod(s, l.Nodes[i], p, out[NodeVertex(p.Node)], podFurniture(out, p))
 	}
 	return out
+}
+
+// announcements are the client's routes to load balancers' addresses, each by way
+// of those of its nodes that are there.
+func announcements(s site, l layout) (out []route) {
+	for _, ip := range slices.SortedFunc(maps.Keys(l.announced), netip.Addr.Compare) {
+		r := route{dst: netip.PrefixFrom(ip, ip.BitLen()), dev: s.eth0}
+		for _, n := range l.Nodes {
+			if gw := n.address(ip.Is4()); gw.IsValid() && slices.Contains(l.announced[ip], n.Name) {
+				r.via = append(r.via, gw)
+			}
+		}
+		if len(r.via) > 0 {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// address is the node's on the underlay, of one family.
+func (n Node) address(four bool) netip.Addr {
+	if four {
+		return n.IP
+	}
+	return n.IP6
 }
 
 func podFurniture(out map[string]*furniture, p placed) *furniture {
@@ -181,7 +237,7 @@ func furnishPod(s site, n Node, p placed, node, pod *furniture) {
 	pod.addrs = append(pod.addrs, addr{s.eth0, netip.PrefixFrom(p.IP, 32)})
 	pod.routes = append(pod.routes,
 		route{dst: netip.PrefixFrom(gw, 32), dev: s.eth0},
-		route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), gw: gw, dev: s.eth0})
+		route{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), via: []netip.Addr{gw}, dev: s.eth0})
 	pod.neighs = append(pod.neighs, neigh{s.eth0, gw, vethMAC})
 }
 

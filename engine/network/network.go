@@ -49,12 +49,13 @@ type Network struct {
 
 	mu     sync.Mutex // held while changing, so that changes come one after another
 	closed bool
-	nodes  []Node
-	client netip.Addr
-	spaces map[string]*space // underlay, client and nodes, by vertex
-	ipams  map[string]*ipam  // by node
-	next   map[string]int    // the next host index, by node
-	pods   map[string]*pod   // by id
+	// desired is what Set was last told, but for pods; announced what Announce was.
+	desired   Desired
+	announced map[netip.Addr][]string
+	spaces    map[string]*space // underlay, client and nodes, by vertex
+	ipams     map[string]*ipam  // by node
+	next      map[string]int    // the next host index, by node
+	pods      map[string]*pod   // by id
 }
 
 type pod struct {
@@ -134,7 +135,7 @@ func (n *Network) set(ctx context.Context, d Desired) ([]op, error) {
 		spaces[v] = s
 	}
 	vertices := []string{VertexUnderlay, VertexClient}
-	for _, node := range n.nodes {
+	for _, node := range d.Nodes {
 		vertices = append(vertices, NodeVertex(node.Name))
 	}
 	var pods []placed
@@ -149,19 +150,10 @@ func (n *Network) set(ctx context.Context, d Desired) ([]op, error) {
 		spaces[v] = s
 		vertices = append(vertices, v)
 	}
-	want := furnish(n.site, n.nodes, n.client, pods)
-	have := map[string]*furniture{}
-	for _, v := range vertices {
-		if fresh[v] {
-			continue
-		}
-		node := n.spaces[v] != nil && n.spaces[v].nf != nil
-		if err := spaces[v].ns.Do(func() (err error) {
-			have[v], err = observe(want[v], node)
-			return err
-		}); err != nil {
-			return nil, fmt.Errorf("%s: %w", v, err)
-		}
+	want := furnish(n.site, n.layout(pods))
+	have, err := n.observe(slices.DeleteFunc(slices.Clone(vertices), func(v string) bool { return fresh[v] }), want, spaces)
+	if err != nil {
+		return nil, err
 	}
 	ops := diff(n.site, vertices, want, have)
 	if err := apply(ops, spaces); err != nil {
@@ -171,6 +163,25 @@ func (n *Network) set(ctx context.Context, d Desired) ([]op, error) {
 		n.noteWiring(n.pods[p.ID], ops)
 	}
 	return ops, nil
+}
+
+func (n *Network) layout(pods []placed) layout {
+	return layout{Desired: n.desired, pods: pods, announced: n.announced}
+}
+
+// observe looks at what is in some of the namespaces.
+func (n *Network) observe(vertices []string, want map[string]*furniture, spaces map[string]*space) (map[string]*furniture, error) {
+	have := map[string]*furniture{}
+	for _, v := range vertices {
+		node := n.spaces[v] != nil && n.spaces[v].nf != nil
+		if err := spaces[v].ns.Do(func() (err error) {
+			have[v], err = observe(want[v], node)
+			return err
+		}); err != nil {
+			return nil, fmt.Errorf("%s: %w", v, err)
+		}
+	}
+	return have, nil
 }
 
 // setNodes opens and closes nodes' namespaces, and returns those that are new.
@@ -185,7 +196,7 @@ func (n *Network) setNodes(d Desired) (map[string]bool, error) {
 			fresh[v] = true
 		}
 	}
-	if n.client == (netip.Addr{}) {
+	if !n.desired.ClientIP.IsValid() {
 		fresh[VertexUnderlay] = true // nothing was ever put into it
 	}
 	for v, s := range n.spaces {
@@ -226,7 +237,8 @@ func (n *Network) setNodes(d Desired) (map[string]bool, error) {
 			n.ipams[node.Name], n.next[node.Name] = newIPAM(node.PodCIDR), podIndexes
 		}
 	}
-	n.nodes, n.client = slices.Clone(d.Nodes), d.ClientIP
+	n.desired = d
+	n.desired.Nodes, n.desired.Pods = slices.Clone(d.Nodes), nil
 	return fresh, nil
 }
 

@@ -57,8 +57,12 @@ func observe(want *furniture, node bool) (*furniture, error) {
 			bits, _ := r.Dst.Mask.Size()
 			o.dst = netip.PrefixFrom(ip, bits)
 		}
-		if gw, ok := netip.AddrFromSlice(r.Gw.To4()); ok {
-			o.gw = gw
+		if gw, ok := netip.AddrFromSlice(r.Gw); ok {
+			o.via = append(o.via, gw.Unmap())
+		}
+		for _, hop := range r.MultiPath {
+			gw, _ := netip.AddrFromSlice(hop.Gw)
+			o.via, o.dev = append(o.via, gw.Unmap()), hop.LinkIndex
 		}
 		if r.Type == unix.RTN_UNREACHABLE {
 			o.dev = 0

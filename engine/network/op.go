@@ -81,8 +81,14 @@ func (o op) String() string {
 		switch {
 		case o.route.dev == 0:
 			return fmt.Sprintf("%s route %s unreachable %s", ip, verb, dst)
-		case o.route.gw.IsValid():
-			return fmt.Sprintf("%s route %s %s via %s dev %s", ip, verb, dst, o.route.gw, o.dev)
+		case len(o.route.via) == 1:
+			return fmt.Sprintf("%s route %s %s via %s dev %s", ip, verb, dst, o.route.via[0], o.dev)
+		case len(o.route.via) > 1:
+			s := fmt.Sprintf("%s route %s %s", ip, verb, dst)
+			for _, gw := range o.route.via {
+				s += fmt.Sprintf(" nexthop via %s dev %s", gw, o.dev)
+			}
+			return s
 		}
 		if o.dev == "" { // the device went first
 			return fmt.Sprintf("%s route %s %s", ip, verb, dst)

@@ -51,7 +51,7 @@ func (n *Network) Wiring(id string) []string {
 func (n *Network) Devices() []Device {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.client.IsValid() {
+	if !n.desired.ClientIP.IsValid() {
 		return nil
 	}
 	var pods []placed
@@ -59,7 +59,7 @@ func (n *Network) Devices() []Device {
 		pods = append(pods, p.placed)
 	}
 	var out []Device
-	for v, f := range furnish(n.site, n.nodes, n.client, pods) {
+	for v, f := range furnish(n.site, n.layout(pods)) {
 		for _, l := range f.links {
 			out = append(out, Device{Vertex: v, Name: l.name, Index: l.index, Peer: l.peer, PeerIndex: l.peerIndex})
 		}
