@@ -22,7 +22,7 @@ import (
 func (s *Server) bootstrap(ctx context.Context) error {
 	start := time.Now()
 	t := store.NewTenant()
-	gold, err := s.newSession("golden", t)
+	gold, err := s.newSession("golden", t, false)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	}
 	s.golden[""] = t.Clone()
 	s.lap("golden tenant", &start)
-	if s.bare, err = s.newSession("bare", t.Clone()); err != nil {
+	if s.bare, err = s.newSession("bare", t.Clone(), false); err != nil {
 		return err
 	}
 	if _, err := s.bare.customServer(); err != nil {
@@ -84,7 +84,7 @@ func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node) (*store.Te
 		return t, nil
 	}
 	t := s.golden[""].Clone()
-	ss, err := s.newSession("golden", t)
+	ss, err := s.newSession("golden", t, false)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,21 +24,30 @@ import (
 
 // addresses hands out one session's cluster IPs and node ports.
 type addresses struct {
-	ips   *ipallocator.Range
+	ips   map[api.IPFamily]ipallocator.Interface // of IPv6 too in dual-stack sessions only
 	ports *portallocator.PortAllocator
 	rest  *servicestore.REST // only its hooks are used
 	proxy *service.ProxyREST
 }
 
-func (s *Session) newAddresses() (*addresses, error) {
-	_, cidr, err := netutils.ParseCIDRSloppy(serviceCIDR)
-	if err != nil {
-		return nil, err
+func (s *Session) newAddresses(dualStack bool) (*addresses, error) {
+	a := &addresses{ips: map[api.IPFamily]ipallocator.Interface{}}
+	ranges := []string{serviceCIDR}
+	if dualStack {
+		ranges = append(ranges, serviceCIDR6)
 	}
-	a := &addresses{}
-	if a.ips, err = ipallocator.NewInMemory(cidr); err != nil {
-		return nil, err
+	for _, r := range ranges {
+		_, cidr, err := netutils.ParseCIDRSloppy(r)
+		if err != nil {
+			return nil, err
+		}
+		ips, err := ipallocator.NewInMemory(cidr)
+		if err != nil {
+			return nil, err
+		}
+		a.ips[api.IPFamily(ips.IPFamily())] = ips
 	}
+	var err error
 	if a.ports, err = portallocator.NewInMemory(kubeoptions.DefaultServiceNodePortRange); err != nil {
 		return nil, err
 	}
@@ -46,7 +56,7 @@ func (s *Session) newAddresses() (*addresses, error) {
 		return nil, err
 	}
 	a.rest, _, a.proxy, err = servicestore.NewREST(s.server.storage, api.IPv4Protocol,
-		map[api.IPFamily]ipallocator.Interface{api.IPv4Protocol: a.ips}, a.ports, slices, s.server.getters.podStorage, podTransport())
+		a.ips, a.ports, slices, s.server.getters.podStorage, podTransport())
 	return a, err
 }
 
@@ -58,7 +68,7 @@ func (a *addresses) replay(services []corev1.Service) error {
 			if ip == corev1.ClusterIPNone {
 				continue
 			}
-			if err := a.ips.Allocate(netutils.ParseIPSloppy(ip)); err != nil {
+			if err := a.allocate(netutils.ParseIPSloppy(ip)); err != nil {
 				return fmt.Errorf("service %s/%s, IP %s: %w", svc.Namespace, svc.Name, ip, err)
 			}
 		}
@@ -76,6 +86,18 @@ func (a *addresses) replay(services []corev1.Service) error {
 		}
 	}
 	return nil
+}
+
+func (a *addresses) allocate(ip net.IP) error {
+	family := api.IPv4Protocol
+	if netutils.IsIPv6(ip) {
+		family = api.IPv6Protocol
+	}
+	ips, ok := a.ips[family]
+	if !ok {
+		return fmt.Errorf("%s is not configured on this cluster", family) // as upstream refuses it
+	}
+	return ips.Allocate(ip)
 }
 
 // servicesOfSession is the shared services registry, allocating by session.

@@ -26,6 +26,8 @@ type Options struct {
 	ID string
 	// Nodes are in the API from the start, with the status they have here.
 	Nodes []corev1.Node
+	// DualStack gives Services addresses of IPv6, too, where they ask for them.
+	DualStack bool
 	// Journal, if any, gets every write before it is acknowledged.
 	Journal store.Journal
 }
@@ -65,7 +67,7 @@ func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
 	if err := bear(t, time.Now()); err != nil {
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}
-	ss, err := s.newSession(o.ID, t)
+	ss, err := s.newSession(o.ID, t, o.DualStack)
 	if err != nil {
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}
@@ -80,7 +82,7 @@ func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
 }
 
 // newSession makes the shell of a session around its tenant: without admission.
-func (s *Server) newSession(id string, t *store.Tenant) (*Session, error) {
+func (s *Server) newSession(id string, t *store.Tenant, dualStack bool) (*Session, error) {
 	ss := &Session{id: id, server: s, tenant: t, adminToken: rand.Text()}
 	ss.ctx, ss.cancel = context.WithCancel(withSession(context.Background(), ss))
 	ss.client = ss.configFor(master)
@@ -97,7 +99,7 @@ func (s *Server) newSession(id string, t *store.Tenant) (*Session, error) {
 		return nil, err
 	}
 	ss.informers = informer.New(client, meta, t)
-	ss.addresses, err = ss.newAddresses()
+	ss.addresses, err = ss.newAddresses(dualStack)
 	return ss, err
 }
 
