@@ -29,12 +29,12 @@ func (p *Proxies) hook() (synced []cache.InformerSynced, err error) {
 		p.unhook = append(p.unhook, func() error { return inf.RemoveEventHandler(reg) })
 	}
 	inf := p.cfg.Informers
-	add(inf.Core().V1().Services().Informer(), filtered(ours, handler(
+	add(inf.Core().V1().Services().Informer(), filtered(ours, handler(hasFamily,
 		func(n *Proxy, o *v1.Service) { n.proxier.OnServiceAdd(o) },
 		func(n *Proxy, old, o *v1.Service) { n.proxier.OnServiceUpdate(old, o) },
 		func(n *Proxy, o *v1.Service) { n.proxier.OnServiceDelete(o) },
 		p)))
-	add(inf.Discovery().V1().EndpointSlices().Informer(), filtered(routable, handler(
+	add(inf.Discovery().V1().EndpointSlices().Informer(), filtered(routable, handler(isOfFamily,
 		func(n *Proxy, o *discovery.EndpointSlice) { n.proxier.OnEndpointSliceAdd(o) },
 		func(n *Proxy, old, o *discovery.EndpointSlice) { n.proxier.OnEndpointSliceUpdate(old, o) },
 		func(n *Proxy, o *discovery.EndpointSlice) { n.proxier.OnEndpointSliceDelete(o) },
@@ -78,26 +78,37 @@ func latest(o any) any {
 	return o
 }
 
-// handler hands each event to every node, and tells them that there was one.
-func handler[T any](add func(*Proxy, T), update func(*Proxy, T, T), remove func(*Proxy, T), p *Proxies) cache.ResourceEventHandler {
-	each := func(f func(*Proxy)) {
+// hasFamily tells whether a Service has, or may have, addresses of a family.
+func hasFamily(s *v1.Service, f v1.IPFamily) bool {
+	return len(s.Spec.IPFamilies) == 0 || slices.Contains(s.Spec.IPFamilies, f)
+}
+
+// isOfFamily tells whether a slice's addresses are of a family.
+func isOfFamily(s *discovery.EndpointSlice, f v1.IPFamily) bool {
+	return string(s.AddressType) == string(f)
+}
+
+// handler hands each event to every node, and tells them that there was one, if it
+// is about their family: to write is to start a program.
+func handler[T any](about func(T, v1.IPFamily) bool, add func(*Proxy, T), update func(*Proxy, T, T), remove func(*Proxy, T), p *Proxies) cache.ResourceEventHandler {
+	each := func(f func(*Proxy), objects ...any) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.each(func(n *Proxy) {
 			f(n)
-			if p.synced {
+			if p.synced && slices.ContainsFunc(objects, func(o any) bool { return about(o.(T), n.family) }) {
 				n.mark()
 			}
 		})
 	}
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc: func(o any) { each(func(n *Proxy) { add(n, o.(T)) }) },
+		AddFunc: func(o any) { each(func(n *Proxy) { add(n, o.(T)) }, o) },
 		UpdateFunc: func(old, o any) {
-			each(func(n *Proxy) { update(n, old.(T), o.(T)) })
+			each(func(n *Proxy) { update(n, old.(T), o.(T)) }, old, o)
 		},
 		DeleteFunc: func(o any) {
 			if o, ok := latest(o).(T); ok {
-				each(func(n *Proxy) { remove(n, o) })
+				each(func(n *Proxy) { remove(n, o) }, o)
 			}
 		},
 	}
@@ -144,11 +155,13 @@ func (p *Proxies) serviceCIDRs(old, o any) {
 	})
 }
 
-// each calls f for every node that is ready for events; the lock must be held.
+// each calls f for every node and family that is ready for events; the lock must be held.
 func (p *Proxies) each(f func(*Proxy)) {
 	for _, n := range p.nodes {
-		if n.proxier != nil {
-			f(n)
+		for _, n := range n.families() {
+			if n.proxier != nil {
+				f(n)
+			}
 		}
 	}
 }

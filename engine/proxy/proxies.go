@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	v1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
@@ -24,16 +25,17 @@ type Config struct {
 	// Recorder gets upstream's events (a health check port that cannot be opened);
 	// nil drops them.
 	Recorder events.EventRecorder
-	// OnSync, if not nil, is called after each time that a node's rules were
-	// written, on the node's own goroutine: the next sync waits for it.
+	// OnSync, if not nil, is called after each time that a node's rules of one family
+	// were written, on a goroutine of theirs: the next sync waits for it.
 	OnSync func(Sync)
 	Log    *slog.Logger // slog.Default() if nil
 }
 
-// A Sync is one writing of one node's rules.
+// A Sync is one writing of one node's rules of one family of addresses.
 type Sync struct {
-	Node string
-	// Generation counts them, from 1.
+	Node   string
+	Family v1.IPFamily
+	// Generation counts them, from 1, by node and family.
 	Generation uint64
 	// Took is from the first event that it answers until the rules were in place.
 	Took time.Duration
@@ -104,7 +106,9 @@ func (p *Proxies) Start(ctx context.Context, cfg Node) (*Proxy, error) {
 	}
 	n := newProxy(p, cfg)
 	p.nodes[cfg.Name] = n
-	go n.run()
+	for _, f := range n.families() {
+		go f.run()
+	}
 	return n, nil
 }
 

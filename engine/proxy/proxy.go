@@ -36,14 +36,21 @@ type Node struct {
 	Name    string
 	IP      netip.Addr
 	PodCIDR netip.Prefix
-	NS      *nsexec.NetNS
+	// IP6 and PodCIDR6 are the same once more, of IPv6, in a dual-stack session only.
+	IP6      netip.Addr
+	PodCIDR6 netip.Prefix
+	NS       *nsexec.NetNS
 	// Labels are the Node object's; its zone steers topology-aware Services.
 	Labels map[string]string
 }
 
-// A Proxy is kube-proxy on one node.
+// A Proxy is kube-proxy on one node: of one family of addresses, with another of the
+// other where the node has both. Upstream makes one of two, too (metaproxier), but
+// has them write one after the other, whatever the change was about.
 type Proxy struct {
-	cfg     Node
+	cfg     Node // IP and PodCIDR of the family
+	family  v1.IPFamily
+	six     *Proxy // of IPv6; nil on single-stack nodes
 	all     *Proxies
 	log     *slog.Logger
 	proxier *kubeproxy.Proxier // nil until it is ready for events; written under all.mu
@@ -90,19 +97,36 @@ func useNetlink() {
 }
 
 func newProxy(p *Proxies, cfg Node) *Proxy {
-	ctx, cancel := context.WithCancel(p.ctx)
-	return &Proxy{
-		cfg: cfg, all: p, log: p.log.With("node", cfg.Name), ctx: ctx, cancel: cancel,
-		health:  healthcheck.NewProxyHealthServer("", time.Minute, self{cfg}),
-		stopped: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
+	health := healthcheck.NewProxyHealthServer("", time.Minute, self{cfg})
+	of := func(family v1.IPFamily, cfg Node) *Proxy {
+		ctx, cancel := context.WithCancel(p.ctx)
+		return &Proxy{
+			cfg: cfg, family: family, all: p, log: p.log.With("node", cfg.Name, "family", family),
+			ctx: ctx, cancel: cancel, health: health,
+			stopped: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
+		}
 	}
+	n := of(v1.IPv4Protocol, cfg)
+	if cfg.IP6.IsValid() {
+		cfg.IP, cfg.PodCIDR = cfg.IP6, cfg.PodCIDR6
+		n.six = of(v1.IPv6Protocol, cfg)
+	}
+	return n
+}
+
+// families are the node's Proxies, the first of IPv4.
+func (n *Proxy) families() []*Proxy {
+	if n.six == nil {
+		return []*Proxy{n}
+	}
+	return []*Proxy{n, n.six}
 }
 
 // prepare makes upstream's proxier and lets it see events.
 func (n *Proxy) prepare() error {
 	conf := &kubeproxyconfig.KubeProxyConfiguration{
 		// As upstream's server resolves the default, "primary".
-		NodePortAddresses: []string{n.cfg.IP.String() + "/32"},
+		NodePortAddresses: []string{netip.PrefixFrom(n.cfg.IP, n.cfg.IP.BitLen()).String()},
 		// Both matter to SyncLoop only.
 		SyncPeriod:    metav1.Duration{Duration: retry},
 		MinSyncPeriod: metav1.Duration{Duration: gather},
@@ -111,7 +135,7 @@ func (n *Proxy) prepare() error {
 	conf.NFTables.MasqueradeBit = &bit
 	var proxier *kubeproxy.Proxier
 	err := n.exec(func() (err error) {
-		proxier, err = kubeproxy.NewProxier(n.ctx, conf, v1.IPv4Protocol, proxyutil.NewDetectLocalByCIDR(n.cfg.PodCIDR.String()),
+		proxier, err = kubeproxy.NewProxier(n.ctx, conf, n.family, proxyutil.NewDetectLocalByCIDR(n.cfg.PodCIDR.String()),
 			n.cfg.Name, n.cfg.IP.AsSlice(), n.all.cfg.Recorder, n.health, false)
 		return err
 	})
@@ -192,7 +216,7 @@ func (n *Proxy) sync() bool {
 	n.since = time.Now() // for events that come from now on
 	n.mu.Unlock()
 	start := time.Now()
-	if err := n.exec(n.write); err != nil || !n.health.Health().LastUpdated.After(start) {
+	if err := n.exec(n.write); err != nil || !n.health.Health().Status[n.family].LastUpdated.After(start) {
 		if n.ctx.Err() == nil {
 			n.log.Error("kube-proxy could not write its rules", "err", err, "retry", retry)
 		}
@@ -201,7 +225,7 @@ func (n *Proxy) sync() bool {
 	n.mu.Lock()
 	n.done = wanted
 	n.generation++
-	s := Sync{Node: n.cfg.Name, Generation: n.generation, Took: time.Since(since)}
+	s := Sync{Node: n.cfg.Name, Family: n.family, Generation: n.generation, Took: time.Since(since)}
 	close(n.changed)
 	n.changed = make(chan struct{})
 	n.mu.Unlock()
@@ -212,15 +236,15 @@ func (n *Proxy) sync() bool {
 }
 
 func (n *Proxy) write() error {
-	if n.Generation() == 0 {
+	if n.writings() == 0 {
 		n.proxier.OnServiceSynced()
 	}
 	n.proxier.OnEndpointSlicesSynced() // syncs unconditionally
 	return nil
 }
 
-// Generation counts how often the rules were written.
-func (n *Proxy) Generation() uint64 {
+// writings counts how often the rules were written.
+func (n *Proxy) writings() uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.generation
@@ -229,6 +253,15 @@ func (n *Proxy) Generation() uint64 {
 // Settled waits until the rules answer all events handed over so far, and at least
 // once; its error is why they never will.
 func (n *Proxy) Settled(ctx context.Context) error {
+	for _, f := range n.families() {
+		if err := f.settled(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Proxy) settled(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	wanted := max(n.wanted, 1)
@@ -261,8 +294,12 @@ func (n *Proxy) Stop() {
 		delete(n.all.nodes, n.cfg.Name)
 	}
 	n.all.mu.Unlock()
-	n.cancel()
-	<-n.stopped
+	for _, f := range n.families() {
+		f.cancel()
+	}
+	for _, f := range n.families() {
+		<-f.stopped
+	}
 }
 
 // closeHealthChecks closes the ports that upstream opened for Services with
