@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
@@ -83,6 +82,6 @@ spec:
 	return trace.Bench(ctx, trace.BenchConfig{
 		Tracer: trace.Config{Sources: s.sources, Names: s.vertexOf, Log: s.log,
 			Emit: func(model.Journey) {}, Lost: func(uint64, string) {}},
-		From: ends[0].ns.Net, To: ends[1].ns.Net, Address: netip.Addr(ends[1].ip), Duration: d,
+		From: ends[0].ns.Net, To: ends[1].ns.Net, Address: ends[1].ips[0], Duration: d,
 	})
 }

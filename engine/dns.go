@@ -55,7 +55,7 @@ func (s *Session) dnsPods() map[string]dns.Namespace {
 	for id, sb := range s.pods.all() {
 		namespace, name, _ := strings.Cut(sb.name, "/")
 		pod, err := pods.Pods(namespace).Get(name)
-		if err == nil && sb.ip.IsValid() && s.runsDNS(pod) {
+		if err == nil && sb.joined() && s.runsDNS(pod) {
 			desired[id] = sb.ns.Net
 		}
 	}

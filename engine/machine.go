@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Session) startMachine(ctx context.Context, n network.Node) (*machine, e
 		return m.runtime.Close(ctx)
 	})
 	m.kubelet, err = node.Start(ctx, node.Config{
-		Name: n.Name, IP: n.IP, Root: root, Machine: s.engine.machine, Logger: s.log,
+		Name: n.Name, IP: n.IP, IP6: n.IP6, Root: root, Machine: s.engine.machine, Logger: s.log,
 		// Nobody but this process is the node, so it is trusted like the control plane.
 		// As one of system:nodes alone it would race with the node authorizer's own
 		// view of its pods, and lose half a second each time that it does.
@@ -110,6 +111,10 @@ func (e *Engine) nodeObject(n network.Node) corev1.Node {
 				ContainerRuntimeVersion: e.runtime.name + "://" + e.runtime.version, KubeletVersion: kubernetesVersion(),
 			},
 		},
+	}
+	if n.IP6.IsValid() {
+		o.Spec.PodCIDRs = append(o.Spec.PodCIDRs, n.PodCIDR6.String())
+		o.Status.Addresses = slices.Insert(o.Status.Addresses, 1, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: n.IP6.String()})
 	}
 	now := metav1.Now()
 	for _, c := range []struct {

@@ -65,8 +65,6 @@ func (e *Engine) options(o model.SessionOptions) (model.SessionOptions, error) {
 		return o, fmt.Errorf("%w: nodes %d: must be between 1 and %d", model.ErrInvalid, o.Nodes, maxNodes)
 	case o.CNI != string(network.Routed):
 		return o, fmt.Errorf("%w: cni %q: must be %s", model.ErrInvalid, o.CNI, network.Routed)
-	case o.DualStack:
-		return o, fmt.Errorf("%w: dualStack: there is IPv4 only", model.ErrInvalid)
 	}
 	return o, nil
 }
@@ -80,12 +78,20 @@ func nodesOf(o model.SessionOptions) []network.Node {
 			IP:      netip.AddrFrom4([4]byte{172, 18, 0, byte(11 + i)}),
 			PodCIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 244, byte(1 + i), 0}), 24),
 		}
+		if o.DualStack {
+			nodes[i].IP6 = netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%d", 11+i))
+			nodes[i].PodCIDR6 = netip.MustParsePrefix(fmt.Sprintf("fd00:10:244:%d::/64", 1+i))
+		}
 	}
 	return nodes
 }
 
-// clientIP is the address of the client outside of the cluster.
-var clientIP = netip.AddrFrom4([4]byte{172, 18, 0, 100})
+// clientIP is the address of the client outside of the cluster, clientIP6 its second
+// in a dual-stack session.
+var (
+	clientIP  = netip.AddrFrom4([4]byte{172, 18, 0, 100})
+	clientIP6 = netip.MustParseAddr("fd00:172:18::100")
+)
 
 func (s *Session) openNetwork(ctx context.Context, nodes []network.Node) (err error) {
 	if s.users, err = nsexec.NewUserNS(s.engine.slots.ids(s.slot)); err != nil {
@@ -97,7 +103,11 @@ func (s *Session) openNetwork(ctx context.Context, nodes []network.Node) (err er
 	}
 	s.onClose(s.network.Close)
 	s.pods = newPods(s.users, s.network)
-	return s.network.Set(ctx, network.Desired{Nodes: nodes, ClientIP: clientIP})
+	desired := network.Desired{Nodes: nodes, ClientIP: clientIP}
+	if s.options.DualStack {
+		desired.ClientIP6 = clientIP6
+	}
+	return s.network.Set(ctx, desired)
 }
 
 func (s *Session) openContainers(context.Context, []network.Node) (err error) {
@@ -111,7 +121,7 @@ func (s *Session) openContainers(context.Context, []network.Node) (err error) {
 }
 
 func (s *Session) openAPI(ctx context.Context, nodes []network.Node) (err error) {
-	s.api, err = s.engine.api.Open(ctx, api.Options{ID: s.id, Nodes: s.engine.nodeObjects(nodes)})
+	s.api, err = s.engine.api.Open(ctx, api.Options{ID: s.id, Nodes: s.engine.nodeObjects(nodes), DualStack: s.options.DualStack})
 	if err != nil {
 		return err
 	}
@@ -143,7 +153,9 @@ func (s *Session) openProxies(ctx context.Context, nodes []network.Node) (err er
 	}
 	s.onClose(s.proxies.Close)
 	for _, n := range nodes {
-		_, err := s.proxies.Start(ctx, proxy.Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, NS: s.network.Node(n.Name)})
+		_, err := s.proxies.Start(ctx, proxy.Node{
+			Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: s.network.Node(n.Name),
+		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", n.Name, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/podhop/podhop/engine/cri"
@@ -25,8 +26,8 @@ type pods struct {
 }
 
 type sandbox struct {
-	name string // namespace/name
-	ip   netip.Addr
+	name string       // namespace/name
+	ips  []netip.Addr // the first of IPv4; none in the node's own network
 	ns   *nsexec.Sandbox
 	dns  cri.DNS
 }
@@ -35,12 +36,15 @@ func newPods(users *nsexec.UserNS, n *network.Network) *pods {
 	return &pods{users: users, network: n, changed: func() {}, leaving: func(string) {}, sandboxes: map[string]sandbox{}}
 }
 
+// joined tells whether it has a network of its own.
+func (s sandbox) joined() bool { return len(s.ips) > 0 }
+
 // find returns the newest sandbox of a pod that has an address.
 func (p *pods) find(name string) (id string, sb sandbox, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, s := range p.sandboxes {
-		if s.name == name && s.ip.IsValid() {
+		if s.name == name && s.joined() {
 			return i, s, true
 		}
 	}
@@ -52,7 +56,7 @@ func (p *pods) vertex(ip netip.Addr) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.sandboxes {
-		if s.ip == ip {
+		if slices.Contains(s.ips, ip) {
 			return network.PodVertex(s.name)
 		}
 	}
@@ -65,7 +69,7 @@ func (p *pods) wiring() map[string][]string {
 	defer p.mu.Unlock()
 	all := make(map[string][]string, len(p.sandboxes))
 	for id, s := range p.sandboxes {
-		if s.ip.IsValid() {
+		if s.joined() {
 			all[network.PodVertex(s.name)] = p.network.Wiring(id)
 		}
 	}
@@ -95,8 +99,11 @@ func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment
 		if err != nil {
 			return at, fmt.Errorf("failed to set up pod %q network: %w", sb.name, closing(sb.ns, err))
 		}
-		sb.ip = joined.IP
-		at.IPs = []netip.Addr{joined.IP}
+		sb.ips = []netip.Addr{joined.IP}
+		if joined.IP6.IsValid() {
+			sb.ips = append(sb.ips, joined.IP6)
+		}
+		at.IPs = sb.ips
 		at.Dial = sb.ns.Net.DialContext
 	}
 	n.mu.Lock()
@@ -118,7 +125,7 @@ func (n nodeNetwork) Detach(ctx context.Context, id string) error {
 	defer n.changed()
 	n.leaving(id)
 	var err error
-	if sb.ip.IsValid() {
+	if sb.joined() {
 		err = n.network.Detach(ctx, id)
 	}
 	return closing(sb.ns, err)

@@ -40,6 +40,10 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 		{ID: network.VertexClient, Kind: "Client", Name: "client", IPs: []string{clientIP.String()}, Status: "Ready", Ready: true},
 		{ID: network.VertexUnderlay, Kind: "Underlay", Name: "underlay", IPs: []string{"172.18.0.0/24"}, Status: "Ready", Ready: true},
 	}
+	if s.options.DualStack {
+		places[0].IPs = append(places[0].IPs, clientIP6.String())
+		places[1].IPs = append(places[1].IPs, "fd00:172:18::/64")
+	}
 	watcher, err := topology.NewWatcher(topology.WatcherConfig{
 		Factory: s.api.Informers(),
 		Network: func() topology.Network { return topology.Network{Places: places, Wiring: s.pods.wiring()} },
@@ -117,12 +121,14 @@ func (s *Session) device(vertex string, index int) (record.Device, bool) {
 
 // vertexOf names who has an address.
 func (s *Session) vertexOf(ip netip.Addr) string {
-	if ip == clientIP {
+	if ip == clientIP || ip == clientIP6 {
 		return network.VertexClient
 	}
 	for _, n := range s.nodes {
-		if n.IP == ip || n.PodCIDR.Masked().Addr().Next() == ip {
-			return network.NodeVertex(n.Name)
+		for _, own := range []netip.Addr{n.IP, n.PodCIDR.Masked().Addr().Next(), n.IP6, n.PodCIDR6.Masked().Addr().Next()} {
+			if own == ip {
+				return network.NodeVertex(n.Name)
+			}
 		}
 	}
 	return s.pods.vertex(ip)

@@ -110,9 +110,13 @@ func newKubelet(ctx context.Context, cfg Config, conf *kubeletconfig.KubeletConf
 		seccompDefault   = true
 	)
 	root := filepath.Join(cfg.Root, "kubelet")
+	ips := []net.IP{cfg.IP.AsSlice()}
+	if cfg.IP6.IsValid() {
+		ips = append(ips, cfg.IP6.AsSlice())
+	}
 	flags := kubeletoptions.NewKubeletFlags()
 	return kubelet.NewMainKubelet(ctx, conf, deps, &flags.ContainerRuntimeOptions,
-		cfg.Name, types.NodeName(cfg.Name), []net.IP{cfg.IP.AsSlice()}, "", "", filepath.Join(root, "pki"), root, conf.PodLogsDir,
+		cfg.Name, types.NodeName(cfg.Name), ips, "", "", filepath.Join(root, "pki"), root, conf.PodLogsDir,
 		"", "", registerNode, nil, nil, "", false, false,
 		metav1.Duration{}, deadPerContainer, deadContainers, nil, nodeImages, seccompDefault)
 }

@@ -31,8 +31,9 @@ import (
 // Config says what a node is.
 type Config struct {
 	Name string
-	// IP is the node's, in the cluster's network.
-	IP netip.Addr
+	// IP is the node's, in the cluster's network; IP6 is its second, of IPv6, where
+	// the cluster has both families.
+	IP, IP6 netip.Addr
 	// ClientConfig reaches the session's API as the node.
 	ClientConfig *rest.Config
 	// Runtime and Images are the node's own; Stop does not close them.
