@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,9 @@ type Config struct {
 	Registries bool
 	// RootCA is the PEM certificate of the API servers' authority.
 	RootCA []byte
+	// APIServerTLS serves each session's API to its own pods, with a certificate of
+	// that authority for APIServerNames. Nil: in the cluster nobody answers.
+	APIServerTLS *tls.Config
 	// World is what nsexec.Enter answered.
 	World *nsexec.Environment
 	Log   *slog.Logger
@@ -102,7 +106,11 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	e.api, err = api.New(ctx, api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: seed})
+	shared := api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: seed}
+	if cfg.APIServerTLS != nil {
+		shared.APIServer = apiServer
+	}
+	e.api, err = api.New(ctx, shared)
 	if err != nil {
 		return e, err
 	}

@@ -40,6 +40,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 		{"network", s.openNetwork},
 		{"containers", s.openContainers},
 		{"API", s.openAPI},
+		{"control plane", s.openControlPlane},
 		{"watching", s.openFeed},
 		{"DNS", s.openDNS},
 		{"controllers", s.openControls},
@@ -103,7 +104,7 @@ func (s *Session) openNetwork(ctx context.Context, nodes []network.Node) (err er
 	}
 	s.onClose(s.network.Close)
 	s.pods = newPods(s.users, s.network)
-	desired := network.Desired{Nodes: nodes, ClientIP: clientIP}
+	desired := network.Desired{Nodes: nodes, ClientIP: clientIP, ControlPlane: apiServer.Addr()}
 	if s.options.DualStack {
 		desired.ClientIP6 = clientIP6
 	}

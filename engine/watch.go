@@ -19,6 +19,10 @@ import (
 
 const arch = runtime.GOARCH
 
+// vertexControlPlane is the API server on the map. It lives in the underlay's
+// namespace, at an address of its own.
+const vertexControlPlane = "control-plane"
+
 func kubernetesVersion() string { return componentversion.Get().GitVersion }
 
 // openFeed joins what the API and the kernel say into the session's stream.
@@ -43,6 +47,10 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	if s.options.DualStack {
 		places[0].IPs = append(places[0].IPs, clientIP6.String())
 		places[1].IPs = append(places[1].IPs, "fd00:172:18::/64")
+	}
+	if s.engine.cfg.APIServerTLS != nil {
+		places = append(places, model.Vertex{ID: vertexControlPlane, Kind: "ControlPlane", Name: "control-plane",
+			IPs: []string{apiServer.Addr().String()}, Status: "Ready", Ready: true})
 	}
 	watcher, err := topology.NewWatcher(topology.WatcherConfig{
 		Factory: s.api.Informers(),
@@ -121,8 +129,11 @@ func (s *Session) device(vertex string, index int) (record.Device, bool) {
 
 // vertexOf names who has an address.
 func (s *Session) vertexOf(ip netip.Addr) string {
-	if ip == clientIP || ip == clientIP6 {
+	switch ip {
+	case clientIP, clientIP6:
 		return network.VertexClient
+	case apiServer.Addr():
+		return vertexControlPlane
 	}
 	for _, n := range s.nodes {
 		for _, own := range []netip.Addr{n.IP, n.PodCIDR.Masked().Addr().Next(), n.IP6, n.PodCIDR6.Masked().Addr().Next()} {

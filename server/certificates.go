@@ -21,10 +21,10 @@ import (
 
 // Certificates are what the TLS listener shows, signed by an authority of our own
 // that kubeconfigs carry. The authority is kept, so that kubeconfigs outlast the
-// server; the certificate is made at each start, with the names of today.
+// server; certificates are made at each start, with the names of today.
 type Certificates struct {
-	ca   []byte // PEM
-	leaf tls.Certificate
+	authority tls.Certificate
+	leaf      tls.Certificate
 }
 
 // validity of the authority; learners' machines may keep a kubeconfig for long.
@@ -54,16 +54,28 @@ func LoadCertificates(dir string, names ...string) (*Certificates, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	return &Certificates{ca: encode("CERTIFICATE", authority.Certificate[0]), leaf: leaf}, nil
+	return &Certificates{authority: authority, leaf: leaf}, nil
 }
 
 // CA is the authority's certificate, PEM.
-func (c *Certificates) CA() []byte { return slices.Clone(c.ca) }
+func (c *Certificates) CA() []byte { return encode("CERTIFICATE", c.authority.Certificate[0]) }
 
 // TLS is the listener's configuration.
-func (c *Certificates) TLS() *tls.Config {
+func (c *Certificates) TLS() *tls.Config { return serving(c.leaf) }
+
+// ServingFor is the configuration of a listener that goes by other names alone, and
+// by none of this machine's.
+func (c *Certificates) ServingFor(names ...string) (*tls.Config, error) {
+	leaf, err := newLeaf(c.authority, names)
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	return serving(leaf), nil
+}
+
+func serving(leaf tls.Certificate) *tls.Config {
 	return &tls.Config{
-		Certificates: []tls.Certificate{c.leaf},
+		Certificates: []tls.Certificate{leaf},
 		MinVersion:   tls.VersionTLS12,
 		NextProtos:   []string{"h2", "http/1.1"},
 	}
@@ -82,7 +94,8 @@ func newAuthority() (tls.Certificate, error) {
 
 func newLeaf(authority tls.Certificate, names []string) (tls.Certificate, error) {
 	template := &x509.Certificate{
-		Subject:     pkix.Name{CommonName: "podhop"},
+		// Not the authority's name: OpenSSL would take the certificate for its own issuer.
+		Subject:     pkix.Name{CommonName: "kube-apiserver"},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

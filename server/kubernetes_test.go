@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +171,31 @@ func TestKubeconfig(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(dir, "ca.key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key: %v %v", info, err)
+	}
+}
+
+// TestServingFor has a pod's client verify a certificate by names inside a cluster.
+func TestServingFor(t *testing.T) {
+	certificates, err := LoadCertificates(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := certificates.ServingFor("kubernetes.default.svc", "10.96.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, roots := config.Certificates[0].Leaf, x509.NewCertPool()
+	roots.AppendCertsFromPEM(certificates.CA())
+	for name, ok := range map[string]bool{"kubernetes.default.svc": true, "10.96.0.1": true, "localhost": false, "kubernetes": false} {
+		if _, err := leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots}); (err == nil) != ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if leaf.Subject.String() == leaf.Issuer.String() {
+		t.Errorf("OpenSSL takes it for self-signed: %s", leaf.Subject)
+	}
+	if !slices.Contains(config.NextProtos, "h2") {
+		t.Error("no HTTP/2")
 	}
 }
 

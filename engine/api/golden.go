@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 	schedulingv1 "k8s.io/kubernetes/pkg/apis/scheduling/v1"
+	"k8s.io/kubernetes/pkg/controlplane/reconcilers"
 	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy"
 )
 
@@ -211,12 +213,18 @@ func seedPriorityClasses(ctx context.Context, c kubernetes.Interface) error {
 	return nil
 }
 
-// seedKubernetesService makes the Service of the API server itself. Who listens
-// behind it is for the caller to say, with an EndpointSlice.
+// seedKubernetesService makes the Service of the API server itself, and its
+// endpoint as upstream's reconciler writes it.
 func (s *Server) seedKubernetesService(ctx context.Context, c kubernetes.Interface) error {
+	port := cmp.Or(int32(s.config.APIServer.Port()), 6443)
 	_, err := c.CoreV1().Services(metav1.NamespaceDefault).Create(ctx, &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: "kubernetes", Labels: map[string]string{"component": "apiserver", "provider": "kubernetes"}},
-		Spec:       corev1.ServiceSpec{ClusterIP: kubernetesIP, Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(s.config.APIServerPort)}}},
+		ObjectMeta: metav1.ObjectMeta{Name: kubernetesService, Labels: map[string]string{"component": "apiserver", "provider": "kubernetes"}},
+		Spec:       corev1.ServiceSpec{ClusterIP: kubernetesIP, Type: corev1.ServiceTypeClusterIP, Ports: []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(port)}}},
 	}, metav1.CreateOptions{})
-	return err
+	if err != nil || !s.config.APIServer.IsValid() {
+		return err
+	}
+	r := reconcilers.NewMasterCountEndpointReconciler(1, reconcilers.NewEndpointsAdapter(c.CoreV1(), c.DiscoveryV1()))
+	return r.ReconcileEndpoints(kubernetesService, s.config.APIServer.Addr().AsSlice(),
+		[]corev1.EndpointPort{{Name: "https", Port: port, Protocol: corev1.ProtocolTCP}}, true)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -34,8 +35,9 @@ type Config struct {
 	// Seed, if set, creates what every session begins with beside that which every
 	// cluster has. The client is the golden tenant's; there is no admission.
 	Seed func(context.Context, kubernetes.Interface) error
-	// APIServerPort is the port of the `kubernetes` Service's endpoints; 0 means 6443.
-	APIServerPort int32
+	// APIServer is where the caller serves a session's API to its own pods: the
+	// endpoint of the Service `kubernetes`. Zero: nowhere, and there is no endpoint.
+	APIServer netip.AddrPort
 }
 
 // Server is the shared part of all sessions' APIs. It is safe for concurrent use.
@@ -71,9 +73,6 @@ type Lap struct {
 func New(ctx context.Context, c Config) (s *Server, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.APIServerPort == 0 {
-		c.APIServerPort = 6443
 	}
 	if err := SetVersion(); err != nil {
 		return nil, fmt.Errorf("api: %w", err)

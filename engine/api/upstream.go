@@ -28,11 +28,13 @@ import (
 
 // Addresses of every session (all sessions are alike).
 const (
-	serviceCIDR   = "10.96.0.0/16"
-	serviceCIDR6  = "fd00:10:96::/112" // in dual-stack sessions
-	kubernetesIP  = "10.96.0.1"
-	clusterDomain = "cluster.local"
-	issuer        = "https://kubernetes.default.svc." + clusterDomain
+	serviceCIDR  = "10.96.0.0/16"
+	serviceCIDR6 = "fd00:10:96::/112" // in dual-stack sessions
+	kubernetesIP = "10.96.0.1"
+	// kubernetesService is the API server's own Service, in the namespace default.
+	kubernetesService = "kubernetes"
+	clusterDomain     = "cluster.local"
+	issuer            = "https://kubernetes.default.svc." + clusterDomain
 )
 
 // optionsGetter makes every registry keep its objects in tenants.

@@ -109,7 +109,7 @@ func (s *Controllers) cluster() []controller {
 			e := endpoint.NewEndpointController(ctx, f.Core().V1().Pods(), f.Core().V1().Services(), f.Core().V1().Endpoints(), c, 0)
 			return func(ctx context.Context) { e.Run(ctx, 1) }, nil
 		}},
-		{"endpointslice-mirroring", kinds("endpoints"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+		{"endpointslice-mirroring", nil, kinds("endpoints"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			m := endpointslicemirroring.NewController(ctx, f.Core().V1().Endpoints(), f.Discovery().V1().EndpointSlices(), f.Core().V1().Services(), 1000, c, 0)
 			return func(ctx context.Context) { m.Run(ctx, 1) }, nil
 		}},

@@ -6,7 +6,7 @@ type Vertex struct {
 	// ID is stable and readable: "client", "underlay", "node/node-1",
 	// "pod/default/web-0", "service/default/web", "deployment/default/web".
 	ID        string `json:"id"`
-	Kind      string `json:"kind"` // Kubernetes' kind, or Client, Underlay
+	Kind      string `json:"kind"` // Kubernetes' kind, or Client, ControlPlane, Underlay
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name"`
 	// Parent is the ID of the vertex that this one is drawn inside of: a pod's node.

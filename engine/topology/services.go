@@ -22,7 +22,8 @@ func services(o *Objects, g *model.Graph) {
 	}
 	byIP := map[string]string{} // of what an endpoint without reference may mean
 	for i := range g.Vertices {
-		if v := &g.Vertices[i]; v.Kind == "Node" || v.Kind == "Client" || v.Kind == "Underlay" {
+		switch v := &g.Vertices[i]; v.Kind {
+		case "Node", "Client", "Underlay", "ControlPlane":
 			for _, ip := range v.IPs {
 				byIP[ip] = v.ID
 			}

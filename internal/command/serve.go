@@ -142,6 +142,9 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 		return err
 	}
 	cfg.engine.RootCA = certificates.CA()
+	if cfg.engine.APIServerTLS, err = certificates.ServingFor(engine.APIServerNames()...); err != nil {
+		return err
+	}
 	eng, err := engine.New(ctx, cfg.engine)
 	if err != nil {
 		return err
