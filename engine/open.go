@@ -46,6 +46,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 		{"controllers", s.openControls},
 		{"kube-proxy", s.openProxies},
 		{"network policies", s.openPolicies},
+		{"load balancers", s.openLoadBalancers},
 		{"nodes", s.openNodes},
 	} {
 		if err := step.do(ctx, s.nodes); err != nil {

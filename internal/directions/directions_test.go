@@ -34,6 +34,8 @@ var rules = []rule{
 		Why: "the API knows nothing of nodes"},
 	{In: "/engine/dns/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"}, Except: []string{project + "/engine/dns"},
 		Why: "DNS is told of namespaces and lists, and of nothing else"},
+	{In: "/engine/loadbalancer/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"}, Except: []string{project + "/engine/loadbalancer"},
+		Why: "load balancers know neither the network nor how it is told"},
 	{In: "/engine/topology/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project + "/engine", project + "/internal/nsexec"},
 		Except: []string{project + "/engine/model", project + "/engine/topology"},
 		Why:    "planners are pure"},

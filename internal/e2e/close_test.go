@@ -58,7 +58,8 @@ func TestClose(t *testing.T) {
 	s := start(t, t.TempDir())
 	cycle := func(n int) {
 		x := s.open()
-		x.apply(article("3-my-deployment.yaml") + "---\n" + article("4-my-service.yaml"))
+		x.apply(article("3-my-deployment.yaml") + "---\n" + article("4-my-service.yaml") + "---\n" +
+			"{apiVersion: v1, kind: Service, metadata: {name: outside}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: my-app}, ports: [{port: 80}]}}")
 		until(t, 60*time.Second, "the pods run", func() string {
 			return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
 		})
