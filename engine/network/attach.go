@@ -55,6 +55,9 @@ func (n *Network) Detach(ctx context.Context, id string) error {
 	if !ok {
 		return nil
 	}
+	if err := n.forget(p.IP); err != nil {
+		n.log.Warn("the next pod with this address may go on with its connections", "pod", p.Name, "ip", p.IP, "err", err)
+	}
 	if err := apply(n.remove(p), n.spaces); err != nil {
 		return fmt.Errorf("detach %s: %w", p.Name, err)
 	}
