@@ -167,16 +167,20 @@ func (s *Session) openProxies(ctx context.Context, nodes []network.Node) (err er
 
 func (s *Session) openPolicies(_ context.Context, nodes []network.Node) (err error) {
 	cfg := policy.Config{
-		Informers: s.api.Informers(), Log: s.log,
+		Informers: s.api.Informers(), Addresses: s.pods.addresses, Log: s.log,
 		OnSync: func(node string) { s.tracer.RulesChanged(network.NodeVertex(node)) },
 	}
 	for _, n := range nodes {
 		cfg.Nodes = append(cfg.Nodes, policy.Node{Name: n.Name, NS: s.network.Node(n.Name)})
 	}
-	if s.policies, err = policy.Start(s.ctx, cfg); err == nil {
-		s.onClose(s.policies.Close)
+	if s.policies, err = policy.Start(s.ctx, cfg); err != nil {
+		return err
 	}
-	return err
+	s.onClose(s.policies.Close)
+	s.pods.ready = s.policies.Ready
+	draw := s.pods.changed
+	s.pods.changed = func() { draw(); s.policies.Touch() }
+	return nil
 }
 
 func (s *Session) openNodes(ctx context.Context, nodes []network.Node) error {

@@ -2,11 +2,15 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podhop/podhop/engine/cri"
 	"github.com/podhop/podhop/engine/network"
@@ -20,20 +24,24 @@ type pods struct {
 	network *network.Network
 	changed func()          // told when a pod has come or gone; never nil once the session is open
 	leaving func(id string) // told before a sandbox's namespaces are closed
+	// ready waits until the node keeps the NetworkPolicies of a pod that has got its address.
+	ready func(ctx context.Context, uid types.UID, node string) error
 
 	mu        sync.Mutex
 	sandboxes map[string]sandbox
 }
 
 type sandbox struct {
-	name string       // namespace/name
+	name string // namespace/name
+	uid  types.UID
 	ips  []netip.Addr // the first of IPv4; none in the node's own network
 	ns   *nsexec.Sandbox
 	dns  cri.DNS
 }
 
 func newPods(users *nsexec.UserNS, n *network.Network) *pods {
-	return &pods{users: users, network: n, changed: func() {}, leaving: func(string) {}, sandboxes: map[string]sandbox{}}
+	return &pods{users: users, network: n, changed: func() {}, leaving: func(string) {},
+		ready: func(context.Context, types.UID, string) error { return nil }, sandboxes: map[string]sandbox{}}
 }
 
 // joined tells whether it has a network of its own.
@@ -84,9 +92,14 @@ type nodeNetwork struct {
 	node string
 }
 
-// Attach makes a pod's namespaces and joins them to the node.
+// policyTimeout bounds how long a pod waits until its NetworkPolicies hold. The
+// kubelet tries again.
+const policyTimeout = 10 * time.Second
+
+// Attach makes a pod's namespaces and joins them to the node. When it returns, the
+// node enforces what isolates the pod: it has sent nothing yet.
 func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment, err error) {
-	sb := sandbox{name: pod.Namespace + "/" + pod.Name, dns: pod.DNS}
+	sb := sandbox{name: pod.Namespace + "/" + pod.Name, uid: types.UID(pod.UID), dns: pod.DNS}
 	if sb.ns, err = nsexec.NewSandbox(n.users, pod.Hostname); err != nil {
 		return at, err
 	}
@@ -110,7 +123,29 @@ func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment
 	n.sandboxes[pod.ID] = sb
 	n.mu.Unlock()
 	n.changed()
+	if pod.HostNetwork {
+		return at, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
+	defer cancel()
+	if err := n.ready(ctx, sb.uid, n.node); err != nil {
+		err = fmt.Errorf("failed to set up pod %q network: network policies are not in place: %w", sb.name, err)
+		return cri.Attachment{}, errors.Join(err, n.Detach(context.WithoutCancel(ctx), pod.ID))
+	}
 	return at, nil
+}
+
+// addresses are those that pods have, by UID.
+func (p *pods) addresses() map[types.UID][]netip.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make(map[types.UID][]netip.Addr, len(p.sandboxes))
+	for _, s := range p.sandboxes {
+		if s.joined() {
+			all[s.uid] = append(all[s.uid], s.ips...)
+		}
+	}
+	return all
 }
 
 // Detach takes the pod off the node and lets its namespaces go.

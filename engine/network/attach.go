@@ -55,7 +55,7 @@ func (n *Network) Detach(ctx context.Context, id string) error {
 	if !ok {
 		return nil
 	}
-	if err := n.forget(p.IP); err != nil {
+	if err := n.forget(p.attachment.IP, p.attachment.IP6); err != nil {
 		n.log.Warn("the next pod with this address may go on with its connections", "pod", p.Name, "ip", p.IP, "err", err)
 	}
 	if err := apply(n.remove(p), n.spaces); err != nil {

@@ -14,7 +14,7 @@ import (
 // for this one. kube-proxy looks after those of Services only.
 func (n *Network) forget(addrs ...netip.Addr) error {
 	var errs []error
-	for _, node := range n.nodes {
+	for _, node := range n.desired.Nodes {
 		err := n.spaces[NodeVertex(node.Name)].ns.Do(func() error {
 			for _, family := range []netlink.InetFamily{unix.AF_INET, unix.AF_INET6} {
 				of := flowsOf{}

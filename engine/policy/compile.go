@@ -10,6 +10,7 @@ import (
 	networking "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podhop/podhop/engine/policy/note"
 )
@@ -19,6 +20,9 @@ type Input struct {
 	Policies   []*networking.NetworkPolicy
 	Pods       []*v1.Pod
 	Namespaces []*v1.Namespace
+	// Addresses are those that pods have, by UID. If it is nil, pods have what their
+	// statuses say, until they have ended.
+	Addresses map[types.UID][]netip.Addr
 }
 
 // A Plan is what the policies come to. It is never changed, and may be read by many.
@@ -66,10 +70,10 @@ type port struct {
 	named   []netip.AddrPort
 }
 
-// Compile plans. Pods on their node's own network, ended ones and those that have
-// no address yet are left out: policies do not apply to them, and select none of them.
+// Compile plans. Pods on their node's own network and those that have no address are
+// left out: policies do not apply to them, and select none of them.
 func Compile(in Input) *Plan {
-	c := compiler{Plan: &Plan{byIP: map[netip.Addr]*pod{}}, namespaces: map[string]labels.Set{}, in: map[string][]*pod{}}
+	c := compiler{Plan: &Plan{byIP: map[netip.Addr]*pod{}}, addresses: in.Addresses, namespaces: map[string]labels.Set{}, in: map[string][]*pod{}}
 	for _, n := range in.Namespaces {
 		c.namespaces[n.Name] = n.Labels
 	}
@@ -92,18 +96,24 @@ func Compile(in Input) *Plan {
 
 type compiler struct {
 	*Plan
+	addresses  map[types.UID][]netip.Addr
 	namespaces map[string]labels.Set
 	in         map[string][]*pod // by namespace
 }
 
 func (c *compiler) pod(o *v1.Pod) {
-	if o.Spec.HostNetwork || o.Status.Phase == v1.PodSucceeded || o.Status.Phase == v1.PodFailed {
+	if o.Spec.HostNetwork {
 		return
 	}
 	p := &pod{name: o.Namespace + "/" + o.Name, object: o}
-	for _, ip := range o.Status.PodIPs {
-		if a, err := netip.ParseAddr(ip.IP); err == nil {
-			p.ips = append(p.ips, a)
+	switch {
+	case c.addresses != nil:
+		p.ips = c.addresses[o.UID]
+	case o.Status.Phase != v1.PodSucceeded && o.Status.Phase != v1.PodFailed:
+		for _, ip := range o.Status.PodIPs {
+			if a, err := netip.ParseAddr(ip.IP); err == nil {
+				p.ips = append(p.ips, a)
+			}
 		}
 	}
 	for _, ip := range o.Status.HostIPs {

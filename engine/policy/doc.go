@@ -8,6 +8,11 @@
 // are routed, and DNAT was done before, so policies see pods' addresses and what a
 // node sends to its own pods passes by them. A node with no isolated pod has no table.
 //
+// A pod is isolated from its first packet on to its last: rules follow the addresses
+// that the network gives, not those in statuses, and Ready holds a new pod back until
+// its node has them. Its connections go with it (network.Detach), so that the next
+// pod of the same address does not go on with them.
+//
 // What an earlier packet opened goes on, whatever is applied meanwhile (ct state
 // established, related): upstream leaves that to the implementation, and this is
 // what most do.

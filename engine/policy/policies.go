@@ -5,23 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
+	"slices"
 	"sync"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-	"k8s.io/apimachinery/pkg/labels"
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/podhop/podhop/internal/nsexec"
-)
-
-const (
-	// gather is how long rules wait for the events that follow a first one: pods
-	// come and change in numbers.
-	gather = 5 * time.Millisecond
-	// retry is how long a failed write is left alone.
-	retry = time.Second
 )
 
 // ErrClosed is returned by what is asked of policies that were closed.
@@ -32,13 +25,18 @@ type Config struct {
 	// Informers are the session's; Start starts those that it needs and that run not yet.
 	Informers informers.SharedInformerFactory
 	Nodes     []Node
+	// Addresses, if not nil, says which addresses pods have, by their UIDs, whatever
+	// their statuses say: those come later, and stay longer. Who changes what it
+	// says calls Ready or Touch.
+	Addresses func() map[types.UID][]netip.Addr
 	// OnSync, if not nil, is called with the node's name after each time that its
 	// rules were written: the next write waits for it.
 	OnSync func(node string)
 	Log    *slog.Logger // slog.Default() if nil
 }
 
-// A Node is where rules are to hold. The namespace must outlive the Policies.
+// A Node is where rules are to hold. The namespace must outlive the Policies, or
+// be taken away by SetNodes first.
 type Node struct {
 	Name string
 	NS   *nsexec.NetNS
@@ -50,14 +48,26 @@ type Policies struct {
 	cfg     Config
 	cancel  context.CancelFunc
 	unhook  []func() error
+	sources []cache.SharedIndexInformer
 	dirty   chan struct{} // holds one token while there is something to write
 	stopped chan struct{}
-	kernels []*kernel // as cfg.Nodes; the loop's own
+
+	writing sync.Mutex            // held during sync, and while nodes change
+	last    map[types.UID]*v1.Pod // under writing: those that had an address
 
 	mu      sync.Mutex
-	wanted  uint64        // counts events
-	done    uint64        // of them, how many the rules answer
-	changed chan struct{} // closed and made anew when done grows
+	places  []*place
+	wanted  uint64             // counts events
+	tried   uint64             // of them, how many the last sync answered, on nodes where it could
+	known   map[types.UID]bool // the pods that the last plan had; nil where it had no policy
+	changed chan struct{}      // closed and made anew after each sync
+}
+
+// A place is a node and its rules.
+type place struct {
+	Node
+	kernel *kernel // under Policies.writing
+	done   uint64  // under Policies.mu: how many events its rules answer
 }
 
 // Start hooks into the informers, and starts them; policies hold until ctx is done
@@ -71,113 +81,70 @@ func Start(ctx context.Context, cfg Config) (*Policies, error) {
 		cfg: cfg, cancel: cancel, wanted: 1,
 		dirty: make(chan struct{}, 1), stopped: make(chan struct{}), changed: make(chan struct{}),
 	}
-	for range cfg.Nodes {
-		p.kernels = append(p.kernels, &kernel{unsure: true})
-	}
+	p.SetNodes(cfg.Nodes)
 	f := cfg.Informers
-	var synced []cache.InformerSynced
-	for _, inf := range []cache.SharedIndexInformer{
-		f.Networking().V1().NetworkPolicies().Informer(), f.Core().V1().Pods().Informer(), f.Core().V1().Namespaces().Informer(),
+	for _, source := range []struct {
+		informer cache.SharedIndexInformer
+		differ   func(a, b any) bool
+	}{
+		{f.Networking().V1().NetworkPolicies().Informer(), policiesDiffer},
+		{f.Core().V1().Pods().Informer(), p.podsDiffer},
+		{f.Core().V1().Namespaces().Informer(), namespacesDiffer},
 	} {
-		reg, err := inf.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { p.mark() }, UpdateFunc: func(any, any) { p.mark() }, DeleteFunc: func(any) { p.mark() },
+		reg, err := source.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: func(any) { p.Touch() }, DeleteFunc: func(any) { p.Touch() },
+			UpdateFunc: func(a, b any) {
+				if source.differ(a, b) {
+					p.Touch()
+				}
+			},
 		})
 		if err != nil {
 			close(p.stopped)
 			return nil, errors.Join(fmt.Errorf("informer: %w", err), p.Close())
 		}
-		p.unhook = append(p.unhook, func() error { return inf.RemoveEventHandler(reg) })
-		synced = append(synced, reg.HasSynced)
+		p.unhook = append(p.unhook, func() error { return source.informer.RemoveEventHandler(reg) })
+		p.sources = append(p.sources, source.informer)
 	}
 	f.Start(ctx.Done())
-	go p.run(inner, synced)
+	go p.run(inner)
 	return p, nil
 }
 
-func (p *Policies) mark() {
+// SetNodes says which nodes there are. When it returns, nothing is written any more
+// into the namespaces of others.
+func (p *Policies) SetNodes(nodes []Node) {
+	p.writing.Lock()
+	p.mu.Lock()
+	places := make([]*place, len(nodes))
+	for i, n := range nodes {
+		places[i] = &place{Node: n, kernel: &kernel{unsure: true}}
+		for _, was := range p.places {
+			if was.Node == n {
+				places[i] = was
+			}
+		}
+	}
+	p.places = places
+	p.mu.Unlock()
+	p.writing.Unlock()
+	p.Touch()
+}
+
+// Touch has the rules written anew where what they follow from has changed.
+func (p *Policies) Touch() { p.touch() }
+
+// touch returns the event's number.
+func (p *Policies) touch() uint64 {
 	p.mu.Lock()
 	p.wanted++
+	n := p.wanted
 	p.mu.Unlock()
 	select {
 	case p.dirty <- struct{}{}:
 	default:
 	}
-}
-
-func (p *Policies) run(ctx context.Context, synced []cache.InformerSynced) {
-	defer close(p.stopped)
-	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
-		return
-	}
-	p.mark()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.dirty:
-		}
-		wait := time.NewTimer(gather)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return
-		case <-wait.C:
-		}
-		if err := p.sync(ctx); err != nil && ctx.Err() == nil {
-			p.cfg.Log.Error("network policies", "err", err)
-			time.AfterFunc(retry, p.mark)
-		}
-	}
-}
-
-// sync reads all there is, and writes what has changed by it.
-func (p *Policies) sync(ctx context.Context) error {
-	p.mu.Lock()
-	wanted := p.wanted
-	p.mu.Unlock()
-	in, err := p.read()
-	if err != nil {
-		return err
-	}
-	plan := Compile(in)
-	var g errgroup.Group
-	for i, n := range p.cfg.Nodes {
-		g.Go(func() error {
-			var wrote bool
-			err := n.NS.Do(func() (err error) {
-				wrote, err = p.kernels[i].set(plan.Node(n.Name))
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("%s: %w", n.Name, err)
-			}
-			if wrote && p.cfg.OnSync != nil {
-				p.cfg.OnSync(n.Name)
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done = wanted
-	close(p.changed)
-	p.changed = make(chan struct{})
-	return nil
-}
-
-func (p *Policies) read() (in Input, err error) {
-	f := p.cfg.Informers
-	if in.Policies, err = f.Networking().V1().NetworkPolicies().Lister().List(labels.Everything()); err != nil {
-		return in, err
-	}
-	if in.Pods, err = f.Core().V1().Pods().Lister().List(labels.Everything()); err != nil {
-		return in, err
-	}
-	in.Namespaces, err = f.Core().V1().Namespaces().Lister().List(labels.Everything())
-	return in, err
+	return n
 }
 
 // Settled waits until every node's rules answer all events handed over so far.
@@ -185,11 +152,39 @@ func (p *Policies) Settled(ctx context.Context) error {
 	p.mu.Lock()
 	wanted := p.wanted
 	p.mu.Unlock()
+	return p.wait(ctx, func() bool {
+		return !slices.ContainsFunc(p.places, func(at *place) bool { return at.done < wanted })
+	})
+}
+
+// Ready waits until a pod's own node enforces what isolates it, and the others have
+// forgotten who had its addresses before. It is called when Addresses says them, and
+// before the pod's first packet. As long as there are no policies it returns at once.
+func (p *Policies) Ready(ctx context.Context, pod types.UID, node string) error {
+	wanted := p.touch()
+	if p.none() {
+		return nil
+	}
+	return p.wait(ctx, func() bool {
+		if p.tried < wanted || p.known != nil && !p.known[pod] {
+			return false // in the latter case the informer does not know it yet
+		}
+		for _, at := range p.places {
+			if at.Name == node {
+				return at.done >= wanted
+			}
+		}
+		return false
+	})
+}
+
+// wait waits for what holds, which is asked under the lock, after each sync.
+func (p *Policies) wait(ctx context.Context, holds func() bool) error {
 	for {
 		p.mu.Lock()
-		done, changed := p.done, p.changed
+		done, changed := holds(), p.changed
 		p.mu.Unlock()
-		if done >= wanted {
+		if done {
 			return nil
 		}
 		select {

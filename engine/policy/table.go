@@ -127,6 +127,10 @@ type builder struct {
 func (b *builder) pod(to []Goto, q *pod, direction string, by []*policy) []Goto {
 	prefix := map[string]string{note.Egress: "from-", note.Ingress: "to-"}[direction]
 	c := Chain{Name: cutName(prefix + q.name)}
+	if b.written[c.Name] { // by one of the same name, which is on its way out
+		c.Name = cutName(c.Name + "-" + string(q.object.UID))
+	}
+	b.written[c.Name] = true
 	end := note.Note{Direction: direction}
 	for _, p := range by {
 		end.Policies = append(end.Policies, p.name)
