@@ -33,8 +33,9 @@ type kernel struct {
 
 // set makes the node's table be what is desired; it must run in the node's
 // namespace. It reports whether anything had to be written. Packets meet either the
-// old rules or the new: there is one transaction, or, where that is too much for
-// one, a second table is filled, and the last transaction hooks it in for the first.
+// old rules or the new: there is one transaction, of what differs or of all, or,
+// where that is too much for one, a second table is filled, and the last transaction
+// hooks it in for the first.
 func (k *kernel) set(desired Table) (bool, error) {
 	if !k.unsure && reflect.DeepEqual(k.now, desired) {
 		return false, nil
@@ -47,12 +48,12 @@ func (k *kernel) set(desired Table) (bool, error) {
 		return false, fmt.Errorf("nftables: %w", err)
 	}
 	w := writer{c: c, name: note.Tables[0]}
-	changed := k.changed(desired)
+	p, ok := diff(k.now, desired)
 	switch {
-	case changed != nil:
-		// Only who is who has changed: the rules stay, and so do their handles.
+	case !k.unsure && ok && p.messages() <= atOnce:
+		// What has not changed stays, and so do its rules' handles.
 		w.name = k.name
-		w.elements(changed)
+		w.patch(p)
 	case desired.messages() <= atOnce:
 		w.remove(note.Tables[:]...)
 		w.table(desired)
@@ -72,29 +73,6 @@ func (k *kernel) set(desired Table) (bool, error) {
 	}
 	k.now, k.name, k.unsure = desired, w.name, false
 	return true, nil
-}
-
-// changed are the sets that differ from what was written, if a table differs in
-// elements alone and they are not too many; else nil.
-func (k *kernel) changed(desired Table) (out []Set) {
-	if k.unsure || len(desired.Chains) == 0 || len(k.now.Sets) != len(desired.Sets) || !reflect.DeepEqual(k.now.Chains, desired.Chains) {
-		return nil
-	}
-	messages := 0
-	for i, s := range desired.Sets {
-		was := k.now.Sets[i]
-		if was.Name != s.Name || was.Type != s.Type {
-			return nil
-		}
-		if !reflect.DeepEqual(was, s) {
-			out = append(out, s)
-			messages += s.messages()
-		}
-	}
-	if messages > atOnce {
-		return nil
-	}
-	return out
 }
 
 // messages is how much a set is to send, in messages of the size of a rule's.

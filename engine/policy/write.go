@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/userdata"
@@ -48,13 +49,58 @@ func (w *writer) remove(names ...string) {
 	}
 }
 
-func (w *writer) elements(sets []Set) {
-	for _, s := range sets {
-		n := s.nft(w.nft())
-		w.c.FlushSet(n)
-		if err := w.c.SetAddElements(n, s.elements()); err != nil && w.err == nil {
-			w.err = fmt.Errorf("set %s: %w", s.Name, err)
+// patch writes what differs. What is referred to is there before, and nothing
+// refers any more to what goes.
+func (w *writer) patch(p patch) {
+	for _, ch := range p.added {
+		w.c.AddChain(&nftables.Chain{Table: w.nft(), Name: ch.Name})
+	}
+	for _, s := range p.addedSets {
+		w.set(s)
+	}
+	for _, d := range p.elements {
+		n := d.add.nft(w.nft())
+		if d.flush {
+			w.c.FlushSet(n)
+		} else if gone := d.remove.elements(); len(gone) > 0 {
+			w.try(d.remove, w.c.SetDeleteElements(n, gone))
 		}
+		w.addElements(d.add)
+	}
+	for _, ch := range p.changed {
+		w.c.FlushChain(&nftables.Chain{Table: w.nft(), Name: ch.Name})
+	}
+	for _, ch := range slices.Concat(p.changed, p.added) {
+		w.rules(ch)
+	}
+	for _, name := range p.gone { // they may refer to each other
+		w.c.FlushChain(&nftables.Chain{Table: w.nft(), Name: name})
+	}
+	for _, s := range p.goneSets { // maps refer to chains
+		w.c.DelSet(s.nft(w.nft()))
+	}
+	for _, name := range p.gone {
+		w.c.DelChain(&nftables.Chain{Table: w.nft(), Name: name})
+	}
+}
+
+func (w *writer) set(s Set) {
+	w.try(s, w.c.AddSet(s.nft(w.nft()), nil))
+	w.addElements(s)
+}
+
+// addElements adds them in lots that fit into one attribute, of 64 KiB; an even
+// number, since an interval is two.
+func (w *writer) addElements(s Set) {
+	const lot = 256
+	for some := range slices.Chunk(s.elements(), lot) {
+		w.try(s, w.c.SetAddElements(s.nft(w.nft()), some))
+	}
+}
+
+func (w *writer) try(s Set, err error) {
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("set %s: %w", s.Name, err)
 	}
 }
 
@@ -71,9 +117,7 @@ func (w *writer) table(t Table) {
 	}
 	for _, s := range t.Sets { // after the chains, which maps name
 		w.room(s.messages())
-		if err := w.c.AddSet(s.nft(w.nft()), s.elements()); err != nil && w.err == nil {
-			w.err = fmt.Errorf("set %s: %w", s.Name, err)
-		}
+		w.set(s)
 	}
 	for _, ch := range t.Chains[1:] {
 		w.rules(ch)
