@@ -14,9 +14,13 @@ type Vertex struct {
 	// Owner is the ID of the controlling owner: a pod's ReplicaSet.
 	Owner string `json:"owner,omitempty"`
 
-	IPs    []string          `json:"ips,omitempty"`
-	Ports  []Port            `json:"ports,omitempty"`
-	Labels map[string]string `json:"labels,omitempty"`
+	// IPs are its own: a Service's cluster IPs, a node's and a pod's addresses.
+	// External are those that lead to it from outside of the cluster: of load
+	// balancers, or a Service's externalIPs.
+	IPs      []string          `json:"ips,omitempty"`
+	External []string          `json:"external,omitempty"`
+	Ports    []Port            `json:"ports,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
 
 	// Status is what kubectl's STATUS column says: Running, Pending,
 	// CrashLoopBackOff, Ready, NotReady, ClusterIP ...
@@ -31,9 +35,57 @@ type Vertex struct {
 	Containers []Container `json:"containers,omitempty"`
 	// Created is in milliseconds since the Unix epoch.
 	Created int64 `json:"created,omitempty"`
+	// Stopped says of a node that its machine does not run.
+	Stopped bool `json:"stopped,omitempty"`
+	// Conditions are the object's own.
+	Conditions []Condition `json:"conditions,omitempty"`
+	// Rules are what an Ingress, a route or a NetworkPolicy says, one by one.
+	Rules []Rule `json:"rules,omitempty"`
+	// Facts are what else the object says that matters to its network, in the
+	// order to be shown in.
+	Facts []Fact `json:"facts,omitempty"`
 	// Wiring is how a pod was joined to the network, each step as the ip command
 	// that would do the same.
 	Wiring []string `json:"wiring,omitempty"`
+	// CNI is the call that had a pod joined.
+	CNI *CNI `json:"cni,omitempty"`
+}
+
+// A Condition is one of an object's status.conditions.
+type Condition struct {
+	Type    string `json:"type"`
+	Status  string `json:"status"` // True, False, Unknown
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// A Rule is one line of what decides where requests or packets may go.
+type Rule struct {
+	// Host and Path are what a request must be for, as they are written; empty for any.
+	Host string `json:"host,omitempty"`
+	Path string `json:"path,omitempty"`
+	// Text says what else there is to it.
+	Text string `json:"text,omitempty"`
+	// To is the vertex of the Service that such requests go to, and Port which of
+	// its ports, by name or number. The Service may not exist.
+	To   string `json:"to,omitempty"`
+	Port string `json:"port,omitempty"`
+}
+
+// A Fact is a name and a value, both to be shown as they are.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// A CNI is one call of a CNI plugin, as its specification has it:
+// https://www.cni.dev/docs/spec/.
+type CNI struct {
+	// Config is what the plugin was given, JSON; Args its environment, NAME=value each.
+	Config string   `json:"config"`
+	Args   []string `json:"args,omitempty"`
+	// Result is what it answered, JSON.
+	Result string `json:"result"`
 }
 
 // A Port is a Service's or a container's port.
@@ -56,10 +108,15 @@ type Container struct {
 	Restarts int    `json:"restarts,omitempty"`
 }
 
-// An Edge joins two vertices: a Service and the pod behind one of its endpoints.
+// An Edge joins two vertices. Its kind is one of
+//
+//	endpoint  a Service and what is behind one of its endpoints
+//	backend   an Ingress or a route and a Service that it sends requests to
+//	parent    a Gateway and a route that is attached to it
+//	policy    a NetworkPolicy and a pod that it selects
 type Edge struct {
 	ID    string `json:"id"`
-	Kind  string `json:"kind"` // endpoint
+	Kind  string `json:"kind"`
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Ready bool   `json:"ready"`

@@ -30,10 +30,12 @@ func Build(o *Objects, n *Network) model.Graph {
 	}
 	workloads(o, &g)
 	services(o, &g)
+	ingresses(o, &g)
+	policies(o, &g)
 	for i := range g.Vertices {
-		if steps, ok := n.Wiring[g.Vertices[i].ID]; ok {
-			g.Vertices[i].Wiring = steps
-		}
+		v := &g.Vertices[i]
+		v.Wiring, v.CNI = n.Wiring[v.ID], n.CNI[v.ID]
+		v.Stopped = n.Stopped[v.ID]
 	}
 	g.Sort()
 	return g
@@ -47,6 +49,10 @@ func nodeVertex(node *corev1.Node) model.Vertex {
 		}
 	}
 	v.Status, v.Ready, v.Message = nodeStatus(node)
+	for _, c := range node.Status.Conditions {
+		v.Conditions = append(v.Conditions, model.Condition{Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message})
+	}
+	v.Facts = nodeFacts(node)
 	return v
 }
 
@@ -78,6 +84,7 @@ func podVertex(pod *corev1.Pod) model.Vertex {
 			v.Ports = append(v.Ports, model.Port{Name: port.Name, Protocol: string(port.Protocol), Port: int(port.ContainerPort)})
 		}
 	}
+	v.Facts = podFacts(pod)
 	return v
 }
 
@@ -113,21 +120,28 @@ func servicePort(port *corev1.ServicePort) model.Port {
 	}
 }
 
-// serviceIPs are the cluster IPs, then those from outside.
-func serviceIPs(service *corev1.Service) []string {
+// clusterIPs are none for headless Services and aliases.
+func clusterIPs(service *corev1.Service) []string {
 	var ips []string
 	for _, ip := range service.Spec.ClusterIPs {
 		if ip != corev1.ClusterIPNone && ip != "" {
 			ips = append(ips, ip)
 		}
 	}
-	ips = append(ips, service.Spec.ExternalIPs...)
+	return ips
+}
+
+// externalIPs are those of the load balancer, then spec.externalIPs.
+func externalIPs(service *corev1.Service) []string {
+	var ips []string
 	for _, ingress := range service.Status.LoadBalancer.Ingress {
 		if ingress.IP != "" {
 			ips = append(ips, ingress.IP)
+		} else if ingress.Hostname != "" {
+			ips = append(ips, ingress.Hostname)
 		}
 	}
-	return ips
+	return append(ips, service.Spec.ExternalIPs...)
 }
 
 // join puts several messages into one line.

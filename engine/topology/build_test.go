@@ -41,7 +41,8 @@ func TestBuild(t *testing.T) {
 		Namespaces: []*corev1.Namespace{parse[corev1.Namespace](t, "metadata: {name: default}\nstatus: {phase: Active}")},
 		Nodes: []*corev1.Node{parse[corev1.Node](t, `
 metadata: {name: node-1, creationTimestamp: "2026-01-01T00:00:00Z"}
-status: {addresses: [{type: InternalIP, address: 172.18.0.11}, {type: Hostname, address: node-1}], conditions: [{type: Ready, status: "True"}]}`)},
+spec: {podCIDRs: [10.244.1.0/24], taints: [{key: a, value: b, effect: NoSchedule}]}
+status: {nodeInfo: {kubeletVersion: v1}, addresses: [{type: InternalIP, address: 172.18.0.11}, {type: Hostname, address: node-1}], conditions: [{type: Ready, status: "True"}]}`)},
 		Deployments: []*appsv1.Deployment{parse[appsv1.Deployment](t, `
 metadata: {name: web, namespace: default}
 spec: {replicas: 3}
@@ -103,7 +104,9 @@ endpoints: [{addresses: [172.18.0.11], conditions: {ready: false}, targetRef: {k
 			{ID: "client", Kind: "Client", Name: "client", IPs: []string{"172.18.0.100"}, Ready: true},
 			{ID: "underlay", Kind: "Underlay", Name: "underlay", IPs: []string{"172.18.0.1"}, Ready: true},
 		},
-		Wiring: map[string][]string{"pod/default/web-1-a": {"ip link add"}},
+		Wiring:  map[string][]string{"pod/default/web-1-a": {"ip link add"}},
+		CNI:     map[string]*model.CNI{"pod/default/web-1-a": {Config: "{}", Args: []string{"CNI_COMMAND=ADD"}, Result: "{}"}},
+		Stopped: map[string]bool{"node/node-1": true},
 	}
 	const want = `client {ips:[172.18.0.100],ready:true}
 cronjob/default/c {status:* * * * *,ready:false,message:suspended}
@@ -111,18 +114,18 @@ daemonset/default/d {status:3/3,ready:true,want:3,have:3}
 deployment/default/web {status:1/3,ready:false,message:it has timed out progressing,want:3,have:1}
 job/default/j {owner:cronjob/default/c,status:Running,ready:false,want:5,have:2}
 namespace/default {status:Active,ready:true}
-node/node-1 {ips:[172.18.0.11],status:Ready,ready:true,created:1767225600000}
-pod/default/web-1-a {parent:node/node-1,owner:replicaset/default/web-1,ips:[10.244.1.2],ports:[{name:http,protocol:TCP,port:80}],labels:{app:web},status:Running,ready:true,want:1,have:1,restarts:1,containers:[{name:nginx,image:nginx,state:running,ready:true,restarts:1}],wiring:[ip link add]}
+node/node-1 {ips:[172.18.0.11],status:Ready,ready:true,created:1767225600000,stopped:true,conditions:[{type:Ready,status:True}],facts:[{name:Pod CIDR,value:10.244.1.0/24},{name:Taint,value:a=b:NoSchedule},{name:Kubelet,value:v1}]}
+pod/default/web-1-a {parent:node/node-1,owner:replicaset/default/web-1,ips:[10.244.1.2],ports:[{name:http,protocol:TCP,port:80}],labels:{app:web},status:Running,ready:true,want:1,have:1,restarts:1,containers:[{name:nginx,image:nginx,state:running,ready:true,restarts:1}],wiring:[ip link add],cni:{config:{},args:[CNI_COMMAND=ADD],result:{}}}
 pod/default/web-1-b {status:ErrImagePull,ready:false,message:nginx: no such image,want:2,containers:[{name:i,image:x,state:terminated,reason:ExitCode:0,ready:false},{name:nginx,image:nope,state:waiting,reason:ErrImagePull,message:no such image,ready:false},{name:new,image:z,state:waiting,ready:false}]}
 replicaset/default/web-1 {owner:deployment/default/web,status:1/1,ready:true,want:1,have:1}
 replicationcontroller/default/rc {status:0/1,ready:false,message:exceeded quota,want:1}
-service/default/headless {status:ClusterIP,ready:false,message:no pod matches its selector}
+service/default/headless {status:ClusterIP,ready:false,message:no pod matches its selector,facts:[{name:Selector,value:a=b}]}
 service/default/kubernetes {ips:[10.96.0.1],ports:[{protocol:TCP,port:443,target:6443}],status:ClusterIP,ready:true,want:2,have:2}
 service/default/lb {ips:[10.96.1.2],status:LoadBalancer,ready:false,message:EXTERNAL-IP \u003cpending\u003e}
-service/default/lb2 {ips:[10.96.1.3,172.18.0.200],status:LoadBalancer,ready:false}
-service/default/out {status:ExternalName,ready:true,message:an alias of example.com}
+service/default/lb2 {ips:[10.96.1.3],external:[172.18.0.200],status:LoadBalancer,ready:false}
+service/default/out {status:ExternalName,ready:true,message:an alias of example.com,facts:[{name:External name,value:example.com}]}
 service/default/unready {ips:[10.96.1.4],status:ClusterIP,ready:false,message:none of its 1 endpoints is ready,want:1}
-service/default/web {ips:[10.96.1.1,172.18.0.50],ports:[{name:http,protocol:TCP,port:80,target:http,nodePort:30080},{protocol:UDP,port:53,target:53}],status:NodePort,ready:true,want:2,have:1}
+service/default/web {ips:[10.96.1.1],external:[172.18.0.50],ports:[{name:http,protocol:TCP,port:80,target:http,nodePort:30080},{protocol:UDP,port:53,target:53}],status:NodePort,ready:true,want:2,have:1,facts:[{name:Selector,value:app=web}]}
 statefulset/default/db {status:0/1,ready:false,want:1}
 underlay {ips:[172.18.0.1],ready:true}
 service/default/kubernetes->underlay

@@ -5,6 +5,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podhop/podhop/engine/model"
@@ -25,15 +26,21 @@ type Objects struct {
 	DaemonSets             []*appsv1.DaemonSet
 	Jobs                   []*batchv1.Job
 	CronJobs               []*batchv1.CronJob
+	Ingresses              []*networkingv1.Ingress
+	NetworkPolicies        []*networkingv1.NetworkPolicy
 }
 
 // Network is what the API does not know: the session's parts outside of it, and
 // how things were joined.
 type Network struct {
-	// Places are the client and the underlay, as they are to be drawn.
+	// Places are the client, the underlay and the control plane, as they are to be drawn.
 	Places []model.Vertex
-	// Wiring is by vertex ID, each step as the ip command that would do the same.
+	// Wiring is by vertex ID, each step as the ip command that would do the same;
+	// CNI, by vertex ID too, is the call that asked for it.
 	Wiring map[string][]string
+	CNI    map[string]*model.CNI
+	// Stopped are the vertices of nodes whose machines do not run.
+	Stopped map[string]bool
 }
 
 // ID is the vertex of an object. Namespace is empty for objects of none.

@@ -31,7 +31,7 @@ func services(o *Objects, g *model.Graph) {
 	}
 	for _, service := range o.Services {
 		v := vertex("Service", &service.ObjectMeta)
-		v.IPs = serviceIPs(service)
+		v.IPs, v.External = clusterIPs(service), externalIPs(service)
 		for i := range service.Spec.Ports {
 			v.Ports = append(v.Ports, servicePort(&service.Spec.Ports[i]))
 		}
@@ -61,7 +61,7 @@ func services(o *Objects, g *model.Graph) {
 			}
 		}
 		v.Ready = v.Have > 0 || service.Spec.Type == corev1.ServiceTypeExternalName
-		v.Message = serviceMessage(service, v.Want, v.Have)
+		v.Message, v.Facts = serviceMessage(service, v.Want, v.Have), serviceFacts(service)
 		for _, edge := range edges {
 			g.Edges = append(g.Edges, edge)
 		}

@@ -50,12 +50,13 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 	}
 	w := &Watcher{cfg: cfg, dirty: make(chan struct{}, 1)}
 	core, apps, batch := cfg.Factory.Core().V1(), cfg.Factory.Apps().V1(), cfg.Factory.Batch().V1()
-	slices := cfg.Factory.Discovery().V1().EndpointSlices()
+	slices, networking := cfg.Factory.Discovery().V1().EndpointSlices(), cfg.Factory.Networking().V1()
 	for _, informer := range []cache.SharedIndexInformer{
 		core.Namespaces().Informer(), core.Nodes().Informer(), core.Pods().Informer(), core.Services().Informer(),
 		core.ReplicationControllers().Informer(), slices.Informer(),
 		apps.ReplicaSets().Informer(), apps.Deployments().Informer(), apps.StatefulSets().Informer(), apps.DaemonSets().Informer(),
 		batch.Jobs().Informer(), batch.CronJobs().Informer(),
+		networking.Ingresses().Informer(), networking.NetworkPolicies().Informer(),
 	} {
 		handle, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(any) { w.Touch() },
@@ -87,6 +88,8 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 		o.DaemonSets, _ = apps.DaemonSets().Lister().List(all)
 		o.Jobs, _ = batch.Jobs().Lister().List(all)
 		o.CronJobs, _ = batch.CronJobs().Lister().List(all)
+		o.Ingresses, _ = networking.Ingresses().Lister().List(all)
+		o.NetworkPolicies, _ = networking.NetworkPolicies().Lister().List(all)
 		return o
 	}
 	return w, nil

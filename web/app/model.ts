@@ -45,6 +45,7 @@ export interface Vertex {
   parent?: string;
   owner?: string;
   ips?: string[];
+  external?: string[];
   ports?: Port[];
   labels?: Record<string, string>;
   status?: string;
@@ -55,7 +56,12 @@ export interface Vertex {
   restarts?: number;
   containers?: Container[];
   created?: number;
+  stopped?: boolean;
+  conditions?: Condition[];
+  rules?: Rule[];
+  facts?: Fact[];
   wiring?: string[];
+  cni?: CNI;
 }
 
 export interface Port {
@@ -74,6 +80,32 @@ export interface Container {
   message?: string;
   ready: boolean;
   restarts?: number;
+}
+
+export interface Condition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+}
+
+export interface Rule {
+  host?: string;
+  path?: string;
+  text?: string;
+  to?: string;
+  port?: string;
+}
+
+export interface Fact {
+  name: string;
+  value: string;
+}
+
+export interface CNI {
+  config: string;
+  args?: string[];
+  result: string;
 }
 
 export interface Edge {
