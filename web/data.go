@@ -37,7 +37,7 @@ func (d learnData) stepURL(step int) string {
 
 // page is state/data.ts's PageData.
 func (d learnData) page() pageData {
-	p := pageData{Session: d.Session, API: d.api(), Samples: []pageManifest{}}
+	p := pageData{Session: d.Session, API: d.api(), Samples: []pageManifest{}, CNIs: cnis}
 	for _, m := range d.Samples {
 		p.Samples = append(p.Samples, *manifest(&m))
 	}
@@ -58,6 +58,7 @@ type pageData struct {
 	Session model.Session  `json:"session"`
 	API     string         `json:"api"`
 	Samples []pageManifest `json:"samples"`
+	CNIs    []cni          `json:"cnis"`
 	Lesson  *pageLesson    `json:"lesson,omitempty"`
 }
 

@@ -4,6 +4,7 @@ import { Stream } from "./state/stream";
 import { data } from "./state/data";
 import { connection, receive } from "./state/store";
 import "./parts/clock";
+import "./parts/cluster";
 import "./parts/connection";
 import "./parts/dock";
 import "./parts/events";

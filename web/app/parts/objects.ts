@@ -7,13 +7,13 @@ import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
 import { objectID, showObject, view } from "../state/selection";
 import { vertices } from "../state/store";
-import { nameOf } from "../state/text";
+import { nameOf, plural } from "../state/text";
 
-const ORDER = ["Pod", "Service", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job", "CronJob", "Node"];
+const ORDER = ["Pod", "Service", "Ingress", "Gateway", "HTTPRoute", "GRPCRoute", "NetworkPolicy", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job", "CronJob", "Node"];
 const rank = (kind: string) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER.length + 1);
 
 /** Objects of the API, as against parts of the network. */
-export const isObject = (v: Vertex) => v.kind !== "Client" && v.kind !== "Underlay";
+export const isObject = (v: Vertex) => v.kind !== "Client" && v.kind !== "Underlay" && v.kind !== "ControlPlane";
 
 class ObjectList extends Part {
   protected view(): TemplateResult {
@@ -35,16 +35,38 @@ function row(v: Vertex): TemplateResult {
   return html`<tr class=${chosen ? "chosen" : ""}>
     <th scope="row"><button type="button" class="link" aria-pressed=${chosen} @click=${() => showObject(v.id)}>${nameOf(v.id)}</button></th>
     <td>${statusOf(v)}</td>
-    <td class="mono">${v.ips?.[0] ?? ""}${v.kind === "Service" && v.ports?.[0] ? html`<span class="muted">:${v.ports[0].port}</span>` : nothing}</td>
+    <td class="mono">${v.ips?.[0] ?? ""}${v.kind === "Service" && v.ips?.length && v.ports?.[0] ? html`<span class="muted">:${v.ports[0].port}</span>` : nothing}${v.external?.length ? html` <span class="outside">${v.external[0]}</span>` : nothing}</td>
     <td class="muted">${[v.parent, v.owner].filter((x) => x !== undefined && x !== "").map((x) => nameOf(x!)).join(", ")}</td></tr>`;
 }
 
+const COUNTED = ["Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job"];
+
 /** A dot and words: never the colour alone. */
 export function statusOf(v: Vertex): TemplateResult {
-  const counts = !["Pod", "Service", "Node", "Namespace"].includes(v.kind) && (v.want !== undefined || v.have !== undefined);
-  const tone = v.kind === "Pod" ? podState(v) : v.kind === "Service" ? ((v.have ?? 0) > 0 ? "virtual" : "empty") : v.ready || (counts && v.have === v.want) ? "ready" : "starting";
-  const text = v.kind === "Service" ? `${v.status ?? ""}, ${v.have ?? 0} ${v.have === 1 ? "endpoint" : "endpoints"}` : counts ? `${v.have ?? 0} of ${v.want ?? 0} ready` : (v.status ?? "");
-  return html`<span class=${`status ${tone}`}><i aria-hidden="true"></i>${text}${v.restarts ? html` <span class="muted">${v.restarts} restarts</span>` : nothing}</span>`;
+  return html`<span class=${`status ${tone(v)}`}><i aria-hidden="true"></i>${words(v)}${v.restarts ? html` <span class="muted">${plural(v.restarts, "restart")}</span>` : nothing}</span>`;
 }
+
+function tone(v: Vertex): string {
+  if (v.kind === "Pod") return podState(v);
+  if (v.kind === "Service") return (v.have ?? 0) > 0 || v.status === "ExternalName" ? "virtual" : "empty";
+  if (v.kind === "Node") return v.stopped || !v.ready ? "failing" : v.status?.includes("SchedulingDisabled") ? "starting" : "ready";
+  return v.ready || (COUNTED.includes(v.kind) && v.have === v.want) ? "ready" : "starting";
+}
+
+function words(v: Vertex): string {
+  if (v.kind === "Service") return v.status === "ExternalName" ? v.status : `${v.status ?? ""}, ${plural(v.have ?? 0, "endpoint")}`;
+  if (v.kind === "NetworkPolicy") return `${v.status}, ${plural(v.have ?? 0, "pod")}`;
+  if (v.kind === "Node") return nodeWords(v);
+  return COUNTED.includes(v.kind) ? `${v.have ?? 0} of ${v.want ?? 0} ready` : (v.status ?? "");
+}
+
+/** kubectl's words for a node, and what it cannot know. */
+export function nodeWords(v: Vertex): string {
+  const status = (v.status ?? "").replace(",SchedulingDisabled", ", cordoned");
+  return v.stopped ? `stopped, ${status}` : status;
+}
+
+/** The kind, as it is said: only what is no kind of the API's differs. */
+export const kindName = (kind: string): string => (kind === "ControlPlane" ? "" : kind);
 
 customElements.define("object-list", ObjectList);

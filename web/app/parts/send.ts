@@ -6,8 +6,9 @@ import { announce } from "../state/announce";
 import { Problem, send } from "../state/api";
 import { Part } from "../state/part";
 import { awaitJourneys, landing } from "../state/selection";
-import { count, from, to, url, urlOf } from "../state/sending";
+import { count, from, to } from "../state/sending";
 import { vertices } from "../state/store";
+import { targets } from "../state/targets";
 import { duration, nameOf, plural } from "../state/text";
 
 type State = { kind: "idle" } | { kind: "sending" } | { kind: "problem"; text: string } | { kind: "answered"; answers: Answer[]; from: string; to: string };
@@ -19,6 +20,7 @@ class SendBar extends Part {
     const all = [...vertices.value.values()];
     const nodes = all.filter((v) => v.kind === "Node");
     const pods = all.filter((v) => v.kind === "Pod" && v.ips?.length);
+    const offers = targets(from.value, all);
     const known = from.value === "client" || vertices.value.has(from.value);
     return html`<form class="send" aria-label="Send a request" @submit=${this.#submit}>
         <label class="field from"><span>from</span>
@@ -30,8 +32,8 @@ class SendBar extends Part {
           </select></label>
         <label class="field to"><span>to</span>
           <input name="to" .value=${to.value} @input=${(e: Event) => (to.value = (e.target as HTMLInputElement).value)} list="targets" required
-            placeholder=${`URL or host:port${example(all)}`} autocomplete="off" autocapitalize="off" spellcheck="false" inputmode="url"></label>
-        <datalist id="targets">${targets(all)}</datalist>
+            placeholder=${`URL or host:port${offers[0] ? `, such as ${offers[0].url}` : ""}`} autocomplete="off" autocapitalize="off" spellcheck="false" inputmode="url"></label>
+        <datalist id="targets">${offers.map((o) => html`<option value=${o.url}>${o.label}</option>`)}</datalist>
         <label class="field times"><span class="hidden">How many times</span>
           <select name="count" .value=${String(count.value)} @change=${(e: Event) => (count.value = Number((e.target as HTMLSelectElement).value))}>
             ${[1, 5, 20].map((n) => html`<option value=${n} ?selected=${n === count.value}>${n}×</option>`)}
@@ -87,29 +89,6 @@ function tally(answers: Answer[]): TemplateResult {
   const groups = new Map<string, Answer[]>();
   for (const a of answers) groups.set(verdict(a), [...(groups.get(verdict(a)) ?? []), a]);
   return html`${[...groups].map(([text, as]) => html`<b class=${tone(as[0]!)}>${as.length}× ${text}</b> `)}of ${plural(answers.length, "request")}`;
-}
-
-function example(all: Vertex[]): string {
-  const v = all.find((x) => x.kind === "Service" && x.id !== "service/default/kubernetes") ?? all.find((x) => x.kind === "Pod" && x.ready);
-  const found = v && urlOf(v.id);
-  return found ? `, such as ${found}` : "";
-}
-
-// What can be asked: Services by their address, pods by theirs, nodes by a Service's node port.
-function targets(all: Vertex[]): TemplateResult[] {
-  const out: TemplateResult[] = [];
-  const node = all.find((v) => v.kind === "Node")?.ips?.[0];
-  for (const v of all) {
-    const ip = v.ips?.[0];
-    if (!ip || (v.kind !== "Service" && v.kind !== "Pod")) continue;
-    const ports = v.ports?.length ? v.ports : [{ port: 80, protocol: "TCP", nodePort: 0 }];
-    for (const p of ports) {
-      if (p.protocol !== "TCP") continue;
-      out.push(html`<option value=${url(ip, p.port)}>${v.kind} ${nameOf(v.id)}</option>`);
-      if (p.nodePort && node) out.push(html`<option value=${url(node, p.nodePort)}>Service ${nameOf(v.id)}, node port</option>`);
-    }
-  }
-  return out;
 }
 
 effect(() => {

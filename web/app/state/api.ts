@@ -1,20 +1,30 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { ApplyResult, Request, RequestResult } from "../model";
+import type { ApplyResult, Request, RequestResult, SessionOptions } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
 
-async function post<T>(path: string, type: string, body: string): Promise<T> {
+interface Body {
+  type: string;
+  text: string;
+}
+
+/** Asks for a path under the session's, and answers with the text that came. */
+async function ask(method: string, path: string, body?: Body): Promise<string> {
+  const headers: Record<string, string> = { Accept: "application/json, text/plain" };
+  if (body) headers["Content-Type"] = body.type;
   let answer: Response;
   try {
-    answer = await fetch(`${data?.api}/${path}`, { method: "POST", headers: { "Content-Type": type, Accept: "application/json" }, body });
+    answer = await fetch(`${data?.api}${path}`, { method, headers, body: body?.text });
   } catch {
     throw new Problem("The server could not be reached. Try again in a moment.");
   }
   const text = await answer.text();
-  if (answer.ok) return JSON.parse(text) as T;
+  if (answer.ok) return text;
   throw new Problem(explain(answer, text));
 }
+
+const json = (value: unknown): Body => ({ type: "application/json", text: JSON.stringify(value) });
 
 function explain(answer: Response, text: string): string {
   try {
@@ -27,10 +37,33 @@ function explain(answer: Response, text: string): string {
   return `The server answered ${answer.status} ${answer.statusText}`.trim();
 }
 
-export function apply(yaml: string): Promise<ApplyResult[]> {
-  return post("apply", "application/yaml", yaml);
+export async function apply(yaml: string): Promise<ApplyResult[]> {
+  return JSON.parse(await ask("POST", "/apply", { type: "application/yaml", text: yaml })) as ApplyResult[];
 }
 
-export function send(request: Request): Promise<RequestResult> {
-  return post("requests", "application/json", JSON.stringify(request));
+export async function send(request: Request): Promise<RequestResult> {
+  return JSON.parse(await ask("POST", "/requests", json(request))) as RequestResult;
+}
+
+export async function change(options: SessionOptions): Promise<void> {
+  await ask("PATCH", "", json(options));
+}
+
+export async function addNode(): Promise<void> {
+  await ask("POST", "/nodes");
+}
+
+export async function removeNode(name: string): Promise<void> {
+  await ask("DELETE", `/nodes/${encodeURIComponent(name)}`);
+}
+
+export type Verb = "cordon" | "uncordon" | "stop" | "start";
+
+export async function tellNode(name: string, verb: Verb): Promise<void> {
+  await ask("POST", `/nodes/${encodeURIComponent(name)}/${verb}`);
+}
+
+/** What the kernel of a node says: ip addr, nft list ruleset and so on. */
+export function look(node: string, at: string): Promise<string> {
+  return ask("GET", `/nodes/${encodeURIComponent(node)}/look?at=${at}`);
 }

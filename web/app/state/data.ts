@@ -22,6 +22,7 @@ export interface PageData {
   session: Session;
   api: string; // path of the session's API: /api/sessions/ID
   samples: Manifest[];
+  cnis: { name: string; text: string }[]; // the networks there are, in words
   lesson?: { slug: string; title: string; steps: Step[] };
 }
 

@@ -18,6 +18,7 @@ type Cluster struct {
 	feed *feed
 
 	mu       sync.Mutex
+	options  model.SessionOptions
 	vertices map[string]model.Vertex
 	edges    map[string]model.Edge
 	events   []model.Event
@@ -27,12 +28,11 @@ type Cluster struct {
 	packets  int // how many conversations there ever were
 }
 
-func newCluster(id string, pace time.Duration) *Cluster {
-	c := &Cluster{id: id, pace: pace, vertices: map[string]model.Vertex{}, edges: map[string]model.Edge{}, expires: time.Now().Add(2 * time.Hour)}
+func newCluster(id string, pace time.Duration, o model.SessionOptions) *Cluster {
+	c := &Cluster{id: id, pace: pace, options: o, vertices: map[string]model.Vertex{}, edges: map[string]model.Edge{}, expires: time.Now().Add(2 * time.Hour)}
 	c.feed = newFeed(c.snapshot)
-	for n := 1; n <= 3; n++ {
-		c.put(model.Vertex{ID: fmt.Sprintf("node/node-%d", n), Kind: "Node", Name: fmt.Sprintf("node-%d", n),
-			IPs: []string{fmt.Sprintf("172.18.0.1%d", n)}, Status: "Ready", Ready: true, Created: now()})
+	for range max(1, o.Nodes) {
+		c.addNode()
 	}
 	c.put(model.Vertex{ID: "client", Kind: "Client", Name: "client", IPs: []string{"172.18.0.100"}, Ready: true})
 	c.put(model.Vertex{ID: "underlay", Kind: "Underlay", Name: "underlay", IPs: []string{"172.18.0.0/24"}, Ready: true})
@@ -56,6 +56,11 @@ func newCluster(id string, pace time.Duration) *Cluster {
 		c.event("Pod", "odd-0", "Failed", "Failed to pull image \"ngnix\": not found", "Warning")
 		c.addService("nobody", map[string]string{"app": "none"}, 80)
 	}
+	if strings.HasPrefix(id, "full") {
+		c.pace = 0
+		c.addFull()
+		c.pace = pace
+	}
 	if strings.HasPrefix(id, "many") {
 		c.pace = 0
 		c.addPod("my-pod", nil, "")
@@ -72,7 +77,13 @@ func newCluster(id string, pace time.Duration) *Cluster {
 
 // Session is what the API tells of it.
 func (c *Cluster) Session() model.Session {
-	return model.Session{ID: c.id, URL: "/s/" + c.id, APIServer: "https://localhost:6443", ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session()
+}
+
+func (c *Cluster) session() model.Session {
+	return model.Session{ID: c.id, URL: "/s/" + c.id, APIServer: "https://localhost:6443", Options: c.options, ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
 }
 
 // Cut breaks the connections of everybody who looks.
@@ -105,7 +116,7 @@ func (c *Cluster) Viewers() int {
 func (c *Cluster) snapshot() model.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := model.Snapshot{Session: c.Session(), Journeys: slices.Clone(c.journeys), Events: slices.Clone(c.events)}
+	s := model.Snapshot{Session: c.session(), Journeys: slices.Clone(c.journeys), Events: slices.Clone(c.events)}
 	for _, id := range slices.Sorted(maps.Keys(c.vertices)) {
 		s.Graph.Vertices = append(s.Graph.Vertices, c.vertices[id])
 	}
@@ -136,7 +147,10 @@ func (c *Cluster) addPod(name string, labels map[string]string, owner string) {
 	n := c.pods
 	c.pods++
 	c.mu.Unlock()
-	node, ip := fmt.Sprintf("node-%d", n%3+1), fmt.Sprintf("10.244.%d.%d", n%3+1, n/3+2)
+	nodes := c.nodes()
+	node := nodes[n%len(nodes)].Name
+	number := strings.TrimPrefix(node, "node-")
+	ip := fmt.Sprintf("10.244.%s.%d", number, n/len(nodes)+2)
 	v := model.Vertex{ID: "pod/default/" + name, Kind: "Pod", Namespace: "default", Name: name, Owner: owner, Labels: labels, Status: "Pending", Created: now() + int64(n),
 		Ports: []model.Port{{Protocol: "TCP", Port: 80}}, Containers: []model.Container{{Name: "my-container", Image: "nginx", State: "waiting", Reason: "ContainerCreating"}}}
 	c.put(v)
@@ -150,8 +164,8 @@ func (c *Cluster) addPod(name string, labels map[string]string, owner string) {
 			v.Wiring = []string{
 				"ip -n " + node + " link add " + veth + " type veth peer name eth0 netns " + name,
 				"ip -n " + name + " addr add " + ip + "/32 dev eth0",
-				"ip -n " + name + " route add 10.244." + fmt.Sprint(n%3+1) + ".1 dev eth0 scope link",
-				"ip -n " + name + " route add default via 10.244." + fmt.Sprint(n%3+1) + ".1",
+				"ip -n " + name + " route add 10.244." + number + ".1 dev eth0 scope link",
+				"ip -n " + name + " route add default via 10.244." + number + ".1",
 				"ip -n " + node + " route add " + ip + "/32 dev " + veth + " scope link",
 			}
 			c.put(v)

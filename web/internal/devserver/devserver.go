@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type Server struct {
 // applyLimit is the real server's limit of a paste, in bytes.
 const applyLimit = 1 << 20
 
-// New returns a server. Sessions whose ID begins with demo, many or odd have content.
+// New returns a server. Sessions whose ID begins with demo, full, many or odd have content.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}}
 	mux := http.NewServeMux()
@@ -49,6 +50,11 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("GET /api/sessions/{id}/stream", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { stream(w, r, c.feed) }))
 	mux.HandleFunc("POST /api/sessions/{id}/apply", s.with(apply))
 	mux.HandleFunc("POST /api/sessions/{id}/requests", s.with(request))
+	mux.HandleFunc("PATCH /api/sessions/{id}", s.with(changeSession))
+	mux.HandleFunc("POST /api/sessions/{id}/nodes", s.with(addNode))
+	mux.HandleFunc("DELETE /api/sessions/{id}/nodes/{name}", s.with(changeNode))
+	mux.HandleFunc("POST /api/sessions/{id}/nodes/{name}/{verb}", s.with(changeNode))
+	mux.HandleFunc("GET /api/sessions/{id}/nodes/{name}/look", s.with(look))
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = mux
 	return s
@@ -63,14 +69,26 @@ func (s *Server) Cluster(id string) *Cluster {
 	defer s.mu.Unlock()
 	c, ok := s.clusters[id]
 	if !ok {
-		c = newCluster(id, s.cfg.Pace)
+		c = newCluster(id, s.cfg.Pace, model.SessionOptions{Nodes: 3, CNI: "routed"})
 		s.clusters[id] = c
 	}
 	return c
 }
 
+// make begins a session with options of its own.
+func (s *Server) make(id string, o model.SessionOptions) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clusters[id] = newCluster(id, s.cfg.Pace, o)
+}
+
 func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 	to := "/s/new"
+	if nodes, _ := strconv.Atoi(r.FormValue("nodes")); nodes > 0 || r.FormValue("cni") != "" || r.FormValue("dualStack") != "" {
+		// The real server's session IDs say nothing.
+		to = "/s/new-" + strconv.Itoa(max(1, nodes)) + "-" + r.FormValue("cni")
+		s.make(to[len("/s/"):], model.SessionOptions{Nodes: nodes, CNI: r.FormValue("cni"), DualStack: r.FormValue("dualStack") == "true"})
+	}
 	if lesson := r.FormValue("lesson"); lesson != "" {
 		to += "?lesson=" + lesson
 	}
@@ -108,8 +126,7 @@ func apply(c *Cluster, w http.ResponseWriter, r *http.Request) {
 
 func request(c *Cluster, w http.ResponseWriter, r *http.Request) {
 	var req model.Request
-	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		problem(w, http.StatusBadRequest, "Bad request", err.Error())
+	if !read(w, r, &req) {
 		return
 	}
 	result, err := c.Request(req)
@@ -118,6 +135,15 @@ func request(c *Cluster, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, result)
+}
+
+// read decodes a body, or answers why it cannot.
+func read(w http.ResponseWriter, r *http.Request, into any) bool {
+	err := json.NewDecoder(r.Body).Decode(into)
+	if err != nil {
+		problem(w, http.StatusBadRequest, "Bad request", err.Error())
+	}
+	return err == nil
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
