@@ -3,15 +3,19 @@ import { nothing, svg, type SVGTemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Vertex } from "../model";
 import { nameOf, plural } from "../state/text";
-import type { Box, MapLayout, NodeBox, PodBox, ServiceBox } from "./layout";
+import { isCordoned } from "../parts/nodes";
+import { nodeWords } from "../parts/objects";
+import type { MachineBox, MapLayout, NodeBox, PodBox } from "./layout";
 import { fit } from "./measure";
 import { pathOf } from "./route";
+import type { AddressBox, EntryBox, ServiceBox } from "./rows";
 
 export interface Marks {
   selected: string | null; // the object that is looked at
   stop: string; // the vertex in the tab order
   onRoute: ReadonlySet<string>; // vertices that the chosen packet touches
   service: string | null; // the Service that decided
+  cni: string; // how pods are joined
 }
 
 export function drawMap(l: MapLayout, m: Marks): SVGTemplateResult {
@@ -21,8 +25,13 @@ export function drawMap(l: MapLayout, m: Marks): SVGTemplateResult {
     ${repeat(l.nodes, (n) => n.vertex.id, (n) => drawNode(n, l, m))}
     <g class="service-lines">${l.services.map((s) => s.lines.map((line) => svg`<path class=${classes("service-line", m.service === s.vertex.id && "on", m.selected === s.vertex.id && "on")} d=${pathOf(line, 8)}></path>`))}</g>
     ${repeat(l.nodes.flatMap((n) => n.pods), (p) => p.vertex.id, (p) => drawPod(p, m))}
+    <g class="entry-lines">${l.entries.map((e) => e.lines.map((line) => svg`<path class=${classes("entry-line", m.selected === e.vertex.id && "on")} d=${pathOf(line, 8)}></path>`))}
+      ${l.addresses.map((a) => svg`<path class=${classes("address-line", m.selected === a.of.id && "on")} d=${pathOf(a.line, 6)}></path>`)}</g>
+    ${repeat(l.entries, (e) => e.vertex.id, (e) => drawEntry(e, m))}
     ${repeat(l.services, (s) => s.vertex.id, (s) => drawService(s, m))}
+    ${repeat(l.addresses, (a) => a.ip, drawAddress)}
     ${l.waiting ? drawWaiting(l.waiting, l, m) : nothing}
+    ${l.control ? drawControl(l.control, m) : nothing}
     ${l.client ? drawClient(l.client, m) : nothing}`;
 }
 
@@ -32,7 +41,7 @@ function drawUnderlay(l: MapLayout): SVGTemplateResult {
   return svg`<g class="underlay">
     <path class="wire" d=${`M${from.x} ${from.y}L${to.x} ${to.y}`}></path>
     ${l.nodes.map((n) => svg`<path class="drop" d=${pathOf([n.out, n.eth, n.tap], 6)}></path>`)}
-    ${l.client ? svg`<path class="drop" d=${pathOf([l.client.port, l.client.tap])}></path>` : nothing}
+    ${[l.client, l.control].map((b) => (b ? svg`<path class="drop" d=${pathOf([b.port, b.tap])}></path>` : nothing))}
     ${l.narrow ? nothing : svg`<text class="mono" x=${to.x} y=${to.y + 18} text-anchor="end">underlay${net ? ` ${net}` : ""}</text>`}
   </g>`;
 }
@@ -40,22 +49,29 @@ function drawUnderlay(l: MapLayout): SVGTemplateResult {
 function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
   const v = n.vertex;
   const ip = v.ips?.[0] ?? "";
-  const label = `Node ${v.name}, ${v.ready ? `${ip}, ${v.status ?? ""}` : `${v.status ?? ""}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
+  const label = `Node ${v.name}, ${v.ready ? `${ip}, ${nodeWords(v)}` : `${nodeWords(v)}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
+  const aside = v.stopped ? "stopped" : v.ready ? ip : "NotReady";
   const veths = n.pods.filter((p) => p.vertex.ips?.length);
   const gutters = [...new Map(veths.map((p) => [p.veth.x, p])).values()];
   const deepest = (x: number) => Math.min(...veths.filter((p) => p.veth.x === x).map((p) => p.veth.y));
-  return svg`<g class="node">
+  return svg`<g class=${classes("node", (v.stopped || !v.ready) && "down", isCordoned(v) && "cordoned")}>
     ${target(v, label, m, svg`
       <rect class="box" x=${n.x} y=${n.y} width=${n.w} height=${n.h} rx="12"></rect>
-      <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}</text>
-      <text class="mono" x=${n.x + n.w - 14} y=${n.y + 21} text-anchor="end">${v.ready ? ip : (v.status ?? ip)}</text>`)}
+      <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}${isCordoned(v) ? svg`<tspan class="aside" dx="7">cordoned</tspan>` : nothing}</text>
+      <text class="mono" x=${n.x + n.w - 14} y=${n.y + 21} text-anchor="end">${aside}</text>`)}
     <rect class="kernel" x=${n.kernel.x} y=${n.kernel.y} width=${n.kernel.w} height=${n.kernel.h} rx="8"></rect>
-    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${n.kernel.w > 190 ? "kernel: kube-proxy, routes" : "kube-proxy, routes"}</text>
+    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${fit(kernelText(v, m.cni), n.kernel.w - 20, "mono")}</text>
     <path class="cable" d=${`M${n.out.x} ${n.lane}L${Math.max(n.out.x, ...gutters.map((p) => p.veth.x))} ${n.lane}`}></path>
     ${gutters.map((p) => svg`<path class="cable" d=${`M${p.veth.x} ${deepest(p.veth.x)}L${p.veth.x} ${n.lane}`}></path>`)}
     ${veths.map((p) => svg`<path class="cable" d=${pathOf([p.from, { x: p.from.x, y: p.veth.y }, p.veth], 0)}></path>`)}
     ${n.pods.length === 0 && !l.narrow ? svg`<text class="empty" x=${n.x + n.w / 2} y=${n.y + (n.h - 30) / 2} text-anchor="middle">no pods yet</text>` : nothing}
   </g>`;
+}
+
+// What the node's kernel does for its pods.
+function kernelText(v: Vertex, cni: string): string {
+  if (v.stopped) return "power off";
+  return `kube-proxy, ${{ bridge: "cni0, routes", vxlan: "cni0, flannel.1" }[cni] ?? "routes"}`;
 }
 
 function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
@@ -74,9 +90,17 @@ function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
     if (p.density === "line") return svg`<text class="name small" x=${left} y=${p.y + 15.5}>${fit(name, room)}</text>`;
     return svg`<text class="mono" x=${p.x + p.w / 2} y=${p.y + 14} text-anchor="middle">${ip ? `.${ip.split(".").pop()}` : "…"}</text>`;
   };
-  return target(v, `Pod ${name}, ${state === "ready" ? `${ip}, ${v.status ?? ""}` : `${v.status ?? ""} ${ip || "without an address"}`}`, m, svg`
+  const isolated = p.policies.length > 0 ? `, isolated by NetworkPolicy ${p.policies.map(nameOf).join(" and ")}` : "";
+  return target(v, `Pod ${name}, ${state === "ready" ? `${ip}, ${v.status ?? ""}` : `${v.status ?? ""} ${ip || "without an address"}`}${isolated}`, m, svg`
     <rect class="box" x=${p.x} y=${p.y} width=${p.w} height=${p.h} rx=${p.h > 30 ? 9 : 6}></rect>
-    ${body()}`, `pod ${state}`);
+    ${body()}
+    ${isolated ? shield(p) : nothing}`, `pod ${state}`);
+}
+
+// On the edge of the box, as the policy is on the pod's way in and out.
+function shield(p: PodBox): SVGTemplateResult {
+  const k = p.density === "full" || p.density === "snug" ? 1 : 0.75;
+  return svg`<path class="shield" transform=${`translate(${p.x + p.w - 22 * k} ${p.y - 7 * k}) scale(${k})`} d="M6 0L12 2V6.5C12 10 9.5 12.7 6 14C2.5 12.7 0 10 0 6.5V2Z"></path>`;
 }
 
 /** ready, starting, failing or leaving: what the colour of a pod says, beside its text. */
@@ -90,20 +114,47 @@ export function podState(v: Vertex): "ready" | "starting" | "failing" | "leaving
 
 function drawService(s: ServiceBox, m: Marks): SVGTemplateResult {
   const v = s.vertex;
-  const ip = v.ips?.[0] ?? "None";
-  const port = v.ports?.[0]?.port;
   const ends = plural(v.have ?? 0, "endpoint");
-  const address = port ? `${ip}:${port}` : ip;
+  const address = addressOf(v);
   const name = nameOf(v.id);
   const middle = s.x + s.w / 2;
-  const label = `Service ${name} ${address}, ${ends}, ${v.status ?? ""}, held by no interface`;
+  const alias = v.status === "ExternalName";
+  const outside = v.external?.length ? `, ${v.external.join(" and ")} from outside` : "";
+  const label = alias ? `Service ${name}, ${v.message ?? ""}` : `Service ${name} ${address}, ${ends}, ${v.status ?? ""}, held by no interface${outside}`;
   return target(v, label, m, svg`
     <rect class="box" x=${s.x} y=${s.y} width=${s.w} height=${s.h} rx=${s.h / 2}></rect>
     ${s.density === "full"
       ? svg`<text class="name" x=${middle} y=${s.y + 20} text-anchor="middle">${fit(name, s.w - 40)}</text>
-        <text class="mono" x=${middle} y=${s.y + 36} text-anchor="middle">${fit(`${address}, ${ends}`, s.w - 32, "mono")}</text>`
+        <text class="mono" x=${middle} y=${s.y + 36} text-anchor="middle">${fit(alias ? address : `${address}, ${ends}`, s.w - 32, "mono")}</text>`
       : svg`<text class="name small" x=${middle} y=${s.y + 17} text-anchor="middle">${fit(`${name} ${address}`, s.w - 24)}</text>`}`,
-    `service ${(v.have ?? 0) > 0 ? "" : "empty"} ${m.service === v.id ? "decided" : ""}`);
+    `service ${(v.have ?? 0) > 0 || alias ? "" : "empty"} ${m.service === v.id ? "decided" : ""}`);
+}
+
+function addressOf(v: Vertex): string {
+  if (v.status === "ExternalName") return v.facts?.find((f) => f.name === "External name")?.value ?? "";
+  const ip = v.ips?.[0];
+  const port = v.ports?.[0]?.port;
+  if (!ip) return "headless";
+  return port ? `${ip.includes(":") ? `[${ip}]` : ip}:${port}` : ip;
+}
+
+function drawEntry(e: EntryBox, m: Marks): SVGTemplateResult {
+  const v = e.vertex;
+  const name = `${v.kind} ${nameOf(v.id)}`;
+  const hosts = [...new Set((v.rules ?? []).map((r) => r.host || "any host"))].join(", ");
+  const middle = e.x + e.w / 2;
+  return target(v, `${name}, ${hosts}, ${v.external?.length ? `at ${v.external.join(" and ")}` : (v.status ?? "")}`, m, svg`
+    <rect class="box" x=${e.x} y=${e.y} width=${e.w} height=${e.h} rx="8"></rect>
+    <text class="name" x=${middle} y=${e.y + (hosts ? 17 : 24)} text-anchor="middle">${fit(name, e.w - 24)}</text>
+    <text class="mono" x=${middle} y=${e.y + 32} text-anchor="middle">${fit(hosts, e.w - 24, "mono")}</text>`, "entry");
+}
+
+// No place of its own to select: it is a property of whose it is.
+function drawAddress(a: AddressBox): SVGTemplateResult {
+  const title = `${a.ip}, from outside, leads to ${a.of.kind} ${nameOf(a.of.id)}`;
+  return svg`<g class="address" data-of=${a.of.id}><title>${title}</title>
+    <rect class="box" x=${a.x} y=${a.y} width=${a.w} height=${a.h} rx=${a.h / 2}></rect>
+    <text class="mono" x=${a.x + a.w / 2} y=${a.y + a.h / 2 + 4} text-anchor="middle">${fit(a.line.length > 0 ? a.ip : `${a.ip} → ${nameOf(a.of.id)}`, a.w - 12, "mono")}</text></g>`;
 }
 
 function drawWaiting(w: NonNullable<MapLayout["waiting"]>, l: MapLayout, m: Marks): SVGTemplateResult {
@@ -116,7 +167,15 @@ function drawWaiting(w: NonNullable<MapLayout["waiting"]>, l: MapLayout, m: Mark
   </g>`;
 }
 
-function drawClient(c: Box & { vertex: Vertex }, m: Marks): SVGTemplateResult {
+function drawControl(c: MachineBox, m: Marks): SVGTemplateResult {
+  const ip = c.vertex.ips?.[0] ?? "";
+  return target(c.vertex, `control plane ${ip}`, m, svg`
+    <rect class="box" x=${c.x} y=${c.y} width=${c.w} height=${c.h} rx="7"></rect>
+    <text class="name small" x=${c.x + 12} y=${c.y + c.h / 2 + 4}>control plane</text>
+    <text class="mono" x=${c.x + c.w - 12} y=${c.y + c.h / 2 + 4} text-anchor="end">${ip}</text>`, "control");
+}
+
+function drawClient(c: MachineBox, m: Marks): SVGTemplateResult {
   const ip = c.vertex.ips?.[0] ?? "";
   return target(c.vertex, `client, outside ${ip}`, m, svg`
     <rect class="box" x=${c.x} y=${c.y} width=${c.w} height=${c.h} rx="10"></rect>

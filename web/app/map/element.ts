@@ -2,6 +2,7 @@
 import { computed, signal } from "@preact/signals-core";
 import { html, nothing, svg, type TemplateResult } from "lit-html";
 import type { Journey } from "../model";
+import { cni } from "../state/cluster";
 import { isDecided } from "../state/conversation";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
@@ -65,7 +66,7 @@ class PodMap extends Part {
       <div class="map-scroll">
         <svg width=${l.width} height=${l.height} viewBox=${`0 0 ${l.width} ${l.height}`} role="group"
           aria-label="Map of the cluster. Arrow keys move over it, Enter shows what is there.">
-          ${drawMap(l, { selected: looking, stop, onRoute, service: this.#service.value })}
+          ${drawMap(l, { selected: looking, stop, onRoute, service: this.#service.value, cni: cni.value })}
           ${this.#drawRoute()}
         </svg>
         <canvas aria-hidden="true"></canvas>
@@ -138,7 +139,7 @@ class PodMap extends Part {
       showHop(hops[(hops.indexOf(hop.value) + 1) % hops.length]!);
       return;
     }
-    const id = target.closest<SVGElement>("[data-vertex]")?.dataset.vertex;
+    const id = target.closest<SVGElement>("[data-vertex]")?.dataset.vertex ?? target.closest<SVGElement>("[data-of]")?.dataset.of;
     if (!id) return;
     this.#stop.value = id;
     showObject(id);

@@ -2,6 +2,9 @@
 // there is. In a wide space the underlay is a line along the bottom and nodes
 // stand side by side; in a narrow one it runs down the left, nodes stacked.
 import type { Edge, Vertex } from "../model";
+import {
+  type AddressBox, addressesOf, drawBackends, entriesOf, type EntryBox, placeAddresses, placeEntries, placeServices, placeWaiting, type ServiceBox, servicesOf, type Waiting,
+} from "./rows";
 
 export interface Point {
   x: number;
@@ -21,6 +24,7 @@ export interface PodBox extends Box {
   port: Point; // where its eth0 is: the veth's end in the pod
   veth: Point; // the veth's other end, on the node
   from: Point; // where the line between the two leaves the box
+  policies: string[]; // names of those that isolate it
 }
 
 export interface NodeBox extends Box {
@@ -33,10 +37,11 @@ export interface NodeBox extends Box {
   tap: Point; // where eth0's cable meets the underlay
 }
 
-export interface ServiceBox extends Box {
+/** What hangs on the underlay and is no node. */
+export interface MachineBox extends Box {
   vertex: Vertex;
-  density: "full" | "line";
-  lines: Point[][]; // to its endpoints
+  port: Point;
+  tap: Point;
 }
 
 export interface MapLayout {
@@ -44,10 +49,13 @@ export interface MapLayout {
   height: number;
   narrow: boolean;
   cluster: Box;
-  client: (Box & { vertex: Vertex; port: Point; tap: Point }) | null;
+  client: MachineBox | null;
+  control: MachineBox | null; // the control plane
+  addresses: AddressBox[]; // from outside
+  entries: EntryBox[];
   services: ServiceBox[];
   nodes: NodeBox[];
-  waiting: { boxes: (Box & { vertex: Vertex })[]; more: number; y: number } | null;
+  waiting: Waiting | null;
   underlay: { from: Point; to: Point; vertex?: Vertex };
 }
 
@@ -56,7 +64,7 @@ export interface Input {
   edges: ReadonlyMap<string, Edge>;
   width: number;
   height: number;
-  /** Service vertices whose lines are drawn although there are too many to draw all. */
+  /** Services that are drawn, and their lines, although they or there would not be. */
   active?: ReadonlySet<string>;
 }
 
@@ -67,25 +75,28 @@ const KERNEL = 50;
 const NARROW = 560;
 const ALL_LINES = 3; // with more Services than this, only active ones have lines
 
-/** The API's own Service has no pods behind it; it would be on every map. */
-const isHidden = (v: Vertex) => v.id === "service/default/kubernetes";
-
 export function layout(input: Input): MapLayout {
   const all = [...input.vertices.values()];
   const nodes = all.filter((v) => v.kind === "Node").sort(byName);
-  const services = all.filter((v) => v.kind === "Service" && !isHidden(v)).sort(byName);
+  const services = servicesOf(all, input.active).sort(byName);
+  const entries = entriesOf(all).sort(byName);
   const pods = all.filter((v) => v.kind === "Pod").sort(byAge);
   const client = all.find((v) => v.kind === "Client");
+  const control = all.find((v) => v.kind === "ControlPlane");
   const underlay = all.find((v) => v.kind === "Underlay");
+  const outside = addressesOf(entries, services);
   const width = Math.max(320, input.width);
   const narrow = width < NARROW || width - 170 < nodes.length * 150;
 
   const left = narrow ? 44 : client ? 138 : PAD;
   const right = width - PAD + (narrow ? 4 : 0);
-  const cluster: Box = { x: left, y: narrow ? (client ? 76 : 8) : 4, w: right - left, h: 0 };
-  const inside: Box = { x: cluster.x + (narrow ? 10 : 14), y: cluster.y + 14, w: cluster.w - (narrow ? 20 : 28), h: 0 };
+  const cluster: Box = { x: left, y: narrow ? 8 + (client ? 68 : 0) + (control ? 38 : 0) + 34 * (client ? outside.size : 0) : 4, w: right - left, h: 0 };
+  const lanes = outside.size > 0 && !narrow ? 8 : 0; // above the rows, for the ways in from outside
+  const inside: Box = { x: cluster.x + (narrow ? 10 : 14), y: cluster.y + 14 + lanes, w: cluster.w - (narrow ? 20 : 28), h: 0 };
 
   let y = inside.y;
+  const ins = placeEntries(entries, inside, y);
+  if (ins.length > 0) y = Math.max(...ins.map((b) => b.y + b.h)) + 22;
   const boxes = placeServices(services, inside, y);
   if (boxes.length > 0) y = Math.max(...boxes.map((b) => b.y + b.h)) + 12 + 6 * Math.min(boxes.length, ALL_LINES);
   const waiting = placeWaiting(pods.filter((p) => !p.parent), inside, y);
@@ -94,7 +105,7 @@ export function layout(input: Input): MapLayout {
   const byNode = new Map<string, Vertex[]>(nodes.map((n) => [n.id, []]));
   for (const p of pods) if (p.parent) byNode.get(p.parent)?.push(p);
 
-  const bottom = Math.max(input.height, 200) - 30; // the underlay's line in a wide map
+  const bottom = Math.max(input.height, 200) - (control ? 50 : 30); // the underlay's line in a wide map
   const placed: NodeBox[] = [];
   const gap = narrow ? 14 : 10;
   if (narrow) {
@@ -125,7 +136,7 @@ export function layout(input: Input): MapLayout {
   cluster.h = (narrow ? y - gap + 12 : y + 14) - cluster.y;
 
   const line = narrow ? 20 : y + 34;
-  const height = narrow ? cluster.y + cluster.h + 12 : Math.max(line + 28, input.height);
+  const height = narrow ? cluster.y + cluster.h + 12 : Math.max(line + (control ? 48 : 28), input.height);
   const last = placed[placed.length - 1];
   const result: MapLayout = {
     width,
@@ -133,41 +144,26 @@ export function layout(input: Input): MapLayout {
     narrow,
     cluster,
     client: client ? placeClient(client, narrow, line, y) : null,
+    control: control ? placeControl(control, narrow, line, cluster, client ? 70 : 8) : null,
+    addresses: narrow
+      ? placeAddresses(outside, [...ins, ...boxes], { x: 44, y: cluster.y - 34 * outside.size - 2, w: width - 44 - PAD, h: 0 }, null)
+      : placeAddresses(outside, [...ins, ...boxes], { x: PAD, y: inside.y, w: 110, h: 0 }, inside.y),
+    entries: ins,
     services: boxes,
     nodes: placed,
     waiting,
     underlay: narrow
-      ? { from: { x: line, y: client ? 40 : (placed[0]?.tap.y ?? 0) }, to: { x: line, y: last ? last.tap.y : 60 }, vertex: underlay }
+      ? { from: { x: line, y: client ? 37 : (placed[0]?.tap.y ?? 0) }, to: { x: line, y: last ? last.tap.y : 60 }, vertex: underlay }
       : { from: { x: client ? 71 : left, y: line }, to: { x: right - 12, y: line }, vertex: underlay },
   };
   drawLines(result, input);
+  drawBackends(ins, boxes, input.edges.values());
+  for (const e of input.edges.values()) if (e.kind === "policy") guard(result, e);
   return result;
 }
 
-function placeServices(services: Vertex[], inside: Box, y: number): ServiceBox[] {
-  if (services.length === 0) return [];
-  const density = services.length > 4 ? "line" : "full";
-  const h = density === "full" ? 46 : 26;
-  const perRow = Math.max(1, Math.min(services.length, Math.floor((inside.w + 12) / (density === "full" ? 212 : 172))));
-  const w = Math.min(density === "full" ? 270 : 240, (inside.w - 12 * (perRow - 1)) / perRow);
-  return services.map((vertex, i) => {
-    const row = Math.floor(i / perRow);
-    const inRow = Math.min(perRow, services.length - row * perRow);
-    const start = inside.x + (inside.w - inRow * w - (inRow - 1) * 12) / 2;
-    return { vertex, density, x: start + (i % perRow) * (w + 12), y: y + row * (h + 8), w, h, lines: [] };
-  });
-}
-
-function placeWaiting(pods: Vertex[], inside: Box, y: number): MapLayout["waiting"] {
-  if (pods.length === 0) return null;
-  const label = 142;
-  const w = 160;
-  const fit = Math.max(1, Math.floor((inside.w - label - 40) / (w + 8)));
-  return {
-    boxes: pods.slice(0, fit).map((vertex, i) => ({ vertex, x: inside.x + label + i * (w + 8), y, w, h: 28 })),
-    more: Math.max(0, pods.length - fit),
-    y,
-  };
+function guard(l: MapLayout, e: Edge): void {
+  for (const n of l.nodes) n.pods.find((p) => p.vertex.id === e.to)?.policies.push(e.from);
 }
 
 function densityFor(most: number, w: number, room: number): Density {
@@ -189,7 +185,7 @@ function placeNode(vertex: Vertex, pods: Vertex[], box: Box, density: Density): 
     const gutter = box.x + box.w - 14;
     const columns = Math.max(1, Math.floor((inner - 6) / (w + 4)));
     pods.forEach((p, i) => {
-      const b = { x: x + (i % columns) * (w + 4), y: top + Math.floor(i / columns) * 26, w, h: 20 };
+      const b = { x: x + (i % columns) * (w + 4), y: top + Math.floor(i / columns) * 26, w, h: 20, policies: [] };
       const mid = b.x + w / 2;
       out.push({ ...b, vertex: p, density, from: { x: mid, y: b.y + b.h }, port: { x: mid, y: b.y + b.h / 2 }, veth: { x: gutter, y: b.y + b.h + 3 } });
       bottom = b.y + 26;
@@ -202,7 +198,7 @@ function placeNode(vertex: Vertex, pods: Vertex[], box: Box, density: Density): 
     const column = inner / columns;
     pods.forEach((p, i) => {
       const w = column - GUTTER + (columns === 1 ? 6 : 2);
-      const b = { x: x + (i % columns) * column, y: top + Math.floor(i / columns) * pitch, w, h };
+      const b = { x: x + (i % columns) * column, y: top + Math.floor(i / columns) * pitch, w, h, policies: [] };
       const mid = b.y + h / 2;
       out.push({ ...b, vertex: p, density, from: { x: b.x + w, y: mid }, port: { x: b.x + w - (density === "line" ? 11 : 14), y: mid }, veth: { x: b.x + w + 15, y: mid } });
       bottom = Math.max(bottom, b.y + pitch);
@@ -221,13 +217,24 @@ function stretch(n: NodeBox, h: number): void {
   n.lane = n.kernel.y + 33;
 }
 
-function placeClient(vertex: Vertex, narrow: boolean, line: number, bottom: number) {
+function placeClient(vertex: Vertex, narrow: boolean, line: number, bottom: number): MachineBox {
   if (narrow) {
     const b = { x: 44, y: 12, w: 176, h: 50 };
     return { ...b, vertex, port: { x: 44, y: 37 }, tap: { x: line, y: 37 } };
   }
   const b = { x: PAD, y: Math.max(12, bottom - 150), w: 110, h: 56 };
   return { ...b, vertex, port: { x: 71, y: b.y + b.h }, tap: { x: 71, y: line } };
+}
+
+// In a wide map it hangs below the line, in a narrow one it stands under the client.
+function placeControl(vertex: Vertex, narrow: boolean, line: number, cluster: Box, top: number): MachineBox {
+  if (narrow) {
+    const b = { x: 44, y: top, w: 210, h: 28 };
+    return { ...b, vertex, port: { x: 44, y: top + 14 }, tap: { x: line, y: top + 14 } };
+  }
+  const b = { x: cluster.x + 14, y: line + 13, w: 210, h: 26 };
+  const x = b.x + 30;
+  return { ...b, vertex, port: { x, y: b.y }, tap: { x, y: line } };
 }
 
 // A Service's line runs down from its capsule, along above the nodes, and down

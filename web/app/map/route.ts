@@ -1,6 +1,6 @@
 // The way of a journey over the map: a pure function of its hops and the layout.
 import type { Hop, Journey } from "../model";
-import type { MapLayout, NodeBox, PodBox, Point } from "./layout";
+import type { MachineBox, MapLayout, NodeBox, PodBox, Point } from "./layout";
 
 /** A Route is a line, and where on it each hop is. */
 export interface Route {
@@ -56,6 +56,7 @@ function locate(hops: Hop[], l: MapLayout): Station[] {
   const nodes = new Map(l.nodes.map((n) => [n.vertex.id, n]));
   const pods = new Map<string, [PodBox, NodeBox]>();
   for (const n of l.nodes) for (const p of n.pods) pods.set(p.vertex.id, [p, n]);
+  const machines = new Map([l.client, l.control].flatMap((m) => (m ? [[m.vertex.id, m] as const] : [])));
   const stations: Station[] = [];
   for (const hop of hops) {
     const { vertex, device, peer, hook } = hop.place;
@@ -67,9 +68,9 @@ function locate(hops: Hop[], l: MapLayout): Station[] {
     else if (node && peer && pods.has(peer)) stations.push(atVeth(...pods.get(peer)!));
     else if (node && (device === "eth0" || peer === "underlay")) stations.push(atEth(node));
     else if (node) stations.push(inKernel(node));
-    else if (vertex === "client" && l.client) stations.push({ kind: "client", at: l.client.port, chain: [l.client.port, l.client.tap] });
+    else if (machines.has(vertex)) stations.push(atMachine(machines.get(vertex)!));
     else {
-      const to = peer === "client" ? l.client?.tap : nodes.get(peer ?? "")?.tap;
+      const to = (machines.get(peer ?? "") ?? nodes.get(peer ?? ""))?.tap;
       const from = before?.chain[before.chain.length - 1];
       // The hop stands for the way between two cables: half-way along it.
       const near = to && from && before.kind !== "wire" ? { x: (to.x + from.x) / 2, y: (to.y + from.y) / 2 } : to;
@@ -79,6 +80,10 @@ function locate(hops: Hop[], l: MapLayout): Station[] {
     }
   }
   return stations;
+}
+
+function atMachine(m: MachineBox): Station {
+  return { kind: "client", at: m.port, chain: [m.port, m.tap] };
 }
 
 function atPod(p: PodBox, n: NodeBox): Station {

@@ -18,9 +18,9 @@ class ClusterPanel extends Part {
   protected view(): TemplateResult {
     const count = nodes.value.length || (session.value?.options.nodes ?? 0);
     const dual = session.value?.options.dualStack;
-    return html`<button type="button" class="chip open-cluster" popovertarget="cluster" title="This cluster, and what can be changed of it"><span class="word">${plural(count, "node")}, </span>${cni.value}${dual ? html`<span class="word">, dual stack</span>` : nothing}</button>
+    return html`<button type="button" class="chip open-cluster" popovertarget="cluster" title="This cluster, and what can be changed of it"><span><span class="word">${plural(count, "node")}, </span>${cni.value}${dual ? html`<span class="word">, dual stack</span>` : nothing}</span></button>
       <div id="cluster" class="panel" popover role="dialog" aria-labelledby="cluster-title">
-        <div class="head"><h2 id="cluster-title">This cluster</h2>
+        <div class="panel-head"><h2 id="cluster-title">This cluster</h2>
           <button type="button" class="icon" popovertarget="cluster" popovertargetaction="hide" aria-label="Close">×</button></div>
         ${this.#network()}
         <section class="node-list"><h3>Nodes</h3>

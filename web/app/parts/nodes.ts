@@ -35,12 +35,20 @@ function confirm(v: Vertex): TemplateResult {
   return html`<div class="confirm" role="group" aria-label=${`Remove ${v.name}?`}>
     <p>Remove <b>${v.name}</b>?${pods > 0 ? ` ${plural(pods, "pod")} on it ${pods === 1 ? "goes" : "go"} with it.` : ""}</p>
     <div class="actions"><button type="button" class="danger" data-yes @click=${() => { asked.value = null; void removeNode(v.name); }}>Remove ${v.name}</button>
-      <button type="button" class="quiet" @click=${() => (asked.value = null)}>Keep it</button></div></div>`;
+      <button type="button" class="quiet" @click=${keep}>Keep it</button></div></div>`;
 }
 
-// The keyboard goes on where the question is.
+// The keyboard goes on where the question is, and back.
 function ask(event: Event, v: Vertex, where: string): void {
-  const frame = (event.currentTarget as HTMLElement).closest("[data-node-frame]");
+  const frame = frameOf(event);
   asked.value = { id: v.id, where };
   frame?.querySelector<HTMLElement>("[data-yes]")?.focus();
 }
+
+function keep(event: Event): void {
+  const frame = frameOf(event);
+  asked.value = null;
+  frame?.querySelector<HTMLElement>("[data-remove]")?.focus();
+}
+
+const frameOf = (event: Event) => (event.currentTarget as HTMLElement).closest("[data-node-frame]");

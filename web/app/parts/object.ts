@@ -26,8 +26,8 @@ export function objectView(v: Vertex): TemplateResult {
     ${v.kind === "Service" ? endpoints(v) : owned(v)}
     ${linked(v)}
     ${v.containers?.length ? html`<h3>Containers</h3><ul class="cards">${v.containers.map(container)}</ul>` : nothing}
-    ${v.conditions?.length ? html`<h3>Conditions</h3><ul class="plain conditions">${v.conditions.map(condition)}</ul>` : nothing}
     ${v.kind === "Node" ? looks(v) : nothing}
+    ${v.conditions?.length ? html`<h3>Conditions</h3><ul class="plain conditions">${v.conditions.map(condition)}</ul>` : nothing}
     ${v.wiring?.length ? html`<h3>Wiring</h3><p class="muted">Each step, as the command that would do the same.</p><ol class="wiring">${v.wiring.map((w) => html`<li><code>${w}</code></li>`)}</ol>` : nothing}
     ${v.cni ? cniCall(v.cni) : nothing}
     ${eventList(eventsOf(v.id))}`;
@@ -72,8 +72,7 @@ function endpoints(v: Vertex): TemplateResult {
 // A rule's words, and the Service that it leads to.
 function rules(v: Vertex, all: Rule[]): TemplateResult {
   return html`<h3>Rules</h3><ul class="cards rules">${all.map((r) => html`<li>
-    ${r.host || r.path || r.to ? html`<span class="mono">${r.host || "any host"}${r.path ?? ""}</span>` : nothing}
-    ${r.text ? html`<span class=${r.to ? "muted" : ""}>${r.text}</span>` : nothing}
+    ${r.host || r.path || r.to ? html`<span class="asked"><span class="mono">${r.host || "any host"}${r.path ?? ""}</span> <span class="muted">${r.text ?? ""}</span></span>` : r.text}
     ${r.to ? html`<span>to ${link(r.to)}${r.port ? html`<span class="muted">, port ${r.port}</span>` : nothing}${vertices.value.has(r.to) ? nothing : html` <span class="bad">does not exist</span>`}</span>` : nothing}</li>`)}</ul>
     ${v.kind === "NetworkPolicy" ? html`<p class="muted">What no rule of any policy lets through is dropped, for the pods below.</p>` : nothing}`;
 }

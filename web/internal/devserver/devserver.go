@@ -36,6 +36,9 @@ type Server struct {
 // applyLimit is the real server's limit of a paste, in bytes.
 const applyLimit = 1 << 20
 
+// defaults are what a session is made with unless it is told otherwise.
+var defaults = model.SessionOptions{Nodes: 3, CNI: "routed"}
+
 // New returns a server. Sessions whose ID begins with demo, full, many or odd have content.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}}
@@ -69,7 +72,7 @@ func (s *Server) Cluster(id string) *Cluster {
 	defer s.mu.Unlock()
 	c, ok := s.clusters[id]
 	if !ok {
-		c = newCluster(id, s.cfg.Pace, model.SessionOptions{Nodes: 3, CNI: "routed"})
+		c = newCluster(id, s.cfg.Pace, defaults)
 		s.clusters[id] = c
 	}
 	return c
@@ -84,10 +87,11 @@ func (s *Server) make(id string, o model.SessionOptions) {
 
 func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 	to := "/s/new"
-	if nodes, _ := strconv.Atoi(r.FormValue("nodes")); nodes > 0 || r.FormValue("cni") != "" || r.FormValue("dualStack") != "" {
-		// The real server's session IDs say nothing.
-		to = "/s/new-" + strconv.Itoa(max(1, nodes)) + "-" + r.FormValue("cni")
-		s.make(to[len("/s/"):], model.SessionOptions{Nodes: nodes, CNI: r.FormValue("cni"), DualStack: r.FormValue("dualStack") == "true"})
+	nodes, _ := strconv.Atoi(r.FormValue("nodes"))
+	o := model.SessionOptions{Nodes: nodes, CNI: r.FormValue("cni"), DualStack: r.FormValue("dualStack") == "true"}
+	if o != (model.SessionOptions{}) && o != defaults {
+		to = "/s/chosen" // the real server's session IDs say nothing
+		s.make("chosen", o)
 	}
 	if lesson := r.FormValue("lesson"); lesson != "" {
 		to += "?lesson=" + lesson
