@@ -2,6 +2,7 @@ package feed
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -123,11 +124,12 @@ func (f *Feed) Lost(count uint64, reason string) {
 	}
 }
 
-// SetSession publishes what changed about the session itself: its expiry.
+// SetSession publishes what changed about the session itself: its expiry, its
+// options, which of its nodes are off.
 func (f *Feed) SetSession(s model.Session) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed || f.session == s {
+	if f.closed || reflect.DeepEqual(f.session, s) {
 		return
 	}
 	f.session = s

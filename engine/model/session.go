@@ -10,6 +10,8 @@ type Session struct {
 	ExpiresAt string `json:"expiresAt"`
 	// Options are what it is made with, as they are now.
 	Options SessionOptions `json:"options"`
+	// Stopped are the names of the nodes that are switched off.
+	Stopped []string `json:"stopped,omitempty"`
 }
 
 // SessionOptions say what a session is made with. The zero value of a field is the

@@ -35,8 +35,6 @@ type Vertex struct {
 	Containers []Container `json:"containers,omitempty"`
 	// Created is in milliseconds since the Unix epoch.
 	Created int64 `json:"created,omitempty"`
-	// Stopped says of a node that its machine does not run.
-	Stopped bool `json:"stopped,omitempty"`
 	// Conditions are the object's own.
 	Conditions []Condition `json:"conditions,omitempty"`
 	// Rules are what an Ingress, a route or a NetworkPolicy says, one by one.

@@ -35,7 +35,6 @@ func Build(o *Objects, n *Network) model.Graph {
 	for i := range g.Vertices {
 		v := &g.Vertices[i]
 		v.Wiring, v.CNI = n.Wiring[v.ID], n.CNI[v.ID]
-		v.Stopped = n.Stopped[v.ID]
 	}
 	g.Sort()
 	return g

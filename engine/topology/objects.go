@@ -39,8 +39,6 @@ type Network struct {
 	// CNI, by vertex ID too, is the call that asked for it.
 	Wiring map[string][]string
 	CNI    map[string]*model.CNI
-	// Stopped are the vertices of nodes whose machines do not run.
-	Stopped map[string]bool
 }
 
 // ID is the vertex of an object. Namespace is empty for objects of none.

@@ -24,6 +24,7 @@ export interface Session {
   apiServer: string;
   expiresAt: string;
   options: SessionOptions;
+  stopped?: string[];
 }
 
 export interface SessionOptions {
@@ -56,7 +57,6 @@ export interface Vertex {
   restarts?: number;
   containers?: Container[];
   created?: number;
-  stopped?: boolean;
   conditions?: Condition[];
   rules?: Rule[];
   facts?: Fact[];

@@ -3,6 +3,7 @@ import { nothing, svg, type SVGTemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Vertex } from "../model";
 import { nameOf, plural } from "../state/text";
+import { isStopped } from "../state/cluster";
 import { isCordoned } from "../parts/nodes";
 import { nodeWords } from "../parts/objects";
 import type { MachineBox, MapLayout, NodeBox, PodBox } from "./layout";
@@ -50,11 +51,11 @@ function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
   const v = n.vertex;
   const ip = v.ips?.[0] ?? "";
   const label = `Node ${v.name}, ${v.ready ? `${ip}, ${nodeWords(v)}` : `${nodeWords(v)}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
-  const aside = v.stopped ? "stopped" : v.ready ? ip : "NotReady";
+  const aside = isStopped(v) ? "stopped" : v.ready ? ip : "NotReady";
   const veths = n.pods.filter((p) => p.vertex.ips?.length);
   const gutters = [...new Map(veths.map((p) => [p.veth.x, p])).values()];
   const deepest = (x: number) => Math.min(...veths.filter((p) => p.veth.x === x).map((p) => p.veth.y));
-  return svg`<g class=${classes("node", (v.stopped || !v.ready) && "down", isCordoned(v) && "cordoned")}>
+  return svg`<g class=${classes("node", (isStopped(v) || !v.ready) && "down", isCordoned(v) && "cordoned")}>
     ${target(v, label, m, svg`
       <rect class="box" x=${n.x} y=${n.y} width=${n.w} height=${n.h} rx="12"></rect>
       <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}${isCordoned(v) ? svg`<tspan class="aside" dx="7">cordoned</tspan>` : nothing}</text>
@@ -70,7 +71,7 @@ function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
 
 // What the node's kernel does for its pods.
 function kernelText(v: Vertex, cni: string): string {
-  if (v.stopped) return "power off";
+  if (isStopped(v)) return "power off";
   return `kube-proxy, ${{ bridge: "cni0, routes", vxlan: "cni0, flannel.1" }[cni] ?? "routes"}`;
 }
 

@@ -1,6 +1,7 @@
 // What a kind of thing is, in one or two sentences, where it is shown.
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Vertex } from "../model";
+import { isStopped } from "../state/cluster";
 
 export function explain(v: Vertex): TemplateResult | typeof nothing {
   switch (v.kind) {
@@ -11,7 +12,7 @@ export function explain(v: Vertex): TemplateResult | typeof nothing {
     case "ControlPlane":
       return html`<p>Where the API server answers. It runs no pods: the nodes' kubelets and kube-proxies, and your kubectl, talk to it.</p>`;
     case "Node":
-      return v.stopped
+      return isStopped(v)
         ? html`<p>Its power is off: its kubelet reports nothing, its pods do not run. The API waits before it believes that, as every cluster's does.</p>`
         : html`<p>A network namespace of its own, with a kubelet and a kube-proxy. Its pods hang on it, one veth each.</p>`;
     case "Ingress":

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Vertex } from "../model";
-import { changing, refused, removeNode, tellNode } from "../state/cluster";
+import { changing, isStopped, refused, removeNode, tellNode } from "../state/cluster";
 import { vertices } from "../state/store";
 import { plural } from "../state/text";
 
@@ -16,7 +16,7 @@ export function nodeActions(v: Vertex, where: string): TemplateResult {
   const busy = changing.value !== null;
   if (asked.value?.id === v.id && asked.value.where === where) return confirm(v);
   const [lock, lockText] = isCordoned(v) ? (["uncordon", "Uncordon"] as const) : (["cordon", "Cordon"] as const);
-  const [power, powerText] = v.stopped ? (["start", "Start"] as const) : (["stop", "Stop"] as const);
+  const [power, powerText] = isStopped(v) ? (["start", "Start"] as const) : (["stop", "Stop"] as const);
   const of = html`<span class="hidden"> ${v.name}</span>`;
   return html`<div class="actions node-actions">
       <button type="button" class="quiet" ?disabled=${busy} title=${lock === "cordon" ? "No new pods are scheduled here; those that run stay" : "New pods may be scheduled here again"} @click=${() => void tellNode(v.name, lock)}>${lockText}${of}</button>

@@ -1,6 +1,7 @@
 // What may be changed of a running cluster: its network and its nodes. One change
 // at a time; what comes of it arrives on the stream.
 import { computed, signal } from "@preact/signals-core";
+import type { Vertex } from "../model";
 import { announce } from "./announce";
 import * as api from "./api";
 import { session, vertices } from "./store";
@@ -14,6 +15,9 @@ export const refused = signal<{ about: string; text: string } | null>(null);
 
 export const nodes = computed(() =>
   [...vertices.value.values()].filter((v) => v.kind === "Node").sort((a, b) => a.id.localeCompare(b.id, "en", { numeric: true })));
+
+/** Whether a node is switched off: its API object learns of it later, and cannot tell it from a broken wire. */
+export const isStopped = (v: Vertex): boolean => v.kind === "Node" && (session.value?.stopped ?? []).includes(v.name);
 
 export const cni = computed(() => session.value?.options.cni || "routed");
 

@@ -84,15 +84,22 @@ func (c *Cluster) tellNode(v model.Vertex, verb string) bool {
 	case "uncordon":
 		v.Status = strings.TrimSuffix(v.Status, disabled)
 	case "stop":
-		v.Stopped, v.Ready = true, false
+		v.Ready = false
 		v.Status, v.Message = strings.Replace(v.Status, "Ready", "NotReady", 1), "Kubelet stopped posting node status."
 	case "start":
-		v.Stopped, v.Ready = false, true
+		v.Ready = true
 		v.Status, v.Message = strings.Replace(v.Status, "NotReady", "Ready", 1), ""
 	default:
 		return false
 	}
 	c.put(v)
+	c.mu.Lock()
+	c.stopped = slices.DeleteFunc(c.stopped, func(name string) bool { return name == v.Name })
+	if !v.Ready {
+		c.stopped = append(c.stopped, v.Name)
+	}
+	c.mu.Unlock()
+	c.sayOptions(func(*model.SessionOptions) {})
 	return true
 }
 
