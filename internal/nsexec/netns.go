@@ -12,8 +12,8 @@ import (
 )
 
 // A NetNS is a network namespace, alive as long as its descriptor is open or a
-// process runs in it. All methods are safe for concurrent use, but Close must
-// come last.
+// process runs in it. All methods are safe for concurrent use. After Close, Do and
+// DialContext fail; what FD and Path answered must not be used any more.
 type NetNS struct {
 	file   *os.File
 	fd     int
@@ -73,11 +73,24 @@ func (n *NetNS) Close() error {
 // the thread: use literal addresses.
 func (n *NetNS) Do(fn func() error) error {
 	return visit(func() error {
-		if err := unix.Setns(n.fd, unix.CLONE_NEWNET); err != nil {
+		if err := n.enter(); err != nil {
 			return fmt.Errorf("setns: %w", err)
 		}
 		return fn()
 	})
+}
+
+// enter brings the calling thread there. A closed descriptor's number may be another
+// namespace's by now, so the file is asked for it, and does not close meanwhile.
+func (n *NetNS) enter() error {
+	conn, err := n.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if conn.Control(func(fd uintptr) { err = unix.Setns(int(fd), unix.CLONE_NEWNET) }) != nil {
+		return fs.ErrClosed // the only reason there is
+	}
+	return err
 }
 
 // prepare sets, in the calling thread's namespace, what every namespace here wants.

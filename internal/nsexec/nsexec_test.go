@@ -115,6 +115,30 @@ func TestNetNS(t *testing.T) {
 	}
 }
 
+// A namespace that was given up is not mistaken for the one that got its descriptor.
+func TestNetNSClosed(t *testing.T) {
+	a, err := NewNetNS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b := netNS(t)
+	if a.FD() != b.FD() {
+		t.Log("the descriptor was not used again")
+	}
+	if err := a.Do(func() error { t.Error("entered"); return nil }); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Do: %v", err)
+	}
+	if _, err := a.DialContext(t.Context(), "tcp", "127.0.0.1:80"); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("DialContext: %v", err)
+	}
+	if err := a.Close(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Close: %v", err)
+	}
+}
+
 func TestDialContextStops(t *testing.T) {
 	n := netNS(t)
 	// A listener with a full backlog leaves a connect waiting.
