@@ -44,7 +44,9 @@ func diffOne(s site, v string, w, h *furniture) (ops []op) {
 	}
 	gone := map[int]bool{}
 	for _, l := range h.links {
-		if isNode && strings.HasPrefix(l.name, "veth") && !slices.ContainsFunc(w.links, func(x link) bool { return x.name == l.name }) {
+		// A machine's port outlasts its namespace for as long as the kernel takes to end that.
+		stale := isNode && strings.HasPrefix(l.name, "veth") || v == VertexUnderlay && l.kind == "veth"
+		if stale && !slices.ContainsFunc(w.links, func(x link) bool { return x.name == l.name }) {
 			ops = append(ops, op{vertex: v, action: deleteLink, link: l})
 			gone[l.index] = true
 		}

@@ -136,7 +136,7 @@ func furnish(s site, l layout) map[string]*furniture {
 	}
 	out[VertexUnderlay] = under
 	machine := func(vertex, port string, ip netip.Addr, forward string) *furniture {
-		index := br.index + len(under.links)
+		index := br.index + int(ip.As4()[3]) // the machine's for good, whoever comes and goes
 		under.links = append(under.links, link{
 			name: port, index: index, kind: "veth", master: br.index, up: true,
 			peer: vertex, peerName: "eth0", peerIndex: s.eth0, peerMAC: macOf(ip),
