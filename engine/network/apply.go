@@ -58,20 +58,29 @@ func apply(ops []op, spaces map[string]*space) error {
 	return errors.Join(errs...)
 }
 
-// activate has new veths ready to send when it returns. An end that is up before
+// activate has veths ready to send when it returns, that are new or up again. An end that is up before
 // its peer drops what it is to send until the kernel's link watch has had its turn,
 // after the peer is up; on a busy machine that is late enough to cost a connection's
 // first packet, and so a second. Asking for a device gives it its turn at once
 // (rtnl_getlink, since Linux 6.8; before that it only answers).
 func activate(ops []op, spaces map[string]*space) error {
 	const most = 32 // answers that are sure to fit a socket's buffer
-	veths := map[string][]int{}
+	devices := map[string][]int{}
 	for _, o := range ops {
-		if o.action == addLink && o.link.kind == "veth" {
-			veths[o.vertex] = append(veths[o.vertex], o.link.index)
+		if o.link.kind != "veth" || o.action != addLink && o.action != setUp && o.action != setMaster {
+			continue
+		}
+		devices[o.vertex] = append(devices[o.vertex], o.link.index)
+		if o.action == setUp && spaces[o.link.peer] != nil {
+			devices[o.link.peer] = append(devices[o.link.peer], o.link.peerIndex)
 		}
 	}
-	for v, indexes := range veths {
+	for _, o := range ops { // a bridge is up when one of its ports is
+		if d := devices[o.vertex]; o.link.kind == "veth" && o.link.master != 0 && d != nil && !slices.Contains(d, o.link.master) {
+			devices[o.vertex] = append(d, o.link.master)
+		}
+	}
+	for v, indexes := range devices {
 		for some := range slices.Chunk(indexes, most) {
 			var m message
 			for _, i := range some {
@@ -90,34 +99,21 @@ func activate(ops []op, spaces map[string]*space) error {
 }
 
 func (s *space) apply(ops []op, spaces map[string]*space) error {
-	var sysctls, links, guards []op
+	var inside, links, guards, after []op
 	for _, o := range ops {
 		switch o.action {
-		case setSysctl:
-			sysctls = append(sysctls, o)
+		case setSysctl, addPortGuard:
+			inside = append(inside, o)
+		case deletePortGuard:
+			after = append(after, o)
 		case addGuard, deleteGuard:
 			guards = append(guards, o)
 		default:
 			links = append(links, o)
 		}
 	}
-	if s.rt == nil || len(sysctls) > 0 {
-		err := s.ns.Do(func() error {
-			if s.rt == nil {
-				if err := s.open(false); err != nil {
-					return err
-				}
-			}
-			for _, o := range sysctls {
-				if err := nsexec.Sysctl(o.sysctl.name, o.sysctl.value); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return fmt.Errorf("%s: %w", o, err)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	if err := s.inside(inside); err != nil {
+		return err
 	}
 	var m message
 	for i, o := range links {
@@ -140,7 +136,38 @@ func (s *space) apply(ops []op, spaces map[string]*space) error {
 		last := m.guards(guards)
 		err = errors.Join(err, s.send(s.nf, &m, last, guards, 2))
 	}
-	return err
+	return errors.Join(err, s.inside(after))
+}
+
+// inside does what must be done in the namespace, and opens a pod's socket there.
+func (s *space) inside(ops []op) error {
+	if s.rt != nil && len(ops) == 0 {
+		return nil
+	}
+	return s.ns.Do(func() error {
+		if s.rt == nil {
+			if err := s.open(false); err != nil {
+				return err
+			}
+		}
+		for _, o := range ops {
+			var err error
+			switch o.action {
+			case setSysctl:
+				if err = nsexec.Sysctl(o.sysctl.name, o.sysctl.value); errors.Is(err, fs.ErrNotExist) {
+					err = nil
+				}
+			case addPortGuard:
+				err = portGuards()
+			case deletePortGuard:
+				err = deletePortGuards()
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", o, err)
+			}
+		}
+		return nil
+	})
 }
 
 // send has a batch carried out; the message numbered first is that of ops[0].
@@ -158,9 +185,9 @@ func (s *space) send(sock *socket, m *message, last uint32, ops []op, first uint
 		}
 		o := ops[i]
 		switch o.action {
-		case deleteRoute, deleteGuard, deleteLink:
+		case deleteRoute, deleteGuard, deleteLink, deleteAddr, deleteNeigh, deleteFDB:
 			// Gone with its device, or its namespace.
-			if errors.Is(f.err, unix.ESRCH) || errors.Is(f.err, unix.ENOENT) || errors.Is(f.err, unix.ENODEV) {
+			if slices.ContainsFunc([]error{unix.ESRCH, unix.ENOENT, unix.ENODEV, unix.EADDRNOTAVAIL}, func(gone error) bool { return errors.Is(f.err, gone) }) {
 				continue
 			}
 		}

@@ -16,30 +16,26 @@ func (n *Network) Attach(ctx context.Context, p Pod) (Attachment, error) {
 		return Attachment{}, err
 	}
 	if old, ok := n.pods[p.ID]; ok {
-		return old.attachment, nil
+		return n.attachment(old), nil
 	}
 	at, err := n.place(p)
 	if err != nil {
 		return Attachment{}, fmt.Errorf("attach %s: %w", p.Name, err)
 	}
-	vertices := []string{NodeVertex(p.Node), PodVertex(p.Name)}
-	want := map[string]*furniture{vertices[0]: {}, vertices[1]: {}}
-	furnishPod(n.site, n.node(p.Node), at.placed, want[vertices[0]], want[vertices[1]])
-	ops := diff(n.site, vertices, want, nil)
-
-	inside := &space{ns: p.NS}
+	v, inside := NodeVertex(p.Node), &space{ns: p.NS}
 	defer inside.close()
-	spaces := map[string]*space{vertices[0]: n.spaces[vertices[0]], vertices[1]: inside}
-	if err := apply(ops, spaces); err != nil {
+	spaces := map[string]*space{v: n.spaces[v], at.vertex(): inside}
+	if err := apply(n.wire(at.placed), spaces); err != nil {
 		// Leave nothing half: one link may be deleted, if not hundreds.
-		undo := append(n.remove(at), op{vertex: vertices[0], action: deleteLink, link: want[vertices[0]].links[0]})
+		undo := append(n.unwire(at.placed), op{vertex: v, action: deleteLink, link: link{name: vethName(p.ID), index: at.host}})
+		n.free(at)
 		if uerr := apply(undo, spaces); uerr != nil {
 			n.log.Warn("undoing an attachment", "pod", p.Name, "err", uerr)
 		}
 		return Attachment{}, fmt.Errorf("attach %s: %w", p.Name, err)
 	}
-	n.noteWiring(at, ops)
-	return at.attachment, nil
+	n.introduce(at.placed, addNeigh)
+	return n.attachment(at), nil
 }
 
 // Detach takes a pod from its node: its address is free again and nothing leads
@@ -55,71 +51,127 @@ func (n *Network) Detach(ctx context.Context, id string) error {
 	if !ok {
 		return nil
 	}
-	if err := n.forget(p.attachment.IP, p.attachment.IP6); err != nil {
+	n.free(p)
+	if err := n.forget(p.IP, p.IP6); err != nil {
 		n.log.Warn("the next pod with this address may go on with its connections", "pod", p.Name, "ip", p.IP, "err", err)
 	}
-	if err := apply(n.remove(p), n.spaces); err != nil {
+	if err := apply(n.unwire(p.placed), n.spaces); err != nil {
 		return fmt.Errorf("detach %s: %w", p.Name, err)
 	}
+	n.introduce(p.placed, deleteNeigh)
 	return nil
 }
 
-// place gives a pod its address and index, unless it has them.
+// place gives a pod its addresses and index, unless it has them.
 func (n *Network) place(p Pod) (*pod, error) {
 	if old, ok := n.pods[p.ID]; ok {
 		old.NS = p.NS
 		return old, nil
 	}
-	m := n.ipams[p.Node]
-	if m == nil || n.spaces[NodeVertex(p.Node)] == nil {
+	m, ok := n.ipams[p.Node]
+	if !ok || n.spaces[NodeVertex(p.Node)] == nil {
 		return nil, fmt.Errorf("node %s: %w", p.Node, ErrNoNode)
 	}
 	var err error
-	if p.IP.IsValid() {
-		err = m.reserve(p.ID, p.IP)
-	} else {
-		p.IP, err = m.allocate(p.ID)
-	}
-	if err != nil {
+	if p.IP, err = m[v4].take(p.ID, p.IP); err != nil {
 		return nil, err
 	}
-	at := &pod{placed: placed{Pod: p, host: n.next[p.Node]}}
-	n.next[p.Node]++
-	at.attachment = Attachment{
-		IP: p.IP, Gateway: m.gateway(), MAC: macOf(p.IP), HostDevice: vethName(p.ID), HostIndex: at.host,
+	if m[v6] != nil {
+		if p.IP6, err = m[v6].take(p.ID, p.IP6); err != nil {
+			m[v4].release(p.ID, p.IP)
+			return nil, err
+		}
 	}
+	at := &pod{placed{Pod: p, host: n.next[p.Node]}}
+	n.next[p.Node]++
 	n.pods[p.ID] = at
 	return at, nil
 }
 
-// remove forgets a pod, and plans what is left to do on its node.
-func (n *Network) remove(p *pod) []op {
+func (n *Network) free(p *pod) {
 	delete(n.pods, p.ID)
-	n.ipams[p.Node].release(p.ID, p.IP)
-	v, dev := NodeVertex(p.Node), p.attachment.HostDevice
-	return []op{
-		{vertex: v, action: deleteGuard, guard: guard{dev, p.IP}},
-		{vertex: v, action: deleteRoute, route: route{dst: netip.PrefixFrom(p.IP, 32), dev: p.host}, dev: dev},
+	for f, m := range n.ipams[p.Node] {
+		if m != nil {
+			m.release(p.ID, p.ip(family(f)))
+		}
 	}
 }
 
-// noteWiring keeps what was done for a pod, in its namespace and on its node.
-func (n *Network) noteWiring(p *pod, ops []op) {
-	var out []string
-	for _, o := range ops {
-		mine := o.vertex == PodVertex(p.Name)
-		if o.vertex == NodeVertex(p.Node) {
-			mine = o.dev == p.attachment.HostDevice || o.guard.device == p.attachment.HostDevice || o.link.name == p.attachment.HostDevice
-		}
-		if mine && o.action != deleteRoute && o.action != deleteGuard {
-			out = append(out, o.String())
+func (n *Network) attachment(p *pod) Attachment {
+	node := n.node(p.Node)
+	at := Attachment{
+		IP: p.IP, Gateway: node.gateway(v4), IP6: p.IP6, MAC: macOf(p.IP), HostDevice: vethName(p.ID), HostIndex: p.host,
+	}
+	if p.IP6.IsValid() {
+		at.Gateway6 = node.gateway(v6)
+	}
+	return at
+}
+
+// wire plans one pod's place, from nothing.
+func (n *Network) wire(p placed) []op {
+	node, pod := &furniture{portGuard: n.desired.bridged()}, &furniture{}
+	furnishPod(n.site, n.layout(n.placed()), n.node(p.Node), p, node, pod)
+	v := NodeVertex(p.Node)
+	want := map[string]*furniture{v: node, p.vertex(): pod}
+	bridge := &furniture{portGuard: node.portGuard}
+	if n.desired.bridged() { // which is there, to be a port of
+		br := link{name: bridgeName, index: n.site.bridge(), up: true}
+		node.links, bridge.links = append([]link{br}, node.links...), []link{br}
+	}
+	return diff(n.site, []string{v, p.vertex()}, want, map[string]*furniture{v: bridge})
+}
+
+// unwire plans what is left to do on the node of a pod that is no longer in n.pods.
+func (n *Network) unwire(p placed) (ops []op) {
+	node := &furniture{}
+	furnishPod(n.site, n.layout(nil), n.node(p.Node), p, node, &furniture{})
+	v, dev := NodeVertex(p.Node), vethName(p.ID)
+	for _, g := range node.guards {
+		ops = append(ops, op{vertex: v, action: deleteGuard, guard: g})
+	}
+	for _, r := range node.routes {
+		ops = append(ops, op{vertex: v, action: deleteRoute, route: r, dev: dev})
+	}
+	for _, e := range node.neighs {
+		if e.dev == n.site.bridge() {
+			ops = append(ops, op{vertex: v, action: deleteNeigh, neigh: e, dev: bridgeName})
 		}
 	}
-	if len(out) > 0 {
-		p.wiring = out
+	return ops
+}
+
+// introduce tells the others on a pod's bridge that it has come, or gone. It must
+// not fail: their namespaces are their owners'.
+func (n *Network) introduce(p placed, what action) {
+	if !n.desired.bridged() {
+		return
+	}
+	node := n.node(p.Node)
+	for _, q := range n.placed() {
+		if q.Node != p.Node || q.ID == p.ID {
+			continue
+		}
+		var ops []op
+		for _, e := range acquaint(n.site, n.layout(nil), node, p) {
+			ops = append(ops, op{vertex: q.vertex(), action: what, neigh: e, dev: "eth0"})
+		}
+		s := &space{ns: q.NS}
+		if err := apply(ops, map[string]*space{q.vertex(): s}); err != nil {
+			n.log.Warn("introducing pods", "pod", p.Name, "to", q.Name, "err", err)
+		}
+		s.close()
 	}
 }
 
 func (n *Network) node(name string) Node {
 	return n.desired.Nodes[slices.IndexFunc(n.desired.Nodes, func(x Node) bool { return x.Name == name })]
+}
+
+// take reserves an address, or allocates one if none is given.
+func (m *ipam) take(id string, a netip.Addr) (netip.Addr, error) {
+	if !a.IsValid() {
+		return m.allocate(id)
+	}
+	return a, m.reserve(id, a)
 }

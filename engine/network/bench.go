@@ -135,6 +135,7 @@ func bareNS() (fd, *socket, error) {
 	if err != nil {
 		return -1, nil, err
 	}
+	quiet := Desired{}.quiet()
 	// Without this the kernel gives each end an IPv6 address, which costs more than
 	// all that Attach adds.
 	if err := nsexec.Sysctl(quiet.name, quiet.value); err != nil {

@@ -14,6 +14,8 @@ var (
 	ErrNoAddress = errors.New("no free address")
 	// ErrAddressInUse says that another pod has the address.
 	ErrAddressInUse = errors.New("address in use")
+	// ErrInvalid says that what is desired cannot be.
+	ErrInvalid = errors.New("invalid")
 	// ErrClosed is returned by everything after Close.
 	ErrClosed = errors.New("network closed")
 )
@@ -39,6 +41,12 @@ const (
 	// Routed gives each pod a /32 at one end of a veth, and a route to it at the
 	// other, as kindnet and Calico do.
 	Routed CNI = "routed"
+	// Bridge makes pods of a node ports of one bridge, cni0, as the plugin of that
+	// name does; nodes send to each other's pods by routes.
+	Bridge CNI = "bridge"
+	// VXLAN is Bridge with a tunnel between nodes instead of those routes, as flannel
+	// does: the network below need not know of pods.
+	VXLAN CNI = "vxlan"
 )
 
 // A Node is one machine of the cluster.
@@ -49,6 +57,9 @@ type Node struct {
 	// IP6 and PodCIDR6 are the same once more, in a dual-stack session only.
 	IP6      netip.Addr
 	PodCIDR6 netip.Prefix
+	// Down says that the machine is off: its link to the underlay is down, and nobody
+	// sends it what Announce says of it.
+	Down bool
 }
 
 // A Pod is what Attach needs to know of one.
@@ -57,9 +68,10 @@ type Pod struct {
 	Name string // "namespace/name"
 	Node string
 	// IP is the address to use; the zero Addr lets the node's pod CIDR give the
-	// lowest free one.
-	IP netip.Addr
-	// NS stays its owner's: closing it is what removes the pod's links.
+	// lowest free one. IP6 is the same once more, in a dual-stack session only.
+	IP, IP6 netip.Addr
+	// NS stays its owner's: closing it, which must not be before Detach has returned,
+	// is what removes the pod's links.
 	NS *nsexec.NetNS
 }
 
@@ -93,7 +105,9 @@ type Device struct {
 	Vertex string
 	Name   string
 	Index  int
-	// Peer is the vertex at the other end, "" for a bridge; PeerIndex the device there.
+	// Peer is the vertex at the other end, "" for a bridge or a tunnel; PeerName and
+	// PeerIndex are the device there.
 	Peer      string
+	PeerName  string
 	PeerIndex int
 }

@@ -53,6 +53,8 @@ func (m *message) u32(typ uint16, v uint32) {
 	m.attr(typ, b[:])
 }
 
+func (m *message) u8(typ uint16, v byte) { m.attr(typ, []byte{v}) }
+
 func (m *message) str(typ uint16, s string) { m.attr(typ, append([]byte(s), 0)) }
 
 func (m *message) mac(typ uint16, s string) {

@@ -7,33 +7,36 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
-	"strings"
+	"os"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
 // Config is what a session's network is made from; the zero value is a session's own.
 type Config struct {
-	// ClusterCIDR holds every node's pod CIDR; 10.244.0.0/16 if zero.
-	ClusterCIDR netip.Prefix
-	// Underlay is the bridge's address and the length of its prefix; 172.18.0.1/24 if zero.
-	Underlay netip.Prefix
+	// ClusterCIDR and ClusterCIDR6 hold every node's pod CIDRs; 10.244.0.0/16 and
+	// fd00:10:244::/48 if zero.
+	ClusterCIDR, ClusterCIDR6 netip.Prefix
+	// Underlay and Underlay6 are the bridge's addresses and the lengths of their
+	// prefixes; 172.18.0.1/24 and fd00:172:18::1/64 if zero.
+	Underlay, Underlay6 netip.Prefix
 	// NoSysctl says that /proc/sys is read-only: forwarding is then set through
 	// netlink, one device at a time.
 	NoSysctl bool
-	Log      *slog.Logger // slog.Default() if nil
+	// NoBridgeFilter has pods of one bridge reach each other by way of their node,
+	// as where the kernel has no br_netfilter.
+	NoBridgeFilter bool
+	Log            *slog.Logger // slog.Default() if nil
 }
 
 func (cfg Config) withDefaults() Config {
-	if !cfg.ClusterCIDR.IsValid() {
-		cfg.ClusterCIDR = netip.MustParsePrefix("10.244.0.0/16")
-	}
-	if !cfg.Underlay.IsValid() {
-		cfg.Underlay = netip.MustParsePrefix("172.18.0.1/24")
+	for p, standard := range map[*netip.Prefix]string{
+		&cfg.ClusterCIDR: "10.244.0.0/16", &cfg.ClusterCIDR6: "fd00:10:244::/48", &cfg.Underlay: "172.18.0.1/24", &cfg.Underlay6: "fd00:172:18::1/64",
+	} {
+		if !p.IsValid() {
+			*p = netip.MustParsePrefix(standard)
+		}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -43,7 +46,7 @@ func (cfg Config) withDefaults() Config {
 
 // A Network is one session's. All methods are safe for concurrent use.
 type Network struct {
-	cluster netip.Prefix
+	cluster clusters
 	site    site
 	log     *slog.Logger
 
@@ -52,27 +55,25 @@ type Network struct {
 	// desired is what Set was last told, but for pods; announced what Announce was.
 	desired   Desired
 	announced map[netip.Addr][]string
-	spaces    map[string]*space // underlay, client and nodes, by vertex
-	ipams     map[string]*ipam  // by node
-	next      map[string]int    // the next host index, by node
-	pods      map[string]*pod   // by id
+	spaces    map[string]*space   // underlay, client and nodes, by vertex
+	ipams     map[string][2]*ipam // by node; of IPv4 and, in a dual-stack session, IPv6
+	ports     map[string]int      // the index of the port on the underlay, by node
+	nextPort  int
+	next      map[string]int  // the next host index, by node
+	pods      map[string]*pod // by id
 }
 
-type pod struct {
-	placed
-	attachment Attachment
-	wiring     []string
-}
+type pod struct{ placed }
 
 // Open makes the namespaces of the underlay and the client; Set does the rest.
 func Open(cfg Config) (*Network, error) {
 	cfg = cfg.withDefaults()
 	n := &Network{
-		cluster: cfg.ClusterCIDR, log: cfg.Log,
-		site:   site{underlay: cfg.Underlay, noSysctl: cfg.NoSysctl},
-		spaces: map[string]*space{}, ipams: map[string]*ipam{}, next: map[string]int{}, pods: map[string]*pod{},
+		cluster: clusters{cfg.ClusterCIDR, cfg.ClusterCIDR6}, log: cfg.Log,
+		site:   site{underlay: cfg.Underlay, underlay6: cfg.Underlay6, noSysctl: cfg.NoSysctl, noFilter: cfg.NoBridgeFilter},
+		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, ports: map[string]int{}, next: map[string]int{}, pods: map[string]*pod{},
 	}
-	under, err := n.newSpace(false)
+	under, err := n.newSpace(false, false)
 	if err != nil {
 		return nil, fmt.Errorf("underlay: %w", err)
 	}
@@ -83,6 +84,10 @@ func Open(cfg Config) (*Network, error) {
 		for _, d := range devs {
 			n.site.eth0 = max(n.site.eth0, d.Index+1)
 		}
+		if _, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables"); err != nil {
+			n.site.noFilter = true
+		}
+		n.nextPort = n.site.eth0 + 2 // after the bridge and the client's
 		return err
 	}); err != nil {
 		return nil, errors.Join(err, n.Close())
@@ -90,7 +95,7 @@ func Open(cfg Config) (*Network, error) {
 	return n, nil
 }
 
-func (n *Network) newSpace(node bool) (*space, error) {
+func (n *Network) newSpace(node, dual bool) (*space, error) {
 	ns, err := nsexec.NewNetNS()
 	if err != nil {
 		return nil, err
@@ -100,166 +105,17 @@ func (n *Network) newSpace(node bool) (*space, error) {
 		if err := s.open(node); err != nil || !node {
 			return err
 		}
-		return nodeRules(n.cluster)
+		of := n.cluster
+		if !dual {
+			of[v6] = netip.Prefix{}
+		}
+		return nodeRules(of)
 	})
 	if err != nil {
 		s.close()
 		return nil, errors.Join(err, ns.Close())
 	}
 	return s, nil
-}
-
-// Set makes the network what d says, whatever it was: the full resync. Pods that
-// d does not name are detached, nodes that it does not name are closed with all
-// that is on them. On error what could be done has been done, and Set may be called again.
-func (n *Network) Set(ctx context.Context, d Desired) error {
-	_, err := n.set(ctx, d)
-	return err
-}
-
-func (n *Network) set(ctx context.Context, d Desired) ([]op, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err := n.ready(ctx); err != nil {
-		return nil, err
-	}
-	fresh, err := n.setNodes(d)
-	if err != nil {
-		return nil, err
-	}
-	if err := n.setPods(d); err != nil {
-		return nil, err
-	}
-	spaces := map[string]*space{}
-	for v, s := range n.spaces {
-		spaces[v] = s
-	}
-	vertices := []string{VertexUnderlay, VertexClient}
-	for _, node := range d.Nodes {
-		vertices = append(vertices, NodeVertex(node.Name))
-	}
-	var pods []placed
-	for _, p := range d.Pods {
-		pods = append(pods, n.pods[p.ID].placed)
-		v := PodVertex(p.Name)
-		if spaces[v] != nil {
-			return nil, fmt.Errorf("two pods are named %s", p.Name)
-		}
-		s := &space{ns: p.NS}
-		defer s.close()
-		spaces[v] = s
-		vertices = append(vertices, v)
-	}
-	want := furnish(n.site, n.layout(pods))
-	have, err := n.observe(slices.DeleteFunc(slices.Clone(vertices), func(v string) bool { return fresh[v] }), want, spaces)
-	if err != nil {
-		return nil, err
-	}
-	ops := diff(n.site, vertices, want, have)
-	if err := apply(ops, spaces); err != nil {
-		return ops, err
-	}
-	for _, p := range d.Pods {
-		n.noteWiring(n.pods[p.ID], ops)
-	}
-	return ops, nil
-}
-
-func (n *Network) layout(pods []placed) layout {
-	return layout{Desired: n.desired, pods: pods, announced: n.announced}
-}
-
-// observe looks at what is in some of the namespaces.
-func (n *Network) observe(vertices []string, want map[string]*furniture, spaces map[string]*space) (map[string]*furniture, error) {
-	have := map[string]*furniture{}
-	for _, v := range vertices {
-		node := n.spaces[v] != nil && n.spaces[v].nf != nil
-		if err := spaces[v].ns.Do(func() (err error) {
-			have[v], err = observe(want[v], node)
-			return err
-		}); err != nil {
-			return nil, fmt.Errorf("%s: %w", v, err)
-		}
-	}
-	return have, nil
-}
-
-// setNodes opens and closes nodes' namespaces, and returns those that are new.
-func (n *Network) setNodes(d Desired) (map[string]bool, error) {
-	fresh := map[string]bool{}
-	wanted := map[string]bool{VertexUnderlay: true, VertexClient: true}
-	for _, node := range d.Nodes {
-		wanted[NodeVertex(node.Name)] = true
-	}
-	for v := range wanted {
-		if n.spaces[v] == nil {
-			fresh[v] = true
-		}
-	}
-	if !n.desired.ClientIP.IsValid() {
-		fresh[VertexUnderlay] = true // nothing was ever put into it
-	}
-	for v, s := range n.spaces {
-		if !wanted[v] {
-			s.close()
-			s.ns.Close()
-			delete(n.spaces, v)
-			delete(n.ipams, strings.TrimPrefix(v, "node/"))
-		}
-	}
-	for id, p := range n.pods {
-		if !wanted[NodeVertex(p.Node)] {
-			delete(n.pods, id)
-		}
-	}
-	var mu sync.Mutex
-	var g errgroup.Group
-	for v := range fresh {
-		if v == VertexUnderlay {
-			continue
-		}
-		g.Go(func() error {
-			s, err := n.newSpace(v != VertexClient)
-			if err != nil {
-				return fmt.Errorf("%s: %w", v, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			n.spaces[v] = s
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for _, node := range d.Nodes {
-		if m := n.ipams[node.Name]; m == nil || m.prefix != node.PodCIDR.Masked() {
-			n.ipams[node.Name], n.next[node.Name] = newIPAM(node.PodCIDR), podIndexes
-		}
-	}
-	n.desired = d
-	n.desired.Nodes, n.desired.Pods = slices.Clone(d.Nodes), nil
-	return fresh, nil
-}
-
-// setPods places new pods and forgets those that are no longer desired, whose rests
-// the planner will find.
-func (n *Network) setPods(d Desired) error {
-	wanted := map[string]bool{}
-	for _, p := range d.Pods {
-		wanted[p.ID] = true
-	}
-	for id, p := range n.pods {
-		if !wanted[id] {
-			n.remove(p)
-		}
-	}
-	for _, p := range d.Pods {
-		if _, err := n.place(p); err != nil {
-			return fmt.Errorf("pod %s: %w", p.Name, err)
-		}
-	}
-	return nil
 }
 
 func (n *Network) ready(ctx context.Context) error {

@@ -24,6 +24,18 @@ func TestMain(m *testing.M) { nsexec.TestMain(m) }
 
 var ip = netip.MustParseAddr
 
+func desired(n int, cni CNI, dual bool) Desired {
+	d := Desired{CNI: cni, Nodes: nodes(n), ClientIP: ip("172.18.0.100"), ControlPlane: ip("172.18.0.10")}
+	if dual {
+		d.ClientIP6, d.ControlPlane6 = ip("fd00:172:18::100"), ip("fd00:172:18::10")
+		for i := range d.Nodes {
+			d.Nodes[i].IP6 = ip(fmt.Sprintf("fd00:172:18::1%d", i+1))
+			d.Nodes[i].PodCIDR6 = netip.MustParsePrefix(fmt.Sprintf("fd00:10:244:%d::/64", i+1))
+		}
+	}
+	return d
+}
+
 func nodes(n int) (out []Node) {
 	for i := 1; i <= n; i++ {
 		out = append(out, Node{
@@ -43,11 +55,16 @@ type lab struct {
 
 func newLab(t *testing.T, n int) *lab {
 	t.Helper()
-	net, err := Open(Config{})
+	return openLab(t, Config{}, desired(n, Routed, false))
+}
+
+func openLab(t *testing.T, cfg Config, d Desired) *lab {
+	t.Helper()
+	net, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lab{Network: net, t: t, desired: Desired{Nodes: nodes(n), ClientIP: ip("172.18.0.100")}}
+	l := &lab{Network: net, t: t, desired: d}
 	t.Cleanup(func() { l.Close() })
 	if err := l.Set(t.Context(), l.desired); err != nil {
 		t.Fatal(err)
@@ -76,7 +93,7 @@ func (l *lab) pod(name, node string) Pod {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	p.IP = at.IP
+	p.IP, p.IP6 = at.IP, at.IP6
 	l.desired.Pods = append(l.desired.Pods, p)
 	answer(l.t, p.NS, name)
 	return p
@@ -84,7 +101,7 @@ func (l *lab) pod(name, node string) Pod {
 
 func answer(t *testing.T, ns *nsexec.NetNS, name string) {
 	t.Helper()
-	ln, err := ns.Listen("tcp4", "0.0.0.0:80")
+	ln, err := ns.Listen("tcp", "[::]:80")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +122,7 @@ func ask(t *testing.T, from *nsexec.NetNS, to string, timeout time.Duration) str
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	c, err := from.DialContext(ctx, "tcp", to+":80")
+	c, err := from.DialContext(ctx, "tcp", net.JoinHostPort(to, "80"))
 	if err != nil {
 		var errno syscall.Errno
 		if errors.As(err, &errno) {
@@ -119,47 +136,14 @@ func ask(t *testing.T, from *nsexec.NetNS, to string, timeout time.Duration) str
 }
 
 const (
-	soon  = 5 * time.Second
+	soon  = 3 * time.Second
 	never = 300 * time.Millisecond // how long to wait for what must not come
 )
 
-func TestReach(t *testing.T) {
+func TestSet(t *testing.T) {
 	l := newLab(t, 3)
-	a, b, c := l.pod("a", "node-1"), l.pod("b", "node-1"), l.pod("c", "node-2")
-	if a.IP != ip("10.244.1.2") || b.IP != ip("10.244.1.3") || c.IP != ip("10.244.2.2") {
-		t.Fatalf("addresses %s %s %s", a.IP, b.IP, c.IP)
-	}
-	answer(t, l.Node("node-1"), "node-1")
-	answer(t, l.Node("node-2"), "node-2")
-	answer(t, l.Client(), "client")
-	for _, tc := range []struct {
-		name    string
-		from    *nsexec.NetNS
-		to      string
-		timeout time.Duration
-		want    string
-	}{
-		{"pod to pod on its node", a.NS, "10.244.1.3", soon, "b sees 10.244.1.2"},
-		{"pod to pod on another node", a.NS, "10.244.2.2", soon, "c sees 10.244.1.2"},
-		{"and back", c.NS, "10.244.1.2", soon, "a sees 10.244.2.2"},
-		{"pod to its node", a.NS, "172.18.0.11", soon, "node-1 sees 10.244.1.2"},
-		{"pod to its gateway", a.NS, "10.244.1.1", soon, "node-1 sees 10.244.1.2"},
-		{"pod to another node", a.NS, "172.18.0.12", soon, "node-2 sees 172.18.0.11"},
-		{"pod to outside", a.NS, "172.18.0.100", soon, "client sees 172.18.0.11"},
-		{"node to its pod", l.Node("node-1"), "10.244.1.2", soon, "a sees 10.244.1.1"},
-		{"node to another's pod", l.Node("node-1"), "10.244.2.2", soon, "c sees 172.18.0.11"},
-		{"client to node", l.Client(), "172.18.0.12", soon, "node-2 sees 172.18.0.100"},
-		{"client to pod", l.Client(), "10.244.1.2", soon, "network is unreachable"},
-		{"pod to nobody's pod address", a.NS, "10.244.2.77", soon, "no route to host"},
-		{"pod to anywhere", a.NS, "8.8.8.8", never, "context deadline exceeded"},
-		{"pod to itself", a.NS, "10.244.1.2", soon, "a sees 10.244.1.2"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if got := ask(t, tc.from, tc.to, tc.timeout); got != tc.want {
-				t.Errorf("got %q, want %q", got, tc.want)
-			}
-		})
-	}
+	a, b := l.pod("a", "node-1"), l.pod("b", "node-1")
+	l.pod("c", "node-2")
 	t.Run("Set plans nothing", func(t *testing.T) {
 		ops, err := l.set(t.Context(), l.desired)
 		if err != nil {

@@ -13,11 +13,21 @@ const (
 	addLink
 	deleteLink
 	setUp
+	setDown
+	setMaster
+	setMTU
+	setPort
 	setForwarding
 	addAddr
+	deleteAddr
 	addRoute
 	deleteRoute
 	addNeigh
+	deleteNeigh
+	addFDB
+	deleteFDB
+	addPortGuard
+	deletePortGuard
 	addGuard
 	deleteGuard
 )
@@ -32,74 +42,163 @@ type op struct {
 	addr   addr
 	route  route
 	neigh  neigh
+	fdb    fdb
 	guard  guard
-	// dev is the name of the device that an address, route or neighbour is on.
-	dev string
+	// dev is the name of the device that an address, route, neighbour or forwarding
+	// entry is on, master that of the bridge that a link is to be a port of.
+	dev, master string
 }
 
 // netnsName is how `ip netns` could call a vertex' namespace.
-func netnsName(vertex string) string { return path.Base(vertex) }
+func netnsName(vertex string) string {
+	name, _, _ := strings.Cut(path.Base(vertex), "@")
+	return name
+}
 
 // String is the command that would do the same.
 func (o op) String() string {
-	ip, in := "ip -n "+netnsName(o.vertex), "ip netns exec "+netnsName(o.vertex)
+	ip, in, bridge := "ip -n "+netnsName(o.vertex), "ip netns exec "+netnsName(o.vertex), "bridge -n "+netnsName(o.vertex)
 	switch o.action {
 	case setSysctl:
 		return fmt.Sprintf("%s sysctl -w %s=%s", in, strings.ReplaceAll(o.sysctl.name, "/", "."), o.sysctl.value)
 	case addLink:
-		l := o.link
-		s := fmt.Sprintf("%s link add %s index %d", ip, l.name, l.index)
-		if l.mac != "" {
-			s += " address " + l.mac
-		}
-		s += " up"
-		if l.master != 0 {
-			s += " master br0"
-		}
-		s += " type " + l.kind
-		if l.kind == "veth" {
-			s += fmt.Sprintf(" peer name %s index %d address %s netns %s", l.peerName, l.peerIndex, l.peerMAC, netnsName(l.peer))
-		}
-		return s
+		return fmt.Sprintf("%s link add %s", ip, o.linkWords())
 	case deleteLink:
 		return fmt.Sprintf("%s link delete %s", ip, o.link.name)
 	case setUp:
 		return fmt.Sprintf("%s link set %s up", ip, o.link.name)
+	case setDown:
+		return fmt.Sprintf("%s link set %s down", ip, o.link.name)
+	case setMaster:
+		if o.link.master == 0 {
+			return fmt.Sprintf("%s link set %s nomaster", ip, o.link.name)
+		}
+		return fmt.Sprintf("%s link set %s master %s", ip, o.link.name, o.master)
+	case setMTU:
+		return fmt.Sprintf("%s link set %s mtu %d", ip, o.link.name, o.link.mtu)
+	case setPort:
+		return fmt.Sprintf("%s link set dev %s hairpin %s isolated %s", bridge, o.link.name, onOff(o.link.port.hairpin), onOff(o.link.port.isolated))
 	case setForwarding:
-		return fmt.Sprintf("%s sysctl -w net.ipv4.conf.%s.forwarding=1", in, o.link.name)
+		return fmt.Sprintf("%s sysctl -w net.ipv4.conf.%s.forwarding=1", in, strings.ReplaceAll(o.link.name, ".", "/"))
 	case addAddr:
-		return fmt.Sprintf("%s addr replace %s dev %s", ip, o.addr.prefix, o.dev)
-	case addRoute, deleteRoute:
-		verb := "replace"
-		if o.action == deleteRoute {
-			verb = "delete"
+		s := fmt.Sprintf("%s addr replace %s dev %s", ip, o.addr.prefix, o.dev)
+		if o.addr.prefix.Addr().Is6() {
+			s += " nodad"
 		}
-		dst := o.route.dst.String()
-		if o.route.dst.Bits() == 0 {
-			dst = "default"
-		}
-		switch {
-		case o.route.dev == 0:
-			return fmt.Sprintf("%s route %s unreachable %s", ip, verb, dst)
-		case len(o.route.via) == 1:
-			return fmt.Sprintf("%s route %s %s via %s dev %s", ip, verb, dst, o.route.via[0], o.dev)
-		case len(o.route.via) > 1:
-			s := fmt.Sprintf("%s route %s %s", ip, verb, dst)
-			for _, gw := range o.route.via {
-				s += fmt.Sprintf(" nexthop via %s dev %s", gw, o.dev)
-			}
-			return s
-		}
-		if o.dev == "" { // the device went first
-			return fmt.Sprintf("%s route %s %s", ip, verb, dst)
-		}
-		return fmt.Sprintf("%s route %s %s dev %s scope link", ip, verb, dst, o.dev)
+		return s
+	case deleteAddr:
+		return fmt.Sprintf("%s addr delete %s dev %s", ip, o.addr.prefix, o.dev)
+	case addRoute:
+		return fmt.Sprintf("%s route replace %s", ip, o.routeWords())
+	case deleteRoute:
+		return fmt.Sprintf("%s route delete %s", ip, o.routeWords())
 	case addNeigh:
 		return fmt.Sprintf("%s neigh replace %s lladdr %s dev %s nud permanent", ip, o.neigh.ip, o.neigh.mac, o.dev)
+	case deleteNeigh:
+		return fmt.Sprintf("%s neigh delete %s dev %s", ip, o.neigh.ip, o.dev)
+	case addFDB:
+		return fmt.Sprintf("%s fdb replace %s", bridge, o.fdbWords(" static"))
+	case deleteFDB:
+		return fmt.Sprintf("%s fdb delete %s", bridge, o.fdbWords(""))
+	case addPortGuard:
+		return fmt.Sprintf("%s nft '%s'", in, portGuardText)
+	case deletePortGuard:
+		return fmt.Sprintf("%s nft delete table bridge %s", in, guardTable)
 	case addGuard:
-		return fmt.Sprintf(`%s nft add element inet %s %s '{ "%s" . %s }'`, in, guardTable, guardSet, o.guard.device, o.guard.ip)
+		return fmt.Sprintf("%s nft add element %s", in, o.guard.words())
 	case deleteGuard:
-		return fmt.Sprintf(`%s nft delete element inet %s %s '{ "%s" . %s }'`, in, guardTable, guardSet, o.guard.device, o.guard.ip)
+		return fmt.Sprintf("%s nft delete element %s", in, o.guard.words())
 	}
 	return fmt.Sprintf("%s # action %d", ip, o.action)
+}
+
+func (o op) linkWords() string {
+	l := o.link
+	s := fmt.Sprintf("%s index %d", l.name, l.index)
+	if l.mtu != 0 {
+		s += fmt.Sprintf(" mtu %d", l.mtu)
+	}
+	if l.mac != "" {
+		s += " address " + l.mac
+	}
+	if l.up {
+		s += " up"
+	}
+	if l.master != 0 {
+		s += " master " + o.master
+	}
+	s += " type " + l.kind
+	switch l.kind {
+	case "veth":
+		s += fmt.Sprintf(" peer name %s index %d", l.peerName, l.peerIndex)
+		if l.mtu != 0 {
+			s += fmt.Sprintf(" mtu %d", l.mtu)
+		}
+		s += fmt.Sprintf(" address %s netns %s", l.peerMAC, netnsName(l.peer))
+	case "vxlan":
+		s += fmt.Sprintf(" id %d local %s dev eth0 dstport %d nolearning", vxlanID, l.tunnel.local, vxlanPort)
+	case "bridge":
+		if l.filter {
+			s += " nf_call_iptables 1 nf_call_ip6tables 1"
+		}
+	}
+	return s
+}
+
+func (o op) routeWords() string {
+	r := o.route
+	s := r.dst.String()
+	if r.dst.Bits() == 0 {
+		s = "default"
+		if r.dst.Addr().Is6() {
+			s = "::/0"
+		}
+	}
+	switch {
+	case r.dev == 0:
+		return "unreachable " + s
+	case len(r.via) > 1:
+		for _, gw := range r.via {
+			s += fmt.Sprintf(" nexthop via %s dev %s", gw, o.dev)
+		}
+		return s
+	case len(r.via) == 1:
+		s += " via " + r.via[0].String()
+	}
+	if o.dev != "" { // its device may have gone first
+		s += " dev " + o.dev
+	}
+	switch {
+	case r.onlink:
+		s += " onlink"
+	case len(r.via) == 0 && r.dst.Addr().Is4():
+		s += " scope link"
+	}
+	return s
+}
+
+func (o op) fdbWords(static string) string {
+	s := fmt.Sprintf("%s dev %s", o.fdb.mac, o.dev)
+	if o.fdb.dst.IsValid() {
+		return s + fmt.Sprintf(" dst %s self permanent", o.fdb.dst)
+	}
+	return s + " master" + static
+}
+
+func (g guard) words() string {
+	set := guardSet
+	if g.ip.Is6() {
+		set = guardSet6
+	}
+	if g.mac != "" {
+		return fmt.Sprintf(`bridge %s %s '{ "%s" . %s . %s }'`, guardTable, set, g.device, g.mac, g.ip)
+	}
+	return fmt.Sprintf(`inet %s %s '{ "%s" . %s }'`, guardTable, set, g.device, g.ip)
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
