@@ -85,11 +85,19 @@ func (d *differ) takeLinks() {
 	}
 	left := func(dev int) bool { return !slices.Contains(gone, dev) }
 	h := &furniture{guards: d.have.guards, portGuard: d.have.portGuard}
-	h.links = filter(d.have.links, func(l link) bool { return left(l.index) })
+	ports := map[int]bool{} // that are none any more
+	for _, l := range d.have.links {
+		if l.master != 0 && !left(l.master) {
+			l.master, l.port, ports[l.index] = 0, port{}, true
+		}
+		if left(l.index) {
+			h.links = append(h.links, l)
+		}
+	}
 	h.addrs = filter(d.have.addrs, func(a addr) bool { return left(a.dev) })
 	h.routes = filter(d.have.routes, func(r route) bool { return left(r.dev) })
 	h.neighs = filter(d.have.neighs, func(n neigh) bool { return left(n.dev) })
-	h.fdb = filter(d.have.fdb, func(f fdb) bool { return left(f.dev) })
+	h.fdb = filter(d.have.fdb, func(f fdb) bool { return left(f.dev) && !(ports[f.dev] && !f.dst.IsValid()) })
 	d.have = h
 }
 
@@ -115,7 +123,11 @@ func (d *differ) takeRest() {
 		d.plan(op{action: deletePortGuard})
 	}
 	for _, r := range d.have.routes {
-		if !slices.ContainsFunc(d.want.routes, func(x route) bool { return x.dst == r.dst }) {
+		replaced := func(x route) bool {
+			// IPv6 takes no gateway on a device that this one would have it elsewhere than.
+			return x.dst == r.dst && (x.dev == r.dev || !x.onlink)
+		}
+		if !slices.ContainsFunc(d.want.routes, replaced) {
 			d.plan(op{action: deleteRoute, route: r, dev: d.names[r.dev]})
 		}
 	}

@@ -374,27 +374,6 @@ func TestWiringIsTrue(t *testing.T) {
 	}
 }
 
-func TestDevices(t *testing.T) {
-	l := newLab(t, 2)
-	a := l.pod("a", "node-2")
-	_, at, _ := l.Pod(a.ID)
-	for _, d := range l.Devices() {
-		ns := map[string]*nsexec.NetNS{
-			"client": l.Client(), "underlay": l.Underlay(), "node/node-1": l.Node("node-1"), "node/node-2": l.Node("node-2"), "pod/default/a": a.NS,
-		}[d.Vertex]
-		got := run(t, ns, "cat /proc/net/dev | grep -c '^ *"+d.Name+":'; ip -o link show dev "+d.Name+" | cut -d: -f1")
-		if want := fmt.Sprintf("1\n%d\n", d.Index); got != want {
-			t.Errorf("%+v: %q", d, got)
-		}
-		if d.Vertex == "node/node-2" && d.Name == at.HostDevice && (d.Peer != "pod/default/a" || d.PeerIndex == 0) {
-			t.Errorf("%+v", d)
-		}
-	}
-	if n := len(l.Devices()); n != 4+3+2 {
-		t.Errorf("%d devices", n)
-	}
-}
-
 func run(t *testing.T, ns *nsexec.NetNS, script string) string {
 	t.Helper()
 	var out []byte
