@@ -53,7 +53,7 @@ func apply(ops []op, spaces map[string]*space) error {
 		ops = ops[n:]
 	}
 	if len(errs) == 0 {
-		errs = append(errs, activate(all, spaces))
+		errs = append(errs, activate(all, spaces), settle(all, spaces))
 	}
 	return errors.Join(errs...)
 }

@@ -64,6 +64,7 @@ func machine(s site, l layout, under *furniture, vertex string, port link, ip fu
 	port.kind, port.master = "veth", s.eth0
 	port.peer, port.peerName, port.peerIndex, port.peerMAC = vertex, "eth0", s.eth0, mac
 	under.links = append(under.links, port)
+	under.fdb = append(under.fdb, fdb{dev: port.index, mac: mac}) // or the bridge floods
 	out := &furniture{
 		links: []link{{name: "eth0", index: s.eth0, mac: mac, peer: VertexUnderlay, peerName: port.name, peerIndex: port.index, up: true}},
 	}

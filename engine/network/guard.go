@@ -19,7 +19,7 @@ const (
 	masqTable  = "podhop-masq"
 	guardWords = "a pod may send from its own address only"
 
-	etherAddrOffset, sourceOffset, sourceOffset6, arpSourceOffset = 6, 12, 8, 14
+	etherAddrOffset, etherTypeOffset, sourceOffset, sourceOffset6, arpSourceOffset = 6, 12, 12, 8, 14
 )
 
 // A concatenation is loaded into the 4-byte registers, each part from one of its
@@ -130,7 +130,7 @@ func portGuards() error {
 		return fmt.Errorf("nftables: %w", err)
 	}
 	addRule(c, pre, "a pod may send IP and ARP only", append(fromVeth(),
-		&expr.Meta{Key: expr.MetaKeyPROTOCOL, Register: 1}, notIn(known, 1), &expr.Counter{}, drop()))
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseLLHeader, Offset: etherTypeOffset, Len: 2}, notIn(known, 1), &expr.Counter{}, drop()))
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("nftables for bridges: %w", err)
 	}

@@ -192,47 +192,6 @@ func TestSet(t *testing.T) {
 	})
 }
 
-func TestSpoof(t *testing.T) {
-	l := newLab(t, 2)
-	a, b := l.pod("a", "node-1"), l.pod("b", "node-2")
-	u, err := b.NS.ListenPacket("udp4", "0.0.0.0:9")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer u.Close()
-	send := func(from string) {
-		t.Helper()
-		fd := -1
-		if err := a.NS.Do(func() (err error) {
-			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-		defer unix.Close(fd)
-		src, dst := ip(from).As4(), b.IP.As4()
-		p := []byte{0x45, 0, 0, 36, 0, 0, 0, 0, 64, unix.IPPROTO_UDP, 0, 0, src[0], src[1], src[2], src[3], dst[0], dst[1], dst[2], dst[3],
-			0, 7, 0, 9, 0, 16, 0, 0}
-		p = append(p, fmt.Sprintf("%-8s", from[len(from)-1:])...)
-		if err := unix.Sendto(fd, p, 0, &unix.SockaddrInet4{Addr: dst}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, from := range []string{"10.244.1.9", "10.244.2.3", "172.18.0.12", "8.8.8.7", a.IP.String()} {
-		send(from)
-	}
-	// The honest one comes last, and first.
-	buf := make([]byte, 64)
-	u.SetReadDeadline(time.Now().Add(soon))
-	_, from, err := u.ReadFrom(buf)
-	if err != nil || from.String() != "10.244.1.2:7" {
-		t.Errorf("got a packet from %v, %v", from, err)
-	}
-	if got := run(t, l.Node("node-1"), "nft list chain inet podhop-guard prerouting"); !strings.Contains(got, `iifname "veth*" iifname . ip saddr != @pods counter packets 4`) {
-		t.Errorf("rules:\n%s", got)
-	}
-}
-
 // The first packet to a pod arrives, even right after Attach: see activate.
 func TestFirstPacket(t *testing.T) {
 	l := newLab(t, 1)
@@ -345,32 +304,6 @@ func TestAttachErrors(t *testing.T) {
 	cancel()
 	if _, err := l.Attach(cancelled, Pod{ID: "y"}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
-	}
-}
-
-// The commands that Wiring prints must do what they say they did.
-func TestWiringIsTrue(t *testing.T) {
-	l := newLab(t, 1)
-	a := l.pod("a", "node-1")
-	wiring := l.Wiring(a.ID)
-	l2 := newLab(t, 1)
-	ns, err := nsexec.NewNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ns.Close()
-	script := "mkdir -p /run/netns && touch /run/netns/a /run/netns/node-1 && mount --bind " + ns.Path() + " /run/netns/a && mount --bind " +
-		l2.Node("node-1").Path() + " /run/netns/node-1\nset -ex\n" + strings.Join(wiring, "\n")
-	out, err := exec.Command("sh", "-c", script).CombinedOutput()
-	defer exec.Command("sh", "-c", "umount /run/netns/*; rm -r /run/netns").Run()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	// Set finds nothing to do for a pod that was wired by hand.
-	l2.desired.Pods = []Pod{{ID: a.ID, Name: a.Name, Node: a.Node, NS: ns}}
-	ops, err := l2.set(t.Context(), l2.desired)
-	if err != nil || len(ops) > 0 {
-		t.Errorf("%v\n%v\nafter\n%s", err, ops, strings.Join(wiring, "\n"))
 	}
 }
 

@@ -37,10 +37,12 @@ func observe(want *furniture, node bool) (f *furniture, err error) {
 			return nil, fmt.Errorf("list %s: %w", look.at, err)
 		}
 	}
-	if node {
+	if len(want.fdb) > 0 || node {
 		if err := f.observeFDB(h); err != nil {
 			return nil, fmt.Errorf("list forwarding entries: %w", err)
 		}
+	}
+	if node {
 		f.guards, f.portGuard, err = guardsOf()
 	}
 	return f, err

@@ -62,6 +62,7 @@ func (n *Network) NodeWiring(name string) []string {
 	br := under.links[0]
 	under.links = filter(under.links, func(l link) bool { return l.peer == v || l.index == br.index })
 	under.neighs = filter(under.neighs, func(e neigh) bool { return e.mac == under.links[1].peerMAC })
+	under.fdb = filter(under.fdb, func(e fdb) bool { return e.dev == under.links[1].index })
 	under.sysctls, under.addrs = nil, nil
 	have := map[string]*furniture{VertexUnderlay: {links: []link{{name: br.name, index: br.index, kind: br.kind, up: true}}}}
 	return commands(diff(n.site, []string{VertexUnderlay, v}, want, have))
