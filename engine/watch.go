@@ -111,20 +111,8 @@ type netns interface{ Do(func() error) error }
 
 // device names a device, and what is at its other end.
 func (s *Session) device(vertex string, index int) (record.Device, bool) {
-	devices := s.network.Devices()
-	for _, d := range devices {
-		if d.Vertex != vertex || d.Index != index {
-			continue
-		}
-		found := record.Device{Name: d.Name, Peer: d.Peer}
-		for _, p := range devices {
-			if p.Vertex == d.Peer && p.Index == d.PeerIndex {
-				found.PeerName = p.Name
-			}
-		}
-		return found, true
-	}
-	return record.Device{}, false
+	d, ok := s.network.Device(vertex, index)
+	return record.Device{Name: d.Name, Peer: d.Peer, PeerName: d.PeerName}, ok
 }
 
 // vertexOf names who has an address.

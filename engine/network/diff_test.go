@@ -16,18 +16,17 @@ func TestPlan(t *testing.T) {
 	s := site{underlay: Config{}.withDefaults().Underlay, eth0: 2}
 	d := Desired{Nodes: nodes(2), ClientIP: ip("172.18.0.100"), ControlPlane: ip("172.18.0.10")}
 	web := placed{Pod{ID: "1", Name: "default/web", Node: "node-2", IP: ip("10.244.2.2")}, 100}
-	ports := map[string]int{"node-1": 4, "node-2": 5}
 	vertices := []string{"underlay", "client", "node/node-1", "node/node-2", "pod/default/web@1"}
-	empty := func() map[string]*furniture { return furnish(s, layout{Desired: d, ports: ports}) }
+	empty := func() map[string]*furniture { return furnish(s, layout{Desired: d}) }
 	announced := func(what string) map[string]*furniture {
-		l := layout{Desired: d, ports: ports, announced: map[netip.Addr][]string{}}
+		l := layout{Desired: d, announced: map[netip.Addr][]string{}}
 		for _, one := range strings.Split(what, ", ") {
 			words := strings.Fields(one)
 			l.announced[ip(words[0])] = words[1:]
 		}
 		return furnish(s, l)
 	}
-	full := func() map[string]*furniture { return furnish(s, layout{Desired: d, ports: ports, pods: []placed{web}}) }
+	full := func() map[string]*furniture { return furnish(s, layout{Desired: d, pods: []placed{web}}) }
 	for _, tc := range []struct {
 		name       string
 		want, have map[string]*furniture

@@ -19,7 +19,7 @@ func furnish(s site, l layout) map[string]*furniture {
 		}
 	}
 	out[VertexUnderlay] = under
-	outside := machine(s, l, under, VertexClient, link{name: VertexClient, index: s.eth0 + 1, up: true}, l.client)
+	outside := machine(s, l, under, VertexClient, link{name: VertexClient, up: true}, l.client)
 	out[VertexClient] = outside
 	// Connections to one announced address may go by different nodes.
 	outside.sysctls = append(l.sysctls("0"), sysctl{"net/ipv4/fib_multipath_hash_policy", "1"})
@@ -29,7 +29,7 @@ func furnish(s site, l layout) map[string]*furniture {
 	outside.routes = announcements(s, l)
 	for _, n := range l.Nodes {
 		v := NodeVertex(n.Name)
-		f := machine(s, l, under, v, link{name: n.Name, index: l.ports[n.Name], up: !n.Down}, n.ip)
+		f := machine(s, l, under, v, link{name: n.Name, up: !n.Down}, n.ip)
 		out[v] = f
 		furnishNode(s, l, n, f)
 		for _, fam := range l.families() {
@@ -61,7 +61,7 @@ func (l layout) sysctls(forward string) []sysctl {
 // machine joins one to the underlay, by the port's own end and name.
 func machine(s site, l layout, under *furniture, vertex string, port link, ip func(family) netip.Addr) *furniture {
 	mac := macOf(ip(v4))
-	port.kind, port.master = "veth", s.eth0
+	port.kind, port.master, port.index = "veth", s.eth0, s.portIndex(ip(v4))
 	port.peer, port.peerName, port.peerIndex, port.peerMAC = vertex, "eth0", s.eth0, mac
 	under.links = append(under.links, port)
 	under.fdb = append(under.fdb, fdb{dev: port.index, mac: mac}) // or the bridge floods

@@ -146,7 +146,6 @@ type layout struct {
 	Desired   // but for its Pods
 	pods      []placed
 	announced map[netip.Addr][]string // nodes that the client sends an address to
-	ports     map[string]int          // index of each node's port of the underlay
 }
 
 func (l layout) client(f family) netip.Addr  { return pick(f, l.ClientIP, l.ClientIP6) }
@@ -188,6 +187,13 @@ func (s site) bridge() int               { return s.eth0 + 1 }
 func (s site) tunnel(f family) int       { return s.eth0 + 2 + int(f) }
 func (s site) mac() string               { return macOf(s.underlay.Addr()) }
 func (s site) net(f family) netip.Prefix { return pick(f, s.underlay, s.underlay6) }
+
+// portIndex is a machine's port's on the underlay: its own for good, whoever else
+// comes and goes.
+func (s site) portIndex(ip netip.Addr) int {
+	b := ip.As4()
+	return s.eth0 + int(b[2])<<8 + int(b[3])
+}
 
 // quiet keeps IPv6 from talking to itself on every link: the noise would be in
 // every capture. A session of IPv4 alone has none of it; in another, addresses are

@@ -57,10 +57,8 @@ type Network struct {
 	announced map[netip.Addr][]string
 	spaces    map[string]*space   // underlay, client and nodes, by vertex
 	ipams     map[string][2]*ipam // by node; of IPv4 and, in a dual-stack session, IPv6
-	ports     map[string]int      // the index of the port on the underlay, by node
-	nextPort  int
-	next      map[string]int  // the next host index, by node
-	pods      map[string]*pod // by id
+	next      map[string]int      // the next host index, by node
+	pods      map[string]*pod     // by id
 }
 
 type pod struct{ placed }
@@ -71,7 +69,7 @@ func Open(cfg Config) (*Network, error) {
 	n := &Network{
 		cluster: clusters{cfg.ClusterCIDR, cfg.ClusterCIDR6}, log: cfg.Log,
 		site:   site{underlay: cfg.Underlay, underlay6: cfg.Underlay6, noSysctl: cfg.NoSysctl, noFilter: cfg.NoBridgeFilter},
-		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, ports: map[string]int{}, next: map[string]int{}, pods: map[string]*pod{},
+		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, next: map[string]int{}, pods: map[string]*pod{},
 	}
 	under, err := n.newSpace(false, false)
 	if err != nil {
@@ -87,7 +85,6 @@ func Open(cfg Config) (*Network, error) {
 		if _, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables"); err != nil {
 			n.site.noFilter = true
 		}
-		n.nextPort = n.site.eth0 + 2 // after the bridge and the client's
 		return err
 	}); err != nil {
 		return nil, errors.Join(err, n.Close())

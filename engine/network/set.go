@@ -114,7 +114,7 @@ func (n *Network) update(ctx context.Context, change func(*Desired)) ([]op, erro
 }
 
 func (n *Network) layout(pods []placed) layout {
-	return layout{Desired: n.desired, pods: pods, announced: n.announced, ports: n.ports}
+	return layout{Desired: n.desired, pods: pods, announced: n.announced}
 }
 
 // observe looks at what is in some of the namespaces.
@@ -162,12 +162,10 @@ func (n *Network) setNodes(d Desired) (fresh map[string]bool, err error) {
 		return nil, err
 	}
 	for _, node := range d.Nodes {
-		if n.ports[node.Name] != 0 {
+		if n.next[node.Name] != 0 {
 			continue
 		}
-		// Never one that was used: captures know devices by their index.
-		n.ports[node.Name], n.next[node.Name] = n.nextPort, podIndexes
-		n.nextPort++
+		n.next[node.Name] = podIndexes
 		m := [2]*ipam{newIPAM(node.PodCIDR)}
 		if node.PodCIDR6.IsValid() {
 			m[v6] = newIPAM(node.PodCIDR6)
@@ -196,7 +194,6 @@ func (n *Network) closeNodes(d Desired) {
 		}
 		delete(n.spaces, v)
 		delete(n.ipams, old.Name)
-		delete(n.ports, old.Name)
 		delete(n.next, old.Name)
 		for id, p := range n.pods {
 			if p.Node == old.Name {
