@@ -84,6 +84,9 @@ func plug(s site, l layout, n Node, p placed, up link, node, pod *furniture) {
 		node.guards = append(node.guards, guard{up.name, mac, ip})
 		pod.addrs = append(pod.addrs, addr{s.eth0, netip.PrefixFrom(ip, n.pods(f).Bits())})
 		pod.routes = append(pod.routes, route{dst: anywhere(f), via: via(gw), dev: s.eth0})
+		if l.CNI == VXLAN { // flannel's plugin asks for it
+			pod.routes = append(pod.routes, route{dst: s.cluster[f], via: via(gw), dev: s.eth0})
+		}
 		pod.neighs = append(pod.neighs, neigh{s.eth0, gw, macOf(n.gateway(v4))})
 	}
 	for _, q := range l.pods {

@@ -159,8 +159,12 @@ func (d Desired) families() []family {
 	return []family{v4}
 }
 
+// clusters are the prefixes of a session's pods, by family.
+type clusters [2]netip.Prefix
+
 // site is what the planner must know of the place.
 type site struct {
+	cluster             clusters     // what holds all nodes' pod CIDRs
 	underlay, underlay6 netip.Prefix // the bridge's addresses and the prefixes' lengths
 	eth0                int          // the first index that is free in a new namespace
 	// noSysctl says that /proc/sys is read-only, and that forwarding must be set a

@@ -26,10 +26,6 @@ const (
 // own on: 16 bytes of name, 8 for a MAC.
 const nameReg, secondReg, thirdReg = unix.NFT_REG32_00, unix.NFT_REG32_04, unix.NFT_REG32_06
 
-// clusters are the prefixes of a session's pods; the second is zero but in a
-// dual-stack session.
-type clusters [2]netip.Prefix
-
 // nodeRules writes the tables that every node has beside kube-proxy's; it must run
 // in the node's namespace. Whole and in one transaction, so twice is well.
 //

@@ -46,9 +46,8 @@ func (cfg Config) withDefaults() Config {
 
 // A Network is one session's. All methods are safe for concurrent use.
 type Network struct {
-	cluster clusters
-	site    site
-	log     *slog.Logger
+	site site
+	log  *slog.Logger
 
 	mu     sync.Mutex // held while changing, so that changes come one after another
 	closed bool
@@ -67,8 +66,8 @@ type pod struct{ placed }
 func Open(cfg Config) (*Network, error) {
 	cfg = cfg.withDefaults()
 	n := &Network{
-		cluster: clusters{cfg.ClusterCIDR, cfg.ClusterCIDR6}, log: cfg.Log,
-		site:   site{underlay: cfg.Underlay, underlay6: cfg.Underlay6, noSysctl: cfg.NoSysctl, noFilter: cfg.NoBridgeFilter},
+		log:    cfg.Log,
+		site:   site{cluster: clusters{cfg.ClusterCIDR, cfg.ClusterCIDR6}, underlay: cfg.Underlay, underlay6: cfg.Underlay6, noSysctl: cfg.NoSysctl, noFilter: cfg.NoBridgeFilter},
 		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, next: map[string]int{}, pods: map[string]*pod{},
 	}
 	under, err := n.newSpace(false, false)
@@ -102,7 +101,7 @@ func (n *Network) newSpace(node, dual bool) (*space, error) {
 		if err := s.open(node); err != nil || !node {
 			return err
 		}
-		of := n.cluster
+		of := n.site.cluster
 		if !dual {
 			of[v6] = netip.Prefix{}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -60,6 +61,7 @@ func newLab(t *testing.T, n int) *lab {
 
 func openLab(t *testing.T, cfg Config, d Desired) *lab {
 	t.Helper()
+	cfg.Log = slog.New(slog.DiscardHandler)
 	net, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -192,75 +194,86 @@ func TestSet(t *testing.T) {
 	})
 }
 
-// The first packet to a pod arrives, even right after Attach: see activate.
+// The first packet to a pod arrives, even right after Attach: see activate and settle.
 func TestFirstPacket(t *testing.T) {
-	l := newLab(t, 1)
-	for i := range 50 {
-		ns, err := nsexec.NewNetNS()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ns.Close()
-		u, err := ns.ListenPacket("udp4", "0.0.0.0:9")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer u.Close()
-		id := fmt.Sprint("pod-", i)
-		at, err := l.Attach(t.Context(), Pod{ID: id, Name: "default/" + id, Node: "node-1", NS: ns})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := l.Node("node-1").DialContext(t.Context(), "udp", at.IP.String()+":9")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if _, err := c.Write([]byte("first")); err != nil {
-			t.Fatal(err)
-		}
-		u.SetReadDeadline(time.Now().Add(time.Second))
-		if _, _, err := u.ReadFrom(make([]byte, 9)); err != nil {
-			t.Fatalf("pod %d: %v", i, err)
-		}
+	for _, w := range ways {
+		t.Run(w.String(), func(t *testing.T) {
+			l := w.lab(t, 2)
+			for i := range 20 {
+				ns := namespace(t)
+				u := listen(t, ns)
+				id := fmt.Sprint("pod-", i)
+				at, err := l.Attach(t.Context(), Pod{ID: id, Name: "default/" + id, Node: "node-1", NS: ns})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, to := range []netip.Addr{at.IP, at.IP6} {
+					if !to.IsValid() {
+						continue
+					}
+					c, err := l.Node(fmt.Sprint("node-", 1+i%2)).DialContext(t.Context(), "udp", netip.AddrPortFrom(to, 9).String())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := c.Write([]byte("first")); err != nil {
+						t.Fatal(err)
+					}
+					c.Close()
+					u.SetReadDeadline(time.Now().Add(time.Second))
+					if _, _, err := u.ReadFrom(make([]byte, 9)); err != nil {
+						t.Fatalf("pod %d: %v", i, err)
+					}
+				}
+			}
+		})
 	}
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
-	before := descriptors(t)
-	l := newLab(t, 3)
-	ns, err := nsexec.NewNetNS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := Pod{ID: "id-a", Name: "default/a", Node: "node-1", NS: ns}
-	if _, err := l.Attach(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(namespaces(t)); n != 1+5+1 {
-		t.Errorf("%d namespaces, of which 5 are the network's: %v", n, namespaces(t))
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Close(); !errors.Is(err, ErrClosed) {
-		t.Error(err)
-	}
-	if _, err := l.Attach(t.Context(), p); !errors.Is(err, ErrClosed) {
-		t.Error(err)
-	}
-	// Once the node is gone, so is its end of the veth, and with it the pod's: that
-	// the kernel took it apart shows that nothing else had kept it.
-	until(t, "the pod's link goes", func() bool {
-		return !strings.Contains(run(t, p.NS, "ip -br link"), "eth0")
-	})
-	ns.Close()
-	l.users.Close()
-	if got := namespaces(t); len(got) != 1 {
-		t.Errorf("left: %v", got)
-	}
-	if got := descriptors(t); got != before {
-		t.Errorf("%d descriptors, had %d", got, before)
+	for _, w := range ways {
+		t.Run(w.String(), func(t *testing.T) {
+			before := descriptors(t)
+			l := w.lab(t, 3)
+			var pods []Pod
+			for _, name := range []string{"a", "b"} {
+				ns, err := nsexec.NewNetNS()
+				if err != nil {
+					t.Fatal(err)
+				}
+				p := Pod{ID: "id-" + name, Name: "default/" + name, Node: "node-1", NS: ns}
+				if _, err := l.Attach(t.Context(), p); err != nil {
+					t.Fatal(err)
+				}
+				pods = append(pods, p)
+			}
+			if n := len(namespaces(t)); n != 1+5+2 {
+				t.Errorf("%d namespaces, of which 5 are the network's: %v", n, namespaces(t))
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); !errors.Is(err, ErrClosed) {
+				t.Error(err)
+			}
+			if _, err := l.Attach(t.Context(), pods[0]); !errors.Is(err, ErrClosed) {
+				t.Error(err)
+			}
+			for _, p := range pods {
+				// Once the node is gone, so is its end of the veth, and with it the pod's: that
+				// the kernel took it apart shows that nothing else had kept it.
+				until(t, "the pod's link goes", func() bool {
+					return !strings.Contains(run(t, p.NS, "ip -br link"), "eth0")
+				})
+				p.NS.Close()
+			}
+			l.users.Close()
+			if got := namespaces(t); len(got) != 1 {
+				t.Errorf("left: %v", got)
+			}
+			if got := descriptors(t); got != before {
+				t.Errorf("%d descriptors, had %d", got, before)
+			}
+		})
 	}
 }
 

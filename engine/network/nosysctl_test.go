@@ -1,6 +1,7 @@
 package network
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -49,5 +50,37 @@ func TestNoSysctl(t *testing.T) {
 	}
 	if got := strings.Join(n.Wiring("a"), "\n"); !strings.Contains(got, "sysctl -w net.ipv4.conf."+at.HostDevice+".forwarding=1") {
 		t.Errorf("wiring:\n%s", got)
+	}
+}
+
+// Bridges are told by netlink to show what they switch, and tunnels to forward.
+func TestNoSysctlBridge(t *testing.T) {
+	for _, cni := range []CNI{Bridge, VXLAN} {
+		l := openLab(t, Config{NoSysctl: true}, desired(2, cni, false))
+		a, b, c := l.pod("a", "node-1"), l.pod("b", "node-1"), l.pod("c", "node-2")
+		node := l.Node("node-1")
+		if err := node.Do(func() error { return nsexec.Sysctl("net/bridge/bridge-nf-call-iptables", "0") }); err != nil {
+			t.Fatal(err)
+		}
+		for to, want := range map[string]string{b.IP.String(): "b sees 10.244.1.2", c.IP.String(): "c sees 10.244.1.2", "172.18.0.100": "connection refused"} {
+			if got := ask(t, a.NS, to, soon); got != want {
+				t.Errorf("%s: got %q, want %q", cni, got, want)
+			}
+		}
+		run(t, node, "nft 'table ip netpol { chain forward { type filter hook forward priority filter; ip saddr "+a.IP.String()+" ip daddr "+b.IP.String()+" reject; }; }'")
+		if got := ask(t, a.NS, b.IP.String(), soon); got != "connection refused" {
+			t.Errorf("%s: rejected by a policy: %q", cni, got)
+		}
+		if ops, err := l.set(t.Context(), l.desired); err != nil || len(ops) > 0 {
+			t.Error(ops, err)
+		}
+	}
+	n, err := Open(Config{NoSysctl: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	if err := n.Set(t.Context(), desired(1, Routed, true)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "dual stack needs a /proc/sys that can be written") {
+		t.Errorf("dual stack: %v", err)
 	}
 }
