@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/trace"
 )
 
@@ -49,23 +51,21 @@ func (s *Session) benchPaste(ctx context.Context, manifests []byte) error {
 	return nil
 }
 
-// BenchTrace measures what watching costs, between pods of two nodes; each of
-// its loads lasts d.
-func (s *Session) BenchTrace(ctx context.Context, d time.Duration) (trace.BenchResult, error) {
+// benchPods makes a pod that does nothing on each of the first two nodes.
+func (s *Session) benchPods(ctx context.Context) (ends [2]sandbox, err error) {
 	const pod = `
 apiVersion: v1
 kind: Pod
-metadata: {name: bench-%[1]d}
+metadata: {name: bench-%[1]d, labels: {bench: "%[1]d"}}
 spec:
   nodeName: node-%[1]d
   terminationGracePeriodSeconds: 0
   containers: [{name: idle, image: busybox, command: [sleep, "1000000"]}]
 ---
 `
-	var ends [2]sandbox
 	for i := range ends {
 		if err := s.benchPaste(ctx, fmt.Appendf(nil, pod, i+1)); err != nil {
-			return trace.BenchResult{}, err
+			return ends, err
 		}
 		for {
 			_, sb, ok := s.pods.find(fmt.Sprintf("default/bench-%d", i+1))
@@ -75,9 +75,66 @@ spec:
 			select {
 			case <-time.After(5 * time.Millisecond):
 			case <-ctx.Done():
-				return trace.BenchResult{}, ctx.Err()
+				return ends, ctx.Err()
 			}
 		}
+	}
+	return ends, nil
+}
+
+// BenchService measures the way between pods of two nodes, straight and by a Service's
+// address, for about d each.
+func (s *Session) BenchService(ctx context.Context, d time.Duration) ([]network.Flow, error) {
+	const service = `
+apiVersion: v1
+kind: Service
+metadata: {name: bench}
+spec: {clusterIP: 10.96.200.2, selector: {bench: "2"}, ports: [{port: 5301}]}
+`
+	ends, err := s.benchPods(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.benchPaste(ctx, []byte(service)); err != nil {
+		return nil, err
+	}
+	by := netip.MustParseAddrPort("10.96.200.2:5301")
+	listen := netip.AddrPortFrom(ends[1].ips[0], by.Port())
+	for { // what is refused, by kube-proxy or by the pod itself, need not be waited for
+		if err := s.benchReach(ctx, ends[0], ends[1], listen, by); err == nil {
+			break
+		} else if ctx.Err() != nil {
+			return nil, fmt.Errorf("%s: %w", by, err)
+		}
+	}
+	return network.MeasureFlows(ctx, d,
+		network.Path{Name: "session, other node", From: ends[0].ns.Net, At: ends[1].ns.Net, Listen: netip.AddrPortFrom(listen.Addr(), by.Port()-1)},
+		network.Path{Name: "session, ClusterIP to other node", From: ends[0].ns.Net, At: ends[1].ns.Net, Listen: listen, Dial: by})
+}
+
+// benchReach tells whether one pod reaches another by an address.
+func (s *Session) benchReach(ctx context.Context, from, at sandbox, listen, dial netip.AddrPort) error {
+	ln, err := at.ns.Net.Listen("tcp", listen.String())
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	limited, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	c, err := from.ns.Net.DialContext(limited, "tcp", dial.String())
+	if err != nil {
+		<-limited.Done()
+		return err
+	}
+	return c.Close()
+}
+
+// BenchTrace measures what watching costs, between pods of two nodes; each of
+// its loads lasts d.
+func (s *Session) BenchTrace(ctx context.Context, d time.Duration) (trace.BenchResult, error) {
+	ends, err := s.benchPods(ctx)
+	if err != nil {
+		return trace.BenchResult{}, err
 	}
 	return trace.Bench(ctx, trace.BenchConfig{
 		Tracer: trace.Config{Sources: s.sources, Names: s.vertexOf, Log: s.log,

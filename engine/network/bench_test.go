@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -63,5 +64,32 @@ func BenchmarkAttach(b *testing.B) {
 		b.StopTimer()
 		ns.Close()
 		b.StartTimer()
+	}
+}
+
+// TestFlows is that a measurement comes about, not what it says.
+func TestFlows(t *testing.T) {
+	if _, err := BenchFlows(t.Context(), time.Millisecond); err != nil { // what is kept for all is there
+		t.Fatal(err)
+	}
+	before := descriptors(t)
+	flows, err := BenchFlows(t.Context(), 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(flows) != 7 || flows[0].Path != barePath || flows[6].Path != "vxlan, other node" {
+		t.Errorf("%+v", flows)
+	}
+	for _, f := range flows {
+		if f.BytesPerSecond <= 0 || f.RoundTrip <= 0 || f.Throughput <= 0 {
+			t.Errorf("%+v", f)
+		}
+		t.Logf("%+v", f)
+	}
+	if got := descriptors(t); got != before {
+		t.Errorf("%d descriptors, had %d", got, before)
+	}
+	if got := namespaces(t); len(got) != 1 {
+		t.Errorf("left: %v", got)
 	}
 }

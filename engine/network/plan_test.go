@@ -36,7 +36,9 @@ func TestPlanWays(t *testing.T) {
 		}
 		order := []string{VertexUnderlay, VertexClient, "node/", "pod/"}
 		slices.SortFunc(vertices, func(a, b string) int {
-			at := func(v string) int { return slices.IndexFunc(order, func(p string) bool { return strings.HasPrefix(v, p) }) }
+			at := func(v string) int {
+				return slices.IndexFunc(order, func(p string) bool { return strings.HasPrefix(v, p) })
+			}
 			if d := at(a) - at(b); d != 0 {
 				return d
 			}

@@ -121,6 +121,56 @@ func benchPods(ctx context.Context, b *bencher) error {
 	return nil
 }
 
+// benchNetwork measures pods' ways to each other beside two bare namespaces that a
+// veth joins: on one node and on two, of each CNI, and in a whole session, by a
+// Service's address too. Each part reports for itself.
+func benchNetwork(ctx context.Context, b *bencher) error {
+	for _, part := range []func(context.Context, *bencher) error{benchFlows, benchService} {
+		if err := part(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const flowTime = 2 * time.Second // for each way
+
+func benchFlows(ctx context.Context, b *bencher) error {
+	flows, err := network.BenchFlows(ctx, flowTime)
+	if err == nil {
+		reportFlows(b, flows)
+	}
+	return err
+}
+
+func benchService(ctx context.Context, b *bencher) error {
+	s, err := b.engine.Open(ctx, model.SessionOptions{Nodes: 2})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	limited, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	flows, err := s.BenchService(limited, flowTime)
+	if err == nil {
+		flows[0].Path += " beside a session"
+		reportFlows(b, flows)
+	}
+	return err
+}
+
+// reportFlows tells of ratios to the first, which is the bare one of the same run.
+func reportFlows(b *bencher, flows []network.Flow) {
+	for i, f := range flows {
+		b.report(measurement{f.Path + ", TCP throughput", f.BytesPerSecond / 1e6, "MB/s", ""})
+		b.report(measurement{f.Path + ", round trip, p50", f.RoundTrip, "us", ""})
+		if i > 0 {
+			b.report(measurement{f.Path + ", throughput, ratio to bare", f.Throughput, "", ""})
+			b.report(measurement{f.Path + ", round trip, ratio to bare", f.RoundTripsRatio, "", ""})
+		}
+	}
+}
+
 // benchTrace sends the same traffic unwatched and watched.
 func benchTrace(ctx context.Context, b *bencher) error {
 	s, err := b.engine.Open(ctx, model.SessionOptions{})
