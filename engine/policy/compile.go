@@ -73,7 +73,7 @@ type port struct {
 // Compile plans. Pods on their node's own network and those that have no address are
 // left out: policies do not apply to them, and select none of them.
 func Compile(in Input) *Plan {
-	c := compiler{Plan: &Plan{byIP: map[netip.Addr]*pod{}}, addresses: in.Addresses, namespaces: map[string]labels.Set{}, in: map[string][]*pod{}}
+	c := compiler{Plan: &Plan{byIP: map[netip.Addr]*pod{}}, addresses: in.Addresses, namespaces: map[string]labels.Set{}, in: map[string][]*pod{}, selections: map[string]*selection{}}
 	for _, n := range in.Namespaces {
 		c.namespaces[n.Name] = n.Labels
 	}
@@ -98,7 +98,8 @@ type compiler struct {
 	*Plan
 	addresses  map[types.UID][]netip.Addr
 	namespaces map[string]labels.Set
-	in         map[string][]*pod // by namespace
+	in         map[string][]*pod     // by namespace
+	selections map[string]*selection // by what selects
 }
 
 func (c *compiler) pod(o *v1.Pod) {
@@ -121,6 +122,8 @@ func (c *compiler) pod(o *v1.Pod) {
 			p.hosts = append(p.hosts, a)
 		}
 	}
+	// Statuses of pods that are on their way out may name what others have by now.
+	p.ips = slices.DeleteFunc(slices.Clone(p.ips), func(a netip.Addr) bool { return c.byIP[a] != nil })
 	if len(p.ips) == 0 {
 		return
 	}
@@ -165,29 +168,28 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 	type named struct {
 		*peer
 		text string
-		pods []*pod
+		pods func() []*pod // asked for by a port's name only
 	}
-	peers := []named{{nil, "any peer", c.pods}}
+	peers := []named{{nil, "any peer", func() []*pod { return c.pods }}}
 	if len(from) > 0 {
 		peers = nil
 	}
 	for i := range from {
 		x := &peer{id: fmt.Sprintf("%d-%d", index, i+1)}
-		var pods []*pod
-		if b := from[i].IPBlock; b != nil {
-			x.ranges, x.block = blockRanges(b), true
+		pods := func() (in []*pod) {
 			for _, q := range c.pods {
 				if slices.ContainsFunc(q.ips, func(a netip.Addr) bool { return contains(x.ranges, a) }) {
-					pods = append(pods, q)
+					in = append(in, q)
 				}
 			}
+			return in
+		}
+		if b := from[i].IPBlock; b != nil {
+			x.ranges, x.block = blockRanges(b), true
 		} else {
-			pods = c.peerPods(o.Namespace, &from[i])
-			var ips []netip.Addr
-			for _, q := range pods {
-				ips = append(ips, q.ips...)
-			}
-			x.ranges = ones(ips)
+			selected := c.peerPods(o.Namespace, &from[i])
+			x.ranges = selected.ranges
+			pods = func() []*pod { return selected.pods }
 		}
 		peers = append(peers, named{x, "peer " + peerText(&from[i]), pods})
 	}
@@ -202,9 +204,9 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 		}
 		for i := range ports {
 			// A name is the destination's: the selected pods', or those of the peer.
-			pods := p.selected
-			if direction == note.Egress {
-				pods = x.pods
+			pods := x.pods
+			if direction == note.Ingress {
+				pods = func() []*pod { return p.selected }
 			}
 			add(portOf(&ports[i], pods), portText(&ports[i]))
 		}
@@ -212,25 +214,42 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 	return out
 }
 
-func (c *compiler) peerPods(namespace string, x *networking.NetworkPolicyPeer) (out []*pod) {
+// A selection is what a peer's selectors select.
+type selection struct {
+	pods   []*pod
+	ranges []Range
+}
+
+// peerPods are those of a peer, which many rules may have alike.
+func (c *compiler) peerPods(namespace string, x *networking.NetworkPolicyPeer) *selection {
+	id := namespace + " " + x.PodSelector.String()
+	if x.NamespaceSelector != nil {
+		id = x.NamespaceSelector.String() + " " + x.PodSelector.String()
+	}
+	if s := c.selections[id]; s != nil {
+		return s
+	}
+	s := &selection{}
 	if x.NamespaceSelector == nil {
-		return selectPods(c.in[namespace], x.PodSelector)
-	}
-	s, err := metav1.LabelSelectorAsSelector(x.NamespaceSelector)
-	if err != nil {
-		return nil // the API server lets none in
-	}
-	for name, set := range c.namespaces {
-		if !s.Matches(set) {
-			continue
-		}
-		if x.PodSelector == nil {
-			out = append(out, c.in[name]...)
-		} else {
-			out = append(out, selectPods(c.in[name], x.PodSelector)...)
+		s.pods = selectPods(c.in[namespace], x.PodSelector)
+	} else if by, err := metav1.LabelSelectorAsSelector(x.NamespaceSelector); err == nil { // the API server lets no other in
+		for name, set := range c.namespaces {
+			switch {
+			case !by.Matches(set):
+			case x.PodSelector == nil:
+				s.pods = append(s.pods, c.in[name]...)
+			default:
+				s.pods = append(s.pods, selectPods(c.in[name], x.PodSelector)...)
+			}
 		}
 	}
-	return out
+	var ips []netip.Addr
+	for _, q := range s.pods {
+		ips = append(ips, q.ips...)
+	}
+	s.ranges = ones(ips)
+	c.selections[id] = s
+	return s
 }
 
 func selectPods(all []*pod, by *metav1.LabelSelector) (out []*pod) {

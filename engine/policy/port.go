@@ -13,7 +13,7 @@ import (
 )
 
 // portOf compiles a port; pods are those that its name is looked up in.
-func portOf(p *networking.NetworkPolicyPort, pods []*pod) port {
+func portOf(p *networking.NetworkPolicyPort, pods func() []*pod) port {
 	w := port{protocol: protocolOf(p)}
 	switch {
 	case p.Port == nil:
@@ -25,7 +25,7 @@ func portOf(p *networking.NetworkPolicyPort, pods []*pod) port {
 		}
 	default:
 		w.isNamed = true
-		for _, q := range pods {
+		for _, q := range pods() {
 			for _, number := range q.ports(p.Port.StrVal, w.protocol) {
 				for _, a := range q.ips {
 					w.named = append(w.named, netip.AddrPortFrom(a, number))
