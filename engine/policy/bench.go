@@ -102,7 +102,7 @@ func benchLabels(i int) map[string]string {
 
 func benchPod(i int) *v1.Pod {
 	return &v1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("pod-%d", i), Labels: benchLabels(i)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("pod-%d", i), Labels: benchLabels(i / 3)},
 		Spec:       v1.PodSpec{NodeName: fmt.Sprintf("node-%d", 1+i%3)},
 		Status:     v1.PodStatus{PodIPs: []v1.PodIP{{IP: netip.AddrFrom4([4]byte{10, 244, byte(1 + i%3), byte(2 + i/3)}).String()}}},
 	}

@@ -77,8 +77,10 @@ func (k *kernel) set(desired Table) (bool, error) {
 
 // messages is how much a set is to send, in messages of the size of a rule's.
 func (s Set) messages() int {
-	return 2 + (len(s.Ranges)+len(s.Endpoints)+len(s.Gotos))/16
+	return 2 + s.len()/16
 }
+
+func (s Set) len() int { return len(s.Ranges) + len(s.Endpoints) + len(s.Gotos) }
 
 func (t Table) messages() (n int) {
 	for _, s := range t.Sets {

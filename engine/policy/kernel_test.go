@@ -461,7 +461,7 @@ func TestKernelChange(t *testing.T) {
 	in.Pods[2].Labels["app"] = "allowed-app"
 	desired := Compile(in).Node("node-1")
 	if p, ok := diff(k.now, desired); !ok || len(p.elements) != 1 || len(p.elements[0].add.Ranges) != 1 || len(p.elements[0].remove.Ranges) != 0 ||
-		len(p.added)+len(p.changed)+len(p.gone)+len(p.addedSets)+len(p.goneSets) != 0 || !set(in, "node-1") {
+		len(p.added)+len(p.longer)+len(p.changed)+len(p.gone)+len(p.addedSets)+len(p.goneSets) != 0 || !set(in, "node-1") {
 		t.Errorf("a label should add one element to one set: %+v", p)
 	}
 	if got := l.list("node-1"); !strings.Contains(got, "elements = { 10.244.1.3, 10.244.2.2 }") && !strings.Contains(got, "elements = { 10.244.2.2, 10.244.1.3 }") {

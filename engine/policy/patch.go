@@ -7,11 +7,13 @@ import (
 
 // A patch is what has to be done to make one table another.
 type patch struct {
-	added, changed []Chain
-	gone           []string // chains
-	addedSets      []Set
-	elements       []elements
-	goneSets       []Set
+	added     []Chain
+	longer    []Chain  // rules to append to chains that have others already
+	changed   []Chain  // to be written anew
+	gone      []string // chains
+	addedSets []Set
+	elements  []elements
+	goneSets  []Set
 }
 
 // elements are what differs between two sets of the same name.
@@ -35,7 +37,11 @@ func diff(now, desired Table) (p patch, ok bool) {
 		switch {
 		case !is:
 			p.added = append(p.added, ch)
-		case !reflect.DeepEqual(was, ch):
+		case reflect.DeepEqual(was, ch):
+		case len(was.Rules) < len(ch.Rules) && reflect.DeepEqual(was.Rules, ch.Rules[:len(was.Rules)]):
+			// To delete a rule takes the kernel some 10 ms: nobody may be in it any more.
+			p.longer = append(p.longer, Chain{Name: ch.Name, Rules: ch.Rules[len(was.Rules):]})
+		default:
 			p.changed = append(p.changed, ch)
 		}
 	}
@@ -100,14 +106,15 @@ func apart[T comparable](a, b []T) (onlyA, onlyB []T) {
 // messages is how much it is to send, as Table.messages.
 func (p patch) messages() int {
 	n := 2*len(p.gone) + len(p.goneSets)
-	for _, ch := range slices.Concat(p.added, p.changed) {
+	for _, ch := range slices.Concat(p.added, p.longer, p.changed) {
 		n += 1 + len(ch.Rules)
 	}
 	for _, s := range p.addedSets {
 		n += s.messages()
 	}
 	for _, d := range p.elements {
-		n += d.remove.messages() + d.add.messages()
+		n++ // to flush, or to remove
+		n += (d.remove.len() + d.add.len() + 15) / 16
 	}
 	return n
 }

@@ -70,7 +70,7 @@ func (w *writer) patch(p patch) {
 	for _, ch := range p.changed {
 		w.c.FlushChain(&nftables.Chain{Table: w.nft(), Name: ch.Name})
 	}
-	for _, ch := range slices.Concat(p.changed, p.added) {
+	for _, ch := range slices.Concat(p.added, p.longer, p.changed) {
 		w.rules(ch)
 	}
 	for _, name := range p.gone { // they may refer to each other
