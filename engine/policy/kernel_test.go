@@ -138,13 +138,18 @@ func (l *lab) raw(ns *nsexec.NetNS) (fd int) {
 // apply writes a plan, and forgets all connections there were.
 func (l *lab) apply(plan *Plan) {
 	l.t.Helper()
+	l.write(plan)
+	for node := range l.kernels {
+		if err := l.places[node].Do(func() error { return netlink.ConntrackTableFlush(netlink.ConntrackTable) }); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+func (l *lab) write(plan *Plan) {
+	l.t.Helper()
 	for node, k := range l.kernels {
-		if err := l.places[node].Do(func() error {
-			if _, err := k.set(plan.Node(node)); err != nil {
-				return err
-			}
-			return netlink.ConntrackTableFlush(netlink.ConntrackTable)
-		}); err != nil {
+		if err := l.places[node].Do(func() error { _, err := k.set(plan.Node(node)); return err }); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -203,21 +208,7 @@ func (l *lab) try(ctx context.Context, p *probe) bool {
 		}
 		return err == nil || errors.Is(err, unix.ECONNREFUSED)
 	case v1.ProtocolUDP:
-		c, err := l.places[p.from].DialContext(ctx, "udp4", to)
-		if err != nil {
-			return false
-		}
-		defer c.Close()
-		for ctx.Err() == nil {
-			c.Write([]byte("?"))
-			c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-			if _, err := c.Read(make([]byte, 8)); err == nil {
-				return true
-			} else if ne, ok := err.(net.Error); !ok || !ne.Timeout() {
-				return false
-			}
-		}
-		return false
+		return l.ask(ctx, p.from, to)
 	}
 	fd := l.raw(l.places[p.from])
 	defer unix.Close(fd)
@@ -240,6 +231,25 @@ func (l *lab) try(ctx context.Context, p *probe) bool {
 		case <-tick.C:
 		}
 	}
+}
+
+// ask reports whether a datagram is answered, before ctx is done.
+func (l *lab) ask(ctx context.Context, from, to string) bool {
+	c, err := l.places[from].DialContext(ctx, "udp4", to)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	for ctx.Err() == nil {
+		c.Write([]byte("?"))
+		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := c.Read(make([]byte, 8)); err == nil {
+			return true
+		} else if ne, ok := err.(net.Error); !ok || !ne.Timeout() {
+			return false
+		}
+	}
+	return false
 }
 
 // What the plan says of the table's connections, the kernel does.
