@@ -112,7 +112,7 @@ type netns interface{ Do(func() error) error }
 // device names a device, and what is at its other end.
 func (s *Session) device(vertex string, index int) (record.Device, bool) {
 	d, ok := s.network.Device(vertex, index)
-	return record.Device{Name: d.Name, Peer: d.Peer, PeerName: d.PeerName}, ok
+	return record.Device{Name: d.Name, Peer: d.Peer, PeerName: d.PeerName, Bridge: d.Bridge}, ok
 }
 
 // vertexOf names who has an address.
@@ -124,7 +124,10 @@ func (s *Session) vertexOf(ip netip.Addr) string {
 		return vertexControlPlane
 	}
 	for _, n := range s.nodes {
-		for _, own := range []netip.Addr{n.IP, n.PodCIDR.Masked().Addr().Next(), n.IP6, n.PodCIDR6.Masked().Addr().Next()} {
+		for _, own := range []netip.Addr{
+			n.IP, n.PodCIDR.Masked().Addr(), n.PodCIDR.Masked().Addr().Next(),
+			n.IP6, n.PodCIDR6.Masked().Addr(), n.PodCIDR6.Masked().Addr().Next(),
+		} {
 			if own == ip {
 				return network.NodeVertex(n.Name)
 			}

@@ -5,8 +5,10 @@ import "net/netip"
 const (
 	// bridgeName, tunnelNames and port are flannel's.
 	bridgeName = "cni0"
-	vxlanID    = 1
-	vxlanPort  = 8472
+	// underlayBridge joins the machines.
+	underlayBridge = "br0"
+	vxlanID        = 1
+	vxlanPort      = 8472
 	// What VXLAN puts before a packet: Ethernet, IP, UDP and its own header.
 	overhead, overhead6 = 50, 70
 )

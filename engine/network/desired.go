@@ -110,4 +110,6 @@ type Device struct {
 	Peer      string
 	PeerName  string
 	PeerIndex int
+	// Bridge is the bridge of the same vertex that it is a port of, if it is one.
+	Bridge string
 }

@@ -10,7 +10,7 @@ import (
 func furnish(s site, l layout) map[string]*furniture {
 	out := map[string]*furniture{}
 	// The underlay: a bridge, and a port for each machine. It forwards nothing.
-	br := link{name: "br0", index: s.eth0, kind: "bridge", mac: s.mac(), up: true}
+	br := link{name: underlayBridge, index: s.eth0, kind: "bridge", mac: s.mac(), up: true}
 	under := &furniture{sysctls: l.sysctls("0"), links: []link{br}}
 	for _, f := range l.families() {
 		under.addrs = append(under.addrs, addr{br.index, s.net(f)})

@@ -131,7 +131,14 @@ func (f *furniture) devices(vertex string) (out []Device) {
 		return v
 	}
 	for _, l := range f.links {
-		out = append(out, Device{Vertex: real(vertex), Name: l.name, Index: l.index, Peer: real(l.peer), PeerName: l.peerName, PeerIndex: l.peerIndex})
+		d := Device{Vertex: real(vertex), Name: l.name, Index: l.index, Peer: real(l.peer), PeerName: l.peerName, PeerIndex: l.peerIndex}
+		switch {
+		case l.master != 0 && vertex == VertexUnderlay:
+			d.Bridge = underlayBridge
+		case l.master != 0:
+			d.Bridge = bridgeName
+		}
+		out = append(out, d)
 	}
 	return out
 }

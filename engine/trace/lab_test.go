@@ -46,7 +46,7 @@ func newLab(t testing.TB) *lab {
 		}
 	})
 	l.add("underlay")
-	l.run("underlay", "ip link add br0 type bridge; ip addr add 172.18.0.1/24 dev br0; ip link set br0 up")
+	l.run("underlay", "ip link add br0 type bridge; ip addr add 172.18.0.1/24 dev br0; ip link set br0 up; sysctl -qw net.ipv4.ip_forward=1")
 	l.host("client", "client", "172.18.0.100")
 	for i := 1; i <= 2; i++ {
 		node, ip := fmt.Sprintf("node/node-%d", i), fmt.Sprintf("172.18.0.1%d", i)

@@ -10,44 +10,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// devices names a namespace's devices by index. Indexes are never used twice in
-// a namespace, so that what is known stays true.
+// devices names a namespace's devices by index.
 type devices struct {
 	mu     sync.Mutex
 	lookup func(int) (record.Device, bool)
 	socket *os.File // any socket of the namespace, to ask the kernel by
-	known  map[int]record.Device
+	known  map[int]known
 	asked  map[int]asked
 }
 
-// asked is a name that the kernel gave, for as long as it need not be asked again.
+// known is what the lookup said, for as long as it need not be asked again.
+type known struct {
+	record.Device
+	until time.Time
+}
+
+// asked is a name that the kernel gave, likewise.
 type asked struct {
 	name  string
 	until time.Time
 }
 
-// patience is how long a device that the lookup does not know stays without a
-// peer: the lookup may learn of it later, but costs too much for every packet.
-const patience = 200 * time.Millisecond
+const (
+	// patience is how long a device that the lookup does not know stays without a
+	// peer: the lookup may learn of it later, but costs too much for every packet.
+	patience = 200 * time.Millisecond
+	// trust is how long one that it knows stays as it is. An index is never used twice
+	// in a namespace, but a port may be taken off its bridge.
+	trust = time.Second
+)
 
 func (d *devices) open(lookup func(int) (record.Device, bool), socket *os.File) {
 	d.lookup, d.socket = lookup, socket
-	d.known, d.asked = map[int]record.Device{}, map[int]asked{}
+	d.known, d.asked = map[int]known{}, map[int]asked{}
 }
 
 func (d *devices) get(index int) record.Device {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if dev, ok := d.known[index]; ok {
-		return dev
-	}
 	now, a := time.Now(), d.asked[index]
+	if k := d.known[index]; k.until.After(now) {
+		return k.Device
+	}
 	if a.until.After(now) {
 		return record.Device{Name: a.name}
 	}
 	if d.lookup != nil {
 		if dev, ok := d.lookup(index); ok {
-			d.known[index] = dev
+			d.known[index] = known{dev, now.Add(trust)}
 			return dev
 		}
 	}

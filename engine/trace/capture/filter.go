@@ -33,22 +33,59 @@ func everything() []unix.SockFilter {
 }
 
 // edges takes of TCP only the packets that begin and end connections, on Ethernet
-// devices: SYN, FIN, RST.
+// devices: SYN, FIN, RST; of what VXLAN carries as well, so that all devices see the same.
 func edges() []unix.SockFilter {
-	const ethernet, flags = 14, packet.SYN | packet.FIN | packet.RST
+	const (
+		ethernet, v4, v6, udp = 14, 20, 40, 8
+		tunnel                = udp + 8 + ethernet // between an outer IP header and the inner one
+	)
+	plain4, inner4 := edges4(ethernet), edges4(ethernet+v4+tunnel)
+	plain6, inner6 := edges6(ethernet), edges6(ethernet+v6+tunnel)
+	var all []unix.SockFilter
+	for _, part := range [][]unix.SockFilter{
+		{
+			{Code: loadHalf, K: skbProtocol},
+			{Code: jumpEqual, K: unix.ETH_P_IP, Jf: uint8(4 + len(inner4) + len(plain4))},
+			{Code: loadByte, K: ethernet + 9},
+			{Code: jumpEqual, K: packet.UDP, Jf: uint8(2 + len(inner4))},
+			{Code: loadHalf, K: ethernet + v4 + 2},
+			{Code: jumpEqual, K: packet.VXLANPort, Jf: uint8(len(inner4))},
+		}, inner4, plain4,
+		{
+			{Code: jumpEqual, K: unix.ETH_P_IPV6, Jf: uint8(4 + len(inner6) + len(plain6))},
+			{Code: loadByte, K: ethernet + 6},
+			{Code: jumpEqual, K: packet.UDP, Jf: uint8(2 + len(inner6))},
+			{Code: loadHalf, K: ethernet + v6 + 2},
+			{Code: jumpEqual, K: packet.VXLANPort, Jf: uint8(len(inner6))},
+		}, inner6, plain6,
+		{{Code: ret, K: 0}},
+	} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+const edgeFlags = packet.SYN | packet.FIN | packet.RST
+
+// edges4 decides about an IPv4 packet whose header begins there.
+func edges4(at uint32) []unix.SockFilter {
 	return []unix.SockFilter{
-		{Code: loadHalf, K: skbProtocol},
-		{Code: jumpEqual, K: unix.ETH_P_IP, Jf: 5},
-		{Code: loadByte, K: ethernet + 9},
-		{Code: jumpEqual, K: packet.TCP, Jf: 8},
-		{Code: loadHeader, K: ethernet},
-		{Code: loadByteAt, K: ethernet + 13},
-		{Code: jumpSet, K: flags, Jt: 5, Jf: 6},
-		{Code: jumpEqual, K: unix.ETH_P_IPV6, Jf: 5},
-		{Code: loadByte, K: ethernet + 6},
+		{Code: loadByte, K: at + 9},
+		{Code: jumpEqual, K: packet.TCP, Jf: 3},
+		{Code: loadHeader, K: at},
+		{Code: loadByteAt, K: at + 13},
+		{Code: jumpSet, K: edgeFlags, Jf: 1},
+		{Code: ret, K: snapLength},
+		{Code: ret, K: 0},
+	}
+}
+
+func edges6(at uint32) []unix.SockFilter {
+	return []unix.SockFilter{
+		{Code: loadByte, K: at + 6},
 		{Code: jumpEqual, K: packet.TCP, Jf: 2},
-		{Code: loadByte, K: ethernet + 40 + 13},
-		{Code: jumpSet, K: flags, Jf: 1},
+		{Code: loadByte, K: at + 40 + 13},
+		{Code: jumpSet, K: edgeFlags, Jf: 1},
 		{Code: ret, K: snapLength},
 		{Code: ret, K: 0},
 	}

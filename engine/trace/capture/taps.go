@@ -66,8 +66,8 @@ func (t *taps) install(rate uint64) error {
 			attribute(unix.NFTA_CHAIN_TYPE, name("filter"))))
 		// Connections that begin have room of their own: it is for their first packet
 		// that rules choose.
-		for _, match := range [][]expr.Any{opening(), nil} {
-			rule, err := tapRule(hook.name, match, rate)
+		for _, exprs := range [][]expr.Any{tunnel(), append(opening(), trace(rate)...), trace(rate)} {
+			rule, err := tapRule(hook.name, exprs)
 			if err != nil {
 				return err
 			}
@@ -89,13 +89,29 @@ func opening() []expr.Any {
 	}
 }
 
-// tapRule is "MATCH limit rate RATE/second burst RATE packets meta nftrace set 1 accept".
-func tapRule(chain string, match []expr.Any, rate uint64) (netlink.Message, error) {
-	exprs := append(match,
+// trace is "limit rate RATE/second burst RATE packets meta nftrace set 1 accept".
+func trace(rate uint64) []expr.Any {
+	return []expr.Any{
 		&expr.Limit{Type: expr.LimitTypePkts, Rate: rate, Unit: expr.LimitTimeSecond, Burst: uint32(rate)},
 		&expr.Immediate{Register: 1, Data: []byte{1}},
 		&expr.Meta{Key: expr.MetaKeyNFTRACE, SourceRegister: true, Register: 1},
-		&expr.Verdict{Kind: expr.VerdictAccept})
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
+}
+
+// tunnel leaves out what encapsulates, "udp dport 8472 accept": its journey is that
+// of the packet inside.
+func tunnel() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.UDP}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, packet.VXLANPort)},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}
+}
+
+func tapRule(chain string, exprs []expr.Any) (netlink.Message, error) {
 	var list []netlink.Attribute
 	for _, e := range exprs {
 		b, err := expr.Marshal(unix.NFPROTO_INET, e)

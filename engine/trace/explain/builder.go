@@ -28,6 +28,7 @@ type visit struct {
 	local     bool // sent by the namespace itself
 	marked    string
 	markedFor *model.Object
+	seen      *join.Seen // the last device that it passed
 }
 
 func (b *builder) build() {
@@ -105,16 +106,15 @@ func (b *builder) in(v *visit, s *join.Seen) {
 			Sentence: sentence("%s sent it out of its %s (seen at the veth's other end, %s on %s).", short(s.Device.Peer), peerName(s.Device), s.Device.Name, v.where),
 		})
 	}
-	from := ""
-	if s.Device.Peer != "" && s.Device.Peer != join.Underlay && s.Device.Peer != v.namespace {
-		from = " from " + short(s.Device.Peer)
+	if v.seen != nil { // rules and conntrack may have been asked since
+		b.translated(v, &s.Packet, s.Packet.Tuple())
 	}
 	b.hop(model.Hop{
 		Place:    model.Place{Vertex: v.namespace, Device: s.Device.Name, Peer: s.Device.Peer, Direction: record.In},
 		Header:   h,
-		Sentence: sentence("%s got it%s on its device %s.", v.where, from, s.Device.Name),
+		Sentence: v.got(s),
 	})
-	v.tuple = s.Packet.Tuple()
+	v.tuple, v.seen = s.Packet.Tuple(), s
 }
 
 func (b *builder) out(v *visit, s *join.Seen) {
@@ -125,26 +125,13 @@ func (b *builder) out(v *visit, s *join.Seen) {
 		Place:  model.Place{Vertex: v.namespace, Device: s.Device.Name, Peer: s.Device.Peer, Direction: record.Out},
 		Header: h,
 	}
-	to := ""
-	switch {
-	case isPod(s.Device.Peer):
-		to = " to " + short(s.Device.Peer)
-	case s.Device.Name == "lo":
-		to = " to itself"
-	case v.next != "":
-		to = " to " + short(v.next)
-	}
-	if v.namespace == "client" {
-		hop.Sentence = sentence("%s sent it out of its %s.", v.where, s.Device.Name)
-	} else {
-		verb := "routed"
-		if v.local {
-			verb = "sent"
-		}
-		hop.Sentence = sentence("%s %s it out of %s%s.", v.where, verb, s.Device.Name, to)
+	routed := false
+	hop.Sentence, routed = v.sent(s, b.x.names)
+	if routed {
 		hop.Decision = &model.Decision{Kind: kindRoute, Sentence: hop.Sentence}
 	}
 	b.hop(hop)
+	v.seen = s
 	if isPod(s.Device.Peer) {
 		b.at = s.Device.Peer
 		b.hop(model.Hop{
@@ -185,7 +172,7 @@ func (b *builder) underlay(v *visit) {
 	default:
 		b.see(in)
 		place.Device, place.Peer, place.Direction = out.Device.Name, out.Device.Peer, record.Out
-		s = sentence("the underlay carried it from %s to %s.", short(in.Device.Peer), short(out.Device.Peer))
+		s = sentence("the underlay carried it%s from %s to %s.", encapsulated(in), short(in.Device.Peer), short(out.Device.Peer))
 	}
 	if b.journey.From == "" {
 		b.journey.From = orElse(in.Device.Peer, join.Underlay)

@@ -90,7 +90,7 @@ func (j *Joiner) Add(b record.Batch, now int64) {
 }
 
 func (j *Joiner) frame(f *record.Frame, now int64) {
-	if f.Direction == record.Foreign && f.Namespace != Underlay {
+	if f.Direction == record.Foreign && f.Device.Bridge == "" && f.Namespace != Underlay {
 		return // flooded by the bridge; the host's stack throws it away
 	}
 	parse := packet.ParseFrame

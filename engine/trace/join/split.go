@@ -118,14 +118,19 @@ func (c *candidate) steps() []Step {
 	for i := range c.seen {
 		s := &c.seen[i]
 		if s.Direction == record.Out {
+			// Rules that name a device which it was not seen to come in by, such as a bridge
+			// that only switched it, come before the way out, too: first those that forward.
+			put(func(e *Evaluation) bool { return e.Namespace == s.Namespace && e.In != "" && !c.entered(e) })
 			put(func(e *Evaluation) bool { return e.Namespace == s.Namespace && e.In == "" })
-			// Rules that name a device which was not captured come before the way out, too.
-			put(func(e *Evaluation) bool { return e.Namespace == s.Namespace && !c.entered(e) })
 		}
 		steps = append(steps, Step{Seen: s})
 		if s.Direction != record.Out {
 			put(func(e *Evaluation) bool {
 				return e.Namespace == s.Namespace && e.In == s.Device.Name && e.Packet.TTL <= s.Packet.TTL
+			})
+			// br_netfilter asks the rules for a port's bridge, before the bridge decides.
+			put(func(e *Evaluation) bool {
+				return e.Namespace == s.Namespace && s.Device.Bridge != "" && e.In == s.Device.Bridge && e.Out == "" && e.Packet.TTL <= s.Packet.TTL
 			})
 		}
 	}

@@ -13,9 +13,9 @@ const (
 	etherQinQ = 0x88a8
 )
 
-// vxlanPort is flannel's and the kernel's own default (IANA's is 4789).
+// VXLANPort is flannel's and the kernel's own default (IANA's is 4789).
 const (
-	vxlanPort     = 8472
+	VXLANPort     = 8472
 	vxlanIANAPort = 4789
 )
 
@@ -52,7 +52,7 @@ func parseIP(b []byte, depth int) (Packet, error) {
 		return p, err
 	}
 	if p.Protocol == UDP && depth == 0 {
-		if port := p.Destination.Port(); port == vxlanPort || port == vxlanIANAPort {
+		if port := p.Destination.Port(); port == VXLANPort || port == vxlanIANAPort {
 			if inner, ok := p.vxlan(); ok {
 				return inner, nil
 			}

@@ -53,6 +53,8 @@ type Device struct {
 	// they are known.
 	Peer     string `json:"peer,omitempty"`
 	PeerName string `json:"peerName,omitempty"`
+	// Bridge is the bridge of its own namespace that it is a port of, if it is one.
+	Bridge string `json:"bridge,omitempty"`
 }
 
 // Types of rule events, from linux/netfilter/nf_tables.h (enum nft_trace_types).
