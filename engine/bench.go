@@ -6,8 +6,11 @@ import (
 	"net/netip"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/proxy"
 	"github.com/podhop/podhop/engine/trace"
 )
 
@@ -127,6 +130,16 @@ func (s *Session) benchReach(ctx context.Context, from, at sandbox, listen, dial
 		return err
 	}
 	return c.Close()
+}
+
+// BenchServices measures kube-proxy's syncs with so many Services, in rising order,
+// on a node beside the session's own.
+func (s *Session) BenchServices(ctx context.Context, counts ...int) ([]proxy.BenchResult, error) {
+	client, err := kubernetes.NewForConfig(s.api.ClientConfig())
+	if err != nil {
+		return nil, err
+	}
+	return proxy.Bench(ctx, client, s.api.Informers(), counts...)
 }
 
 // BenchTrace measures what watching costs, between pods of two nodes; each of

@@ -13,6 +13,7 @@ import (
 	"github.com/podhop/podhop/engine"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/lessons"
 )
 
@@ -125,7 +126,7 @@ func benchPods(ctx context.Context, b *bencher) error {
 // veth joins: on one node and on two, of each CNI, and in a whole session, by a
 // Service's address too. Each part reports for itself.
 func benchNetwork(ctx context.Context, b *bencher) error {
-	for _, part := range []func(context.Context, *bencher) error{benchFlows, benchService} {
+	for _, part := range []func(context.Context, *bencher) error{benchFlows, benchService, benchPolicies, benchServices} {
 		if err := part(ctx, b); err != nil {
 			return err
 		}
@@ -155,6 +156,38 @@ func benchService(ctx context.Context, b *bencher) error {
 	if err == nil {
 		flows[0].Path += " beside a session"
 		reportFlows(b, flows)
+	}
+	return err
+}
+
+// counts are of rules and of Services.
+func counts() []int { return []int{10, 200, 1000} }
+
+func benchPolicies(ctx context.Context, b *bencher) error {
+	for _, n := range counts() {
+		r, err := policy.Bench(ctx, n)
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("%d policy rules, %d pods on the node", n, r.Pods/3)
+		b.report(measurement{what + ", all planned and written", r.Whole, "ms", ""})
+		b.report(measurement{what + ", a pod more, p50", r.Pod, "ms", ""})
+		b.report(measurement{what + ", a rule more, p50", r.Rule, "ms", ""})
+	}
+	return nil
+}
+
+func benchServices(ctx context.Context, b *bencher) error {
+	s, err := b.engine.Open(ctx, model.SessionOptions{Nodes: 1})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	all, err := s.BenchServices(limited, counts()...)
+	for _, r := range all {
+		b.report(measurement{fmt.Sprintf("kube-proxy with %d Services, one's endpoints more, p50", r.Services), r.Milliseconds, "ms", ""})
 	}
 	return err
 }
