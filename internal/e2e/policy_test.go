@@ -116,3 +116,55 @@ spec: {containers: [{name: nginx, image: nginx}]}
 		says(t, x, "other-app", "answered", "delivered", "")
 	})
 }
+
+// TestNetworkPolicyFromTheFirstPacket pastes a policy together with pods that send
+// as the first thing they do: nothing passes that it forbids, not even before their
+// statuses have an address.
+func TestNetworkPolicyFromTheFirstPacket(t *testing.T) {
+	s := start(t, t.TempDir())
+	x := s.open()
+	x.apply("{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: nginx, image: nginx}]}}")
+	until(t, 60*time.Second, "a server runs", func() string {
+		if len(x.pods("web")) == 1 {
+			return ""
+		}
+		return x.kubectl("get", "pods")
+	})
+	paste := []string{`apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: denied}
+spec: {podSelector: {matchLabels: {app: denied}}, policyTypes: [Egress]}
+`}
+	pod := func(name, app string) {
+		paste = append(paste, fmt.Sprintf(`apiVersion: v1
+kind: Pod
+metadata: {name: %s, labels: {app: %s}}
+spec:
+  restartPolicy: Never
+  containers: [{name: sh, image: busybox, command: [sh, -c, "exec 2>/dev/null; timeout 2 wget -q -O /dev/null http://%s && echo reached || echo held"]}]
+`, name, app, x.pods("web")[0].IPs[0]))
+	}
+	for i := range 6 {
+		pod(fmt.Sprintf("denied-%d", i), "denied")
+		pod(fmt.Sprintf("free-%d", i), "free")
+	}
+	for _, r := range x.apply(strings.Join(paste, "---\n")) {
+		if r.Action != "created" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	for i := range 6 {
+		for app, want := range map[string]string{"denied": "held", "free": "reached"} {
+			name := fmt.Sprintf("%s-%d", app, i)
+			until(t, 60*time.Second, name+" has ended", func() string {
+				if phase := x.kubectl("get", "pod", name, "-o", "jsonpath={.status.phase}"); phase != "Succeeded" {
+					return phase
+				}
+				return ""
+			})
+			if got := strings.TrimSpace(x.kubectl("logs", name)); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	}
+}
