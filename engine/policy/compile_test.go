@@ -8,6 +8,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -271,6 +272,33 @@ func TestLeftOut(t *testing.T) {
 	}
 	if v := plan.Verdict(addr("other/db"), addr("my-app"), v1.ProtocolTCP, 80); !v.Allowed {
 		t.Error(v)
+	}
+}
+
+// Where the network says which addresses pods have, statuses say nothing: neither of
+// a pod that has just got one, nor of one that has lost it to another.
+func TestAddresses(t *testing.T) {
+	in := world()
+	in.Policies = policies(t, denyAll)
+	in.Addresses = map[types.UID][]netip.Addr{"new": {addr("my-app")}, "ended": {addr("allowed")}}
+	in.Pods[0].UID, in.Pods[0].Status.PodIPs = "new", nil
+	in.Pods[1].UID, in.Pods[1].Status.Phase = "ended", v1.PodFailed // and yet it has one
+	in.Pods[2].UID, in.Pods[2].Status.PodIPs = "gone", in.Pods[1].Status.PodIPs
+	plan := Compile(in)
+	for from, want := range map[string]string{
+		"my-app":  "No egress rule of default/deny-all admits it.",
+		"allowed": "No egress rule of default/deny-all admits it.",
+		"third":   "Allowed: no NetworkPolicy isolates either end.",
+	} {
+		if v := plan.Verdict(addr(from), addr("other/db"), v1.ProtocolTCP, 80); v.Sentence != want {
+			t.Errorf("%s: %s", from, v.Sentence)
+		}
+	}
+	// Without its word, two pods of one address are the first's.
+	in.Addresses = nil
+	in.Pods[1].Status.Phase = v1.PodRunning
+	if got := Compile(in).Node("node-2").String(); got != "" {
+		t.Errorf("the address is another's, on node-1\n%s", got)
 	}
 }
 
