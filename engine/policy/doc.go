@@ -4,9 +4,9 @@
 // into each node's rules; Policies keeps the kernel of every node as the plan of the
 // moment says. Both read the same compiled rules, and tests check one by the other.
 //
-// Rules stand in a table of their own beside kube-proxy's, in the forward hook: pods
-// are routed, and DNAT was done before, so policies see pods' addresses and what a
-// node sends to its own pods passes by them. A node with no isolated pod has no table.
+// Rules stand in a table of their own beside kube-proxy's, in the forward hook,
+// which what a bridge switches passes as well (br_netfilter). DNAT was done before, so
+// policies see pods' addresses, and what a node sends to its own pods passes by them. A node with no isolated pod has no table.
 //
 // A pod is isolated from its first packet on to its last: rules follow the addresses
 // that the network gives, not those in statuses, and Ready holds a new pod back until
@@ -14,8 +14,8 @@
 // pod of the same address does not go on with them.
 //
 // What an earlier packet opened goes on, whatever is applied meanwhile (ct state
-// established, related): upstream leaves that to the implementation, and this is
-// what most do.
+// established, related): upstream leaves that to the implementation ("implementation
+// defined" in the documentation of NetworkPolicy), and so do Calico and kube-router.
 //
 // It must not know sessions or links: it is given informers, and nodes' namespaces.
 package policy
