@@ -544,6 +544,28 @@ func TestKernelMany(t *testing.T) {
 	}
 }
 
+// One rule of 1,000 peers, whose blocks overlap and repeat.
+func TestKernelManyPeers(t *testing.T) {
+	l := newLab(t)
+	in := world()
+	p := policies(t, article)[0]
+	for i := range 1000 {
+		cidr := []string{"10.0.0.0/8", "10.245.0.0/16", "10.244.2.0/24", "192.168.0.0/16"}[i%4]
+		except := []string{"10.244.0.0/15", "10.245.1.0/24", "10.244.2.3/32", "192.168.7.0/24"}[i%4]
+		p.Spec.Ingress[0].From = append(p.Spec.Ingress[0].From, networking.NetworkPolicyPeer{IPBlock: &networking.IPBlock{CIDR: cidr, Except: []string{except}}})
+	}
+	in.Policies = []*networking.NetworkPolicy{p}
+	plan := Compile(in)
+	l.apply(plan)
+	l.check(plan, []*probe{
+		{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 80}, // of 10.244.2.0/24
+		{from: "third", to: "my-app", protocol: v1.ProtocolTCP, port: 81},
+		{from: "other/allowed", to: "my-app", protocol: v1.ProtocolTCP, port: 80}, // excepted from all
+		{from: "other/db", to: "my-app", protocol: v1.ProtocolTCP, port: 80},
+		{from: "allowed", to: "my-app", protocol: v1.ProtocolTCP, port: 80},
+	})
+}
+
 // Both families at once: the same rules, with sets of each.
 func TestKernelDualStack(t *testing.T) {
 	l := newLab(t)
