@@ -111,5 +111,6 @@ func (c *Capture) Close() error {
 		errs = append(errs, c.ring.file.Close())
 	}
 	c.done.Wait()
+	c.devices.refreshing.Wait()
 	return errors.Join(errs...)
 }

@@ -17,15 +17,17 @@ type devices struct {
 	socket *os.File // any socket of the namespace, to ask the kernel by
 	known  map[int]known
 	asked  map[int]asked
+
+	refreshing sync.WaitGroup
 }
 
-// known is what the lookup said, for as long as it need not be asked again.
+// known is what the lookup said, and when it is to be asked again.
 type known struct {
 	record.Device
 	until time.Time
 }
 
-// asked is a name that the kernel gave, likewise.
+// asked is a name that the kernel gave, for as long as it need not be asked again.
 type asked struct {
 	name  string
 	until time.Time
@@ -49,7 +51,12 @@ func (d *devices) get(index int) record.Device {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now, a := time.Now(), d.asked[index]
-	if k := d.known[index]; k.until.After(now) {
+	if k, ok := d.known[index]; ok {
+		if !k.until.After(now) {
+			k.until = now.Add(trust)
+			d.known[index] = k
+			d.refreshing.Go(func() { d.refresh(index) })
+		}
 		return k.Device
 	}
 	if a.until.After(now) {
@@ -67,6 +74,16 @@ func (d *devices) get(index int) record.Device {
 	a.until = now.Add(patience)
 	d.asked[index] = a
 	return record.Device{Name: a.name}
+}
+
+// refresh asks the lookup again, while packets go on with what is known: it may have
+// to wait for a change of the network.
+func (d *devices) refresh(index int) {
+	if dev, ok := d.lookup(index); ok {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.known[index] = known{dev, time.Now().Add(trust)}
+	}
 }
 
 func (d *devices) ask(index int) string {
