@@ -52,7 +52,7 @@ func (n *Network) Detach(ctx context.Context, id string) error {
 		return nil
 	}
 	n.free(p)
-	if err := n.forget(p.IP, p.IP6); err != nil {
+	if err := n.forget(p.IP); err != nil {
 		n.log.Warn("the next pod with this address may go on with its connections", "pod", p.Name, "ip", p.IP, "err", err)
 	}
 	if err := apply(n.unwire(p.placed), n.spaces); err != nil {

@@ -7,10 +7,12 @@ import (
 
 // ipam hands out one node's pod addresses, as the CNI plugin host-local does:
 // from the prefix' third address on (the first names the network, the second is the
-// gateway), lowest free first; the last one, the broadcast address, is never used.
+// gateway); the last one, the broadcast address, is never used. Of IPv4 the lowest
+// free one comes first; of IPv6, which has plenty, one that was not used before.
 type ipam struct {
 	prefix netip.Prefix
 	used   map[netip.Addr]string // by pod id
+	last   netip.Addr            // that was handed out, of IPv6
 }
 
 func newIPAM(p netip.Prefix) *ipam {
@@ -19,11 +21,18 @@ func newIPAM(p netip.Prefix) *ipam {
 
 func (m *ipam) gateway() netip.Addr { return m.prefix.Addr().Next() }
 
-// allocate returns the lowest free address.
+// allocate returns the next address.
 func (m *ipam) allocate(id string) (netip.Addr, error) {
-	for a := m.gateway().Next(); m.prefix.Contains(a.Next()); a = a.Next() {
-		if _, ok := m.used[a]; !ok {
+	first := m.gateway().Next()
+	for _, from := range []netip.Addr{m.last.Next(), first} { // the zero Addr's next is zero
+		for a := from; m.prefix.Contains(a) && m.prefix.Contains(a.Next()); a = a.Next() {
+			if _, ok := m.used[a]; ok {
+				continue
+			}
 			m.used[a] = id
+			if a.Is6() {
+				m.last = a
+			}
 			return a, nil
 		}
 	}

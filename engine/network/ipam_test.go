@@ -43,3 +43,15 @@ func TestIPAM(t *testing.T) {
 		}
 	}
 }
+
+// An IPv6 address comes again only when all have been.
+func TestIPAM6(t *testing.T) {
+	m := newIPAM(netip.MustParsePrefix("fd00::/125"))
+	for i, want := range []string{"fd00::2", "fd00::3", "fd00::4", "fd00::5", "fd00::6", "fd00::2"} {
+		a, err := m.allocate("a")
+		if err != nil || a != ip(want) {
+			t.Errorf("%d: %v %v, want %s", i, a, err, want)
+		}
+		m.release("a", a)
+	}
+}
