@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // check says what is wrong with what is desired, before anything is changed.
 func (d Desired) check(s site) error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	switch d.CNI {
-	case "", Routed, Bridge, VXLAN:
-	default:
-		fail("cni %q: %w: there are %s, %s and %s", d.CNI, ErrInvalid, Routed, Bridge, VXLAN)
+	if d.CNI != "" && !slices.Contains(CNIs(), d.CNI) {
+		fail("cni %q: %w: there are %v", d.CNI, ErrInvalid, CNIs())
 	}
 	dual := d.ClientIP6.IsValid()
 	if dual && s.noSysctl {

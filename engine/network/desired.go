@@ -49,6 +49,9 @@ const (
 	VXLAN CNI = "vxlan"
 )
 
+// CNIs are those that there are, the first the default.
+func CNIs() []CNI { return []CNI{Routed, Bridge, VXLAN} }
+
 // A Node is one machine of the cluster.
 type Node struct {
 	Name    string

@@ -225,7 +225,7 @@ func bareNamespaces() (p Path, end func(), err error) {
 // does it.
 func BenchFlows(ctx context.Context, d time.Duration) ([]Flow, error) {
 	var paths []Path
-	for _, cni := range []CNI{Routed, Bridge, VXLAN} {
+	for _, cni := range CNIs() {
 		lab, err := newFlowLab(ctx, cni)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", cni, err)

@@ -80,7 +80,7 @@ func TestCheck(t *testing.T) {
 		want   string
 	}{
 		{"well", func(*Desired) {}, ""},
-		{"a CNI that nobody knows", func(d *Desired) { d.CNI = "calico" }, `cni "calico": invalid: there are routed, bridge and vxlan`},
+		{"a CNI that nobody knows", func(d *Desired) { d.CNI = "calico" }, `cni "calico": invalid: there are [routed bridge vxlan]`},
 		{"two nodes of one name", func(d *Desired) { d.Nodes[1].Name = "node-1" }, `node "node-1": invalid: names must be there, and differ`},
 		{"two machines of one address", func(d *Desired) { d.Nodes[1].IP = d.ClientIP }, `client and node node-2: invalid: both have 172.18.0.100`},
 		{"overlapping pod CIDRs", func(d *Desired) { d.Nodes[1].PodCIDR = d.Nodes[0].PodCIDR }, `nodes node-1 and node-2: invalid: pod CIDRs 10.244.1.0/24 and 10.244.1.0/24 overlap`},
