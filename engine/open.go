@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/apply"
@@ -65,8 +66,8 @@ func (e *Engine) options(o model.SessionOptions) (model.SessionOptions, error) {
 	switch {
 	case o.Nodes < 1 || o.Nodes > maxNodes:
 		return o, fmt.Errorf("%w: nodes %d: must be between 1 and %d", model.ErrInvalid, o.Nodes, maxNodes)
-	case o.CNI != string(network.Routed):
-		return o, fmt.Errorf("%w: cni %q: must be %s", model.ErrInvalid, o.CNI, network.Routed)
+	case !slices.Contains(network.CNIs(), network.CNI(o.CNI)):
+		return o, fmt.Errorf("%w: cni %q: must be one of %v", model.ErrInvalid, o.CNI, network.CNIs())
 	}
 	return o, nil
 }
@@ -105,7 +106,7 @@ func (s *Session) openNetwork(ctx context.Context, nodes []network.Node) (err er
 	}
 	s.onClose(s.network.Close)
 	s.pods = newPods(s.users, s.network)
-	desired := network.Desired{Nodes: nodes, ClientIP: clientIP, ControlPlane: apiServer.Addr()}
+	desired := network.Desired{CNI: network.CNI(s.options.CNI), Nodes: nodes, ClientIP: clientIP, ControlPlane: apiServer.Addr()}
 	if s.options.DualStack {
 		desired.ClientIP6 = clientIP6
 	}
