@@ -208,3 +208,64 @@ func devices(t *testing.T, l *lab) {
 		t.Errorf("no device: %+v", d)
 	}
 }
+
+// Pods come and go while the CNI changes: each is joined in the way of the moment,
+// and in the end nothing is left to do.
+func TestSwitchUnderLoad(t *testing.T) {
+	l := openLab(t, Config{}, desired(2, Routed, true))
+	stays := l.pod("stays", "node-1")
+	stop, churned := make(chan struct{}), make(chan error, 2)
+	for i := range cap(churned) {
+		go func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					churned <- nil
+					return
+				default:
+				}
+				ns, err := nsexec.NewNetNS()
+				if err != nil {
+					churned <- err
+					return
+				}
+				id := fmt.Sprint(i, "-", n)
+				_, err = l.Attach(t.Context(), Pod{ID: id, Name: "default/same-name", Node: fmt.Sprint("node-", 1+i), NS: ns})
+				if err == nil {
+					l.Wiring(id)
+					l.CNI(id)
+					l.Devices()
+					err = l.Detach(t.Context(), id)
+				}
+				ns.Close()
+				if err != nil {
+					churned <- fmt.Errorf("%s: %w", id, err)
+					return
+				}
+			}
+		}()
+	}
+	for range 3 {
+		for _, cni := range CNIs() {
+			if err := l.Update(t.Context(), func(d *Desired) { d.CNI = cni }); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	close(stop)
+	for range cap(churned) {
+		if err := <-churned; err != nil {
+			t.Error(err)
+		}
+	}
+	l.desired.CNI = VXLAN
+	// The links of those that went are taken apart in the kernel's own time.
+	until(t, "nothing is left", func() bool {
+		ops, err := l.set(t.Context(), l.desired)
+		return err == nil && len(ops) == 0
+	})
+	b := l.pod("b", "node-2")
+	if got := ask(t, stays.NS, b.IP.String(), soon); got != "b sees 10.244.1.2" {
+		t.Errorf("got %q", got)
+	}
+}
