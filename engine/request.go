@@ -87,7 +87,7 @@ func (s *Session) sender(from string) (*sender, error) {
 	case kind == "pod":
 		if _, sb, ok := s.pods.find(name); ok {
 			p := &sender{ns: sb.ns.Net, name: from, stub: dns.NewStub(sb.dns.Servers, sb.dns.Searches, sb.dns.Options)}
-			p.stub.Dial = sb.ns.Net.DialContext
+			p.stub.Dial, p.stub.Six = sb.ns.Net.DialContext, slices.ContainsFunc(sb.ips, netip.Addr.Is6)
 			return p, nil
 		}
 		return nil, fmt.Errorf("%s: there is no such pod with an address", from)

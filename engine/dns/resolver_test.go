@@ -69,6 +69,7 @@ func cluster() *Resolver {
 			service("kubernetes", "10.3.0.1", corev1.ServicePort{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}),
 			service("unnamed", "10.3.0.2", corev1.ServicePort{Port: 80, Protocol: corev1.ProtocolTCP}),
 			service("dual", "10.3.0.3 2001:db8::3", corev1.ServicePort{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP}),
+			service("six", "2001:db8::6", corev1.ServicePort{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}),
 			service("headless", "None", corev1.ServicePort{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}),
 			service("idle", "None"), service("many", "None"),
 			external("foo", "www.example.com"), external("near", "kubernetes.default.svc.cluster.local"),

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -171,6 +172,26 @@ func TestStub(t *testing.T) {
 			t.Errorf("%s: %s after %d questions, want %s after %d", c.host, got, asked, c.want, c.asked)
 		}
 	}
+	t.Run("with IPv6", func(t *testing.T) {
+		six := stub
+		six.Six = true
+		for host, want := range map[string]string{
+			"kubernetes": "10.3.0.1", "dual": "10.3.0.3", "six": "2001:db8::6", "my-pet.headless": "10.3.0.100",
+			"nobody.default.svc.cluster.local.": "there is no nobody", "default.svc.cluster.local.": "has no address (NOERROR",
+		} {
+			ip, err := six.Lookup(t.Context(), host)
+			if got := fmt.Sprint(ip, err); !strings.Contains(got, want) {
+				t.Errorf("%s: %s, want %s", host, got, want)
+			}
+		}
+		if _, err := stub.Lookup(t.Context(), "six.default.svc.cluster.local."); err == nil || !strings.Contains(err.Error(), "six.default.svc.cluster.local has no IPv4 address") {
+			t.Error("without IPv6:", err)
+		}
+		six.Servers = []netip.AddrPort{netip.MustParseAddrPort("[::1]:53")}
+		if ip, err := six.Lookup(t.Context(), "six"); err != nil || ip.String() != "2001:db8::6" {
+			t.Errorf("over IPv6: %s, %v", ip, err)
+		}
+	})
 	t.Run("truncated", func(t *testing.T) {
 		if ip, err := stub.Lookup(t.Context(), "many"); err != nil || !strings.HasPrefix(ip.String(), "10.4.0.") {
 			t.Error(ip, err)

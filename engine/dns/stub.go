@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ type Stub struct {
 	Search  []string
 	// Ndots is how many dots make a name that is tried as it stands first.
 	Ndots int
+	// Six says that the asker has an address of IPv6: it asks for such ones, too.
+	Six bool
 	// Dial opens a socket in the asker's network namespace.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Asked, if set, is told of each socket that a question left by.
@@ -66,7 +69,9 @@ func (s Stub) candidates(host string) []string {
 	return append(all, dns.Fqdn(host))
 }
 
-// Lookup returns the first IPv4 address of host. Its errors are for the learner.
+// Lookup returns the first address of host: of IPv4, as the C library prefers it to
+// IPv6's unique local addresses (RFC 6724, 2.1), else of IPv6. Its errors are for
+// the learner.
 func (s Stub) Lookup(ctx context.Context, host string) (netip.Addr, error) {
 	if len(s.Servers) == 0 {
 		return netip.Addr{}, fmt.Errorf("%w %s: the pod's /etc/resolv.conf names no server", ErrLookup, host)
@@ -76,24 +81,35 @@ func (s Stub) Lookup(ctx context.Context, host string) (netip.Addr, error) {
 		if _, ok := dns.IsDomainName(name); !ok {
 			return netip.Addr{}, fmt.Errorf("%w %s: not a host name", ErrLookup, host)
 		}
-		answer, server, err := s.ask(ctx, name)
+		answers, server, err := s.ask(ctx, name)
 		if err != nil {
 			return netip.Addr{}, fmt.Errorf("%w %s: %w", ErrLookup, host, err)
 		}
-		for _, rr := range answer.Answer {
-			if a, ok := rr.(*dns.A); ok {
-				if ip, ok := netip.AddrFromSlice(a.A.To4()); ok {
+		for _, answer := range answers {
+			for _, rr := range answer.Answer {
+				if ip := address(rr); ip.IsValid() {
 					return ip, nil
 				}
 			}
 		}
-		why = reason(answer, server)
+		why = s.reason(answers[0], server)
 	}
 	return netip.Addr{}, fmt.Errorf("%w %s: %w", ErrLookup, host, why)
 }
 
+// address is the zero Addr where a record has none.
+func address(rr dns.RR) (ip netip.Addr) {
+	switch r := rr.(type) {
+	case *dns.A:
+		ip, _ = netip.AddrFromSlice(r.A.To4())
+	case *dns.AAAA:
+		ip, _ = netip.AddrFromSlice(r.AAAA)
+	}
+	return ip
+}
+
 // reason says what an answer without an address means.
-func reason(m *dns.Msg, server netip.AddrPort) error {
+func (s Stub) reason(m *dns.Msg, server netip.AddrPort) error {
 	name := strings.TrimSuffix(m.Question[0].Name, ".")
 	for _, rr := range m.Answer {
 		if c, ok := rr.(*dns.CNAME); ok {
@@ -102,7 +118,11 @@ func reason(m *dns.Msg, server netip.AddrPort) error {
 	}
 	switch m.Rcode {
 	case dns.RcodeSuccess:
-		return fmt.Errorf("%s says that %s has no IPv4 address (NOERROR, no answer)", server, name)
+		kind := "IPv4 address"
+		if s.Six {
+			kind = "address"
+		}
+		return fmt.Errorf("%s says that %s has no %s (NOERROR, no answer)", server, name, kind)
 	case dns.RcodeNameError:
 		return fmt.Errorf("%s says that there is no %s (NXDOMAIN)", server, name)
 	case dns.RcodeRefused:
@@ -112,19 +132,21 @@ func reason(m *dns.Msg, server netip.AddrPort) error {
 }
 
 // ask asks one server after the other until one answers.
-func (s Stub) ask(ctx context.Context, name string) (m *dns.Msg, server netip.AddrPort, err error) {
+func (s Stub) ask(ctx context.Context, name string) (answers []*dns.Msg, server netip.AddrPort, err error) {
 	for _, server = range s.Servers {
-		if m, err = s.exchange(ctx, "udp", server, name); err == nil && m.Truncated {
-			m, err = s.exchange(ctx, "tcp", server, name)
+		answers, err = s.exchange(ctx, "udp", server, name)
+		if err == nil && slices.ContainsFunc(answers, func(m *dns.Msg) bool { return m.Truncated }) {
+			answers, err = s.exchange(ctx, "tcp", server, name)
 		}
 		if err == nil || ctx.Err() != nil {
 			break
 		}
 	}
-	return m, server, err
+	return answers, server, err
 }
 
-func (s Stub) exchange(ctx context.Context, network string, server netip.AddrPort, name string) (*dns.Msg, error) {
+// exchange asks for each kind of address, by one socket, as the C library does.
+func (s Stub) exchange(ctx context.Context, network string, server netip.AddrPort, name string) (answers []*dns.Msg, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
 	conn, err := s.Dial(ctx, network, server.String())
@@ -135,13 +157,20 @@ func (s Stub) exchange(ctx context.Context, network string, server netip.AddrPor
 	if local, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil && s.Asked != nil && network == "udp" {
 		s.Asked(local, server)
 	}
-	q := new(dns.Msg).SetQuestion(name, dns.TypeA)
-	m, _, err := new(dns.Client).ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fmt.Errorf("no answer from %s within %s", server, attempt)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", server, err)
+	types := []uint16{dns.TypeA}
+	if s.Six {
+		types = append(types, dns.TypeAAAA)
 	}
-	return m, nil
+	for _, t := range types {
+		q := new(dns.Msg).SetQuestion(name, t)
+		m, _, err := new(dns.Client).ExchangeWithConnContext(ctx, q, &dns.Conn{Conn: conn})
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, fmt.Errorf("no answer from %s within %s", server, attempt)
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", server, err)
+		}
+		answers = append(answers, m)
+	}
+	return answers, nil
 }

@@ -30,6 +30,9 @@ func ParseTarget(s string) (Target, error) {
 	if s == "" {
 		return Target{}, fmt.Errorf("%w: say where to: a URL such as http://10.96.0.1 or host:port", ErrTarget)
 	}
+	if ip, err := netip.ParseAddr(s); err == nil && ip.Is6() {
+		s = "[" + s + "]"
+	}
 	if !strings.Contains(s, "://") {
 		// http's own port and paths are what somebody who leaves the scheme off means.
 		if host, port, err := net.SplitHostPort(s); err == nil {
@@ -70,7 +73,7 @@ func hostPort(host, port string) (Target, error) {
 // Addr returns the target's address where the host is one already.
 func (t Target) Addr() (netip.Addr, bool) {
 	a, err := netip.ParseAddr(t.Host)
-	return a, err == nil
+	return a.Unmap(), err == nil
 }
 
 func (t Target) String() string {
