@@ -150,7 +150,7 @@ func (l *lab) sources() []trace.Source {
 // serve answers HTTP in a namespace, with its vertex as the body.
 func (l *lab) serve(vertex, address string) {
 	l.t.Helper()
-	li, err := l.nets[vertex].Listen("tcp4", address)
+	li, err := l.nets[vertex].Listen("tcp", address)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func (l *lab) dial(vertex, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	l.local, l.remote = netip.AddrPort{}, netip.MustParseAddrPort(address)
-	c, err := l.nets[vertex].DialContext(ctx, "tcp4", address)
+	c, err := l.nets[vertex].DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -300,10 +300,10 @@ func (l *lab) text(all []model.Journey) string {
 		case 53, 80, 81, 8080, 8081, 9999, 30080, 30081, 30082:
 			return s
 		case l.local.Port():
-			return a.Addr().String() + ":PORT"
+			return strings.TrimSuffix(netip.AddrPortFrom(a.Addr(), 0).String(), "0") + "PORT"
 		}
-		return a.Addr().String() + ":MASQ"
+		return strings.TrimSuffix(netip.AddrPortFrom(a.Addr(), 0).String(), "0") + "MASQ"
 	})
 }
 
-var addressAndPort = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+:\d+`)
+var addressAndPort = regexp.MustCompile(`\d+\.\d+\.\d+\.\d+:\d+|\[[0-9a-f:]+\]:\d+`)

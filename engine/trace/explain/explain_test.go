@@ -294,3 +294,38 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d remembered", len(m.byKey))
 	}
 }
+
+// Addresses of IPv6 have colons, as what parts a map's elements has.
+func TestLookupIPv6(t *testing.T) {
+	table := ParseRuleset(`table ip6 kube-proxy { # handle 1
+	map no-endpoint-services { # handle 2
+		type ipv6_addr . inet_proto . inet_service : verdict
+		elements = { fd00:10:96::8 . tcp . 80 comment "default/empty:http" : goto reject-chain }
+	}
+	map service-ips { # handle 3
+		type ipv6_addr . inet_proto . inet_service : verdict
+		elements = { fd00:10:96::7 . tcp . 80 : goto service-SUSTUHLJ-default/web/tcp/http,
+			     fd00:10:96::a . udp . 53 : goto service-FY5PMXPG-kube-system/kube-dns/udp/dns }
+	}
+	map service-nodeports { # handle 4
+		type inet_proto . inet_service : verdict
+		elements = { tcp . 30080 : goto external-SUSTUHLJ-default/web/tcp/http }
+	}
+}
+`).Table("ip6", "kube-proxy")
+	for to, want := range map[string]string{
+		"[fd00:10:96::7]:80": "default/web:http", "[fd00:10:96::8]:80": "default/empty:http", "[fd00:172:18::11]:30080": "default/web:http",
+		"[fd00:10:96::7]:81": "", "[fd00:10:96::a]:53": "",
+	} {
+		got := ""
+		if o := table.service(packet.TCP, netip.MustParseAddrPort(to)); o != nil {
+			got = o.Namespace + "/" + o.Name + ":" + o.Port
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", to, got, want)
+		}
+	}
+	if o := table.serviceAt(netip.MustParseAddr("fd00:10:96::a")); o == nil || o.Name != "kube-dns" {
+		t.Errorf("%+v", o)
+	}
+}

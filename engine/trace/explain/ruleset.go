@@ -168,8 +168,8 @@ func (p *parser) more(l string) {
 			continue
 		}
 		element := Element{Key: e, Comment: comment(e)}
-		if parts := split(e, ':'); len(parts) > 1 && strings.HasSuffix(parts[0], " ") {
-			element.Key, element.Value = strings.TrimSpace(parts[0]), strings.TrimSpace(strings.Join(parts[1:], ":"))
+		if key, value, ok := cutValue(e); ok {
+			element.Key, element.Value = key, value
 		}
 		element.Key, _, _ = strings.Cut(element.Key, ` comment "`)
 		for _, word := range []string{" timeout ", " expires ", " counter "} {
@@ -177,6 +177,18 @@ func (p *parser) more(l string) {
 		}
 		p.set.Elements = append(p.set.Elements, element)
 	}
+}
+
+// cutValue parts an element of a map at " : ": addresses of IPv6 and comments have
+// colons of their own.
+func cutValue(e string) (key, value string, ok bool) {
+	parts := split(e, ':')
+	for i := 1; i < len(parts); i++ {
+		if strings.HasSuffix(parts[i-1], " ") && strings.HasPrefix(parts[i], " ") {
+			return strings.TrimSpace(strings.Join(parts[:i], ":")), strings.TrimSpace(strings.Join(parts[i:], ":")), true
+		}
+	}
+	return "", "", false
 }
 
 // split is strings.Split that leaves what is in quotes alone.
