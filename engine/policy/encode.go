@@ -55,6 +55,9 @@ func (s Set) elements() (out []nftables.SetElement) {
 
 var protocols = map[v1.Protocol]byte{v1.ProtocolTCP: unix.IPPROTO_TCP, v1.ProtocolUDP: unix.IPPROTO_UDP, v1.ProtocolSCTP: unix.IPPROTO_SCTP}
 
+// The first and the last type of neighbour discovery's ICMPv6 messages.
+const routerSolicitation, redirect = 133, 137
+
 // exprs are the rule in the kernel's own terms. Register 1 and NFT_REG32_00 begin
 // at the same place.
 func (r Rule) exprs() (out []expr.Any) {
@@ -78,6 +81,12 @@ func (r Rule) exprs() (out []expr.Any) {
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4,
 				Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED), Xor: make([]byte, 4)},
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)})
+	}
+	if r.Neighbours {
+		// A bridge forwards it, and conntrack takes none of it for an answer (RFC 4861, 4).
+		add(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_ICMPV6}},
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
+			&expr.Range{Op: expr.CmpOpEq, Register: 1, FromData: []byte{routerSolicitation}, ToData: []byte{redirect}})
 	}
 	if r.Source != "" || r.Destination != "" || r.Pair != "" || r.Endpoint != "" {
 		add(&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}})

@@ -585,6 +585,7 @@ spec:
 	got := l.list("node-1")
 	for _, want := range []string{
 		`ip6 saddr . ip6 daddr @themselves-6`,
+		`icmpv6 type 133-137 counter packets 0 bytes 0 accept comment "neighbours find each other"`,
 		`ip6 saddr vmap @from-pods-6`,
 		`ip6 daddr @egress-default/out-1-1-6 ip6 daddr . tcp dport @egress-default/out-port-1-6`,
 		`ip6 saddr @ingress-default/my-network-policy-1-1-6 tcp dport 80`,

@@ -65,6 +65,7 @@ type Chain struct {
 // A Rule is one rule: what it matches, all of it, and its verdict.
 type Rule struct {
 	Established bool
+	Neighbours  bool   // neighbour discovery of IPv6
 	Source      string // set that has the source
 	Destination string // set that has the destination
 	Pair        string // set of Pairs
@@ -104,6 +105,9 @@ func (p *Plan) Node(node string) Table {
 	ingress := Chain{Name: ingressChain}
 	for _, six := range []bool{false, true} {
 		if all := filter(isolated, six); len(all) > 0 {
+			if six {
+				forward.Rules = append(forward.Rules, Rule{Neighbours: true, Verdict: "accept", Comment: "neighbours find each other"})
+			}
 			name := b.set(Set{Name: selfSet, Six: six, Type: Pairs, Ranges: ones(all)})
 			forward.Rules = append(forward.Rules, Rule{Pair: name, Six: six, Verdict: "accept", Comment: "a pod always reaches itself"})
 		}
