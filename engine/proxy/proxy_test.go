@@ -39,7 +39,12 @@ type lab struct {
 	pods    map[string]network.Pod
 }
 
-func newLab(t testing.TB, nodes int, objects ...any) *lab {
+func newLab(t testing.TB, nodes int) *lab {
+	t.Helper()
+	return newLabOf(t, nodes, false)
+}
+
+func newLabOf(t testing.TB, nodes int, dualStack bool) *lab {
 	t.Helper()
 	l := &lab{t: t, client: fake.NewClientset(), pods: map[string]network.Pod{}}
 	var err error
@@ -51,11 +56,21 @@ func newLab(t testing.TB, nodes int, objects ...any) *lab {
 		l.nodes = append(l.nodes, network.Node{Name: fmt.Sprintf("node-%d", i), IP: netip.MustParseAddr(fmt.Sprintf("172.18.0.1%d", i)),
 			PodCIDR: netip.MustParsePrefix(fmt.Sprintf("10.244.%d.0/24", i))})
 	}
-	if err := l.net.Set(t.Context(), network.Desired{Nodes: l.nodes, ClientIP: netip.MustParseAddr("172.18.0.100")}); err != nil {
+	desired := network.Desired{Nodes: l.nodes, ClientIP: netip.MustParseAddr("172.18.0.100")}
+	cidrs := []string{"10.96.0.0/16"}
+	if dualStack {
+		for i := range l.nodes {
+			l.nodes[i].IP6 = netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%d", 11+i))
+			l.nodes[i].PodCIDR6 = netip.MustParsePrefix(fmt.Sprintf("fd00:10:244:%d::/64", 1+i))
+		}
+		desired.ClientIP6 = netip.MustParseAddr("fd00:172:18::100")
+		cidrs = append(cidrs, "fd00:10:96::/112")
+	}
+	if err := l.net.Set(t.Context(), desired); err != nil {
 		t.Fatal(err)
 	}
 	_, err = l.client.NetworkingV1().ServiceCIDRs().Create(t.Context(), &networking.ServiceCIDR{
-		ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}, Spec: networking.ServiceCIDRSpec{CIDRs: []string{"10.96.0.0/16"}}}, metav1.CreateOptions{})
+		ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}, Spec: networking.ServiceCIDRSpec{CIDRs: cidrs}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +88,7 @@ func (l *lab) start(cfg Config) {
 	}
 	l.t.Cleanup(func() { l.proxies.Close(); cancel(); factory.Shutdown() })
 	for _, n := range l.nodes {
-		if _, err := l.proxies.Start(ctx, Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, NS: l.net.Node(n.Name)}); err != nil {
+		if _, err := l.proxies.Start(ctx, Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: l.net.Node(n.Name)}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -102,13 +117,13 @@ func (l *lab) pod(name, node string) network.Pod {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	p.IP = at.IP
-	ln, err := ns.Listen("tcp4", "0.0.0.0:8080")
+	p.IP, p.IP6 = at.IP, at.IP6
+	ln, err := ns.Listen("tcp", ":8080")
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s sees %s", name, r.RemoteAddr[:strings.LastIndex(r.RemoteAddr, ":")])
+		fmt.Fprintf(w, "%s sees %s", name, netip.MustParseAddrPort(r.RemoteAddr).Addr().Unmap())
 	})}
 	go srv.Serve(ln)
 	l.t.Cleanup(func() { srv.Close() })
@@ -134,14 +149,23 @@ func (l *lab) service(name, ip string, change func(*v1.Service)) {
 // endpoints says which pods are behind a Service.
 func (l *lab) endpoints(service string, pods ...network.Pod) {
 	l.t.Helper()
+	l.slice(service, discovery.AddressTypeIPv4, pods...)
+}
+
+func (l *lab) slice(service string, family discovery.AddressType, pods ...network.Pod) {
+	l.t.Helper()
 	name, port, protocol, ready := "http", int32(8080), v1.ProtocolTCP, true
 	e := &discovery.EndpointSlice{
-		ObjectMeta:  metav1.ObjectMeta{Name: service + "-abc", Namespace: "default", Labels: map[string]string{discovery.LabelServiceName: service}},
-		AddressType: discovery.AddressTypeIPv4,
+		ObjectMeta:  metav1.ObjectMeta{Name: service + "-" + strings.ToLower(string(family)), Namespace: "default", Labels: map[string]string{discovery.LabelServiceName: service}},
+		AddressType: family,
 		Ports:       []discovery.EndpointPort{{Name: &name, Port: &port, Protocol: &protocol}},
 	}
 	for _, p := range pods {
-		e.Endpoints = append(e.Endpoints, discovery.Endpoint{Addresses: []string{p.IP.String()}, NodeName: &p.Node,
+		ip := p.IP
+		if family == discovery.AddressTypeIPv6 {
+			ip = p.IP6
+		}
+		e.Endpoints = append(e.Endpoints, discovery.Endpoint{Addresses: []string{ip.String()}, NodeName: &p.Node,
 			Conditions: discovery.EndpointConditions{Ready: &ready, Serving: &ready}})
 	}
 	slices := l.client.DiscoveryV1().EndpointSlices("default")

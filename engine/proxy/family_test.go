@@ -1,0 +1,76 @@
+package proxy
+
+import (
+	"sync"
+	"testing"
+
+	v1 "k8s.io/api/core/v1"
+	discovery "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// syncs counts how often each family's rules were written.
+type syncs struct {
+	sync.Mutex
+	of map[v1.IPFamily]int
+}
+
+func (s *syncs) add(done Sync) {
+	s.Lock()
+	defer s.Unlock()
+	s.of[done.Family]++
+}
+
+func (s *syncs) get(f v1.IPFamily) int {
+	s.Lock()
+	defer s.Unlock()
+	return s.of[f]
+}
+
+func dual(ip6 string) func(*v1.Service) {
+	return func(s *v1.Service) {
+		s.Spec.ClusterIPs = append(s.Spec.ClusterIPs, ip6)
+		s.Spec.IPFamilies = append(s.Spec.IPFamilies, v1.IPv6Protocol)
+	}
+}
+
+func TestDualStack(t *testing.T) {
+	l := newLabOf(t, 2, true)
+	count := &syncs{of: map[v1.IPFamily]int{}}
+	l.start(Config{OnSync: count.add})
+	a, b := l.pod("a", "node-1"), l.pod("b", "node-2")
+	l.service("web", "10.96.0.20", dual("fd00:10:96::20"))
+	l.eventually("no endpoints: refused", a.NS, "[fd00:10:96::20]:80", "connection refused")
+	l.slice("web", discovery.AddressTypeIPv4, b)
+	l.slice("web", discovery.AddressTypeIPv6, b)
+	l.eventually("IPv4", a.NS, "10.96.0.20:80", "b sees 10.244.1.2")
+	l.eventually("IPv6", a.NS, "[fd00:10:96::20]:80", "b sees fd00:10:244:1::2")
+	l.eventually("from a node", l.net.Node("node-1"), "[fd00:10:96::20]:80", "b sees fd00:172:18::11")
+	l.eventually("another port of it: refused", a.NS, "[fd00:10:96::20]:81", "connection refused")
+	l.eventually("an address of no Service: dropped", a.NS, "[fd00:10:96::7]:80", "context deadline exceeded")
+
+	l.service("port", "10.96.0.21", func(s *v1.Service) {
+		dual("fd00:10:96::21")(s)
+		s.Spec.Type = v1.ServiceTypeNodePort
+		s.Spec.Ports[0].NodePort = 30080
+	})
+	l.slice("port", discovery.AddressTypeIPv4, b)
+	l.slice("port", discovery.AddressTypeIPv6, b)
+	l.eventually("NodePort on another node", l.net.Client(), "[fd00:172:18::11]:30080", "b sees fd00:172:18::11")
+	l.eventually("NodePort of IPv4", l.net.Client(), "172.18.0.11:30080", "b sees 172.18.0.11")
+
+	// What concerns one family alone has the other's rules stay.
+	l.settled()
+	six := count.get(v1.IPv6Protocol)
+	l.service("four", "10.96.0.22", nil)
+	l.endpoints("four", b)
+	l.eventually("a Service of one family", a.NS, "10.96.0.22:80", "b sees 10.244.1.2")
+	l.settled()
+	if n := count.get(v1.IPv6Protocol); n != six {
+		t.Errorf("the rules of IPv6 were written %d times for a Service without", n-six)
+	}
+	if err := l.client.CoreV1().Services("default").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	l.eventually("deleted", a.NS, "[fd00:10:96::20]:80", "context deadline exceeded")
+}
