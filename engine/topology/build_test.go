@@ -60,7 +60,7 @@ status: {readyReplicas: 1}`)},
 			parse[corev1.Pod](t, `
 metadata: {name: web-1-a, namespace: default, labels: {app: web}, ownerReferences: [{kind: Other, name: x}, {kind: ReplicaSet, name: web-1, controller: true}]}
 spec: {nodeName: node-1, containers: [{name: nginx, image: nginx, ports: [{containerPort: 80, protocol: TCP, name: http}]}]}
-status: {phase: Running, podIPs: [{ip: 10.244.1.2}], conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: nginx, ready: true, restartCount: 1, state: {running: {}}}]}`),
+status: {phase: Running, podIPs: [{ip: 10.244.1.2}, {ip: "fd00:10:244:1::2"}], conditions: [{type: Ready, status: "True"}], containerStatuses: [{name: nginx, ready: true, restartCount: 1, state: {running: {}}}]}`),
 			parse[corev1.Pod](t, `
 metadata: {name: web-1-b, namespace: default}
 spec: {initContainers: [{name: i, image: x}], containers: [{name: nginx, image: nope}, {name: new, image: z}]}
@@ -69,7 +69,7 @@ status: {phase: Pending, initContainerStatuses: [{name: i, state: {terminated: {
 		Services: []*corev1.Service{
 			parse[corev1.Service](t, `
 metadata: {name: web, namespace: default}
-spec: {type: NodePort, clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1], selector: {app: web}, externalIPs: [172.18.0.50], ports: [{name: http, protocol: TCP, port: 80, targetPort: http, nodePort: 30080}, {protocol: UDP, port: 53}]}`),
+spec: {type: NodePort, clusterIP: 10.96.1.1, clusterIPs: [10.96.1.1, "fd00:10:96::1"], selector: {app: web}, externalIPs: [172.18.0.50], ports: [{name: http, protocol: TCP, port: 80, targetPort: http, nodePort: 30080}, {protocol: UDP, port: 53}]}`),
 			parse[corev1.Service](t, "metadata: {name: kubernetes, namespace: default}\nspec: {type: ClusterIP, clusterIPs: [10.96.0.1], ports: [{port: 443, protocol: TCP, targetPort: 6443}]}"),
 			parse[corev1.Service](t, "metadata: {name: headless, namespace: default}\nspec: {type: ClusterIP, clusterIPs: [None], selector: {a: b}}"),
 			parse[corev1.Service](t, "metadata: {name: lb, namespace: default}\nspec: {type: LoadBalancer, clusterIPs: [10.96.1.2]}"),
@@ -88,6 +88,12 @@ endpoints:
 metadata: {name: web-2, namespace: default, labels: {kubernetes.io/service-name: web}}
 addressType: IPv4
 endpoints: [{addresses: [10.244.1.2], conditions: {ready: false}, targetRef: {kind: Pod, name: web-1-a}}]`),
+			parse[discoveryv1.EndpointSlice](t, `
+metadata: {name: web-6, namespace: default, labels: {kubernetes.io/service-name: web}}
+addressType: IPv6
+endpoints:
+- {addresses: ["fd00:10:244:1::2"], conditions: {ready: true}, targetRef: {kind: Pod, name: web-1-a}}
+- {addresses: ["fd00:10:244:1::3"], conditions: {ready: false}, targetRef: {kind: Pod, name: web-1-b}}`),
 			parse[discoveryv1.EndpointSlice](t, `
 metadata: {name: kubernetes, namespace: default, labels: {kubernetes.io/service-name: kubernetes}}
 addressType: IPv4
@@ -114,7 +120,7 @@ deployment/default/web {status:1/3,ready:false,message:it has timed out progress
 job/default/j {owner:cronjob/default/c,status:Running,ready:false,want:5,have:2}
 namespace/default {status:Active,ready:true}
 node/node-1 {ips:[172.18.0.11],status:Ready,ready:true,created:1767225600000,conditions:[{type:Ready,status:True}],facts:[{name:Pod CIDR,value:10.244.1.0/24},{name:Taint,value:a=b:NoSchedule},{name:Kubelet,value:v1}]}
-pod/default/web-1-a {parent:node/node-1,owner:replicaset/default/web-1,ips:[10.244.1.2],ports:[{name:http,protocol:TCP,port:80}],labels:{app:web},status:Running,ready:true,want:1,have:1,restarts:1,containers:[{name:nginx,image:nginx,state:running,ready:true,restarts:1}],wiring:[ip link add],cni:{config:{},args:[CNI_COMMAND=ADD],result:{}}}
+pod/default/web-1-a {parent:node/node-1,owner:replicaset/default/web-1,ips:[10.244.1.2,fd00:10:244:1::2],ports:[{name:http,protocol:TCP,port:80}],labels:{app:web},status:Running,ready:true,want:1,have:1,restarts:1,containers:[{name:nginx,image:nginx,state:running,ready:true,restarts:1}],wiring:[ip link add],cni:{config:{},args:[CNI_COMMAND=ADD],result:{}}}
 pod/default/web-1-b {status:ErrImagePull,ready:false,message:nginx: no such image,want:2,containers:[{name:i,image:x,state:terminated,reason:ExitCode:0,ready:false},{name:nginx,image:nope,state:waiting,reason:ErrImagePull,message:no such image,ready:false},{name:new,image:z,state:waiting,ready:false}]}
 replicaset/default/web-1 {owner:deployment/default/web,status:1/1,ready:true,want:1,have:1}
 replicationcontroller/default/rc {status:0/1,ready:false,message:exceeded quota,want:1}
@@ -124,7 +130,7 @@ service/default/lb {ips:[10.96.1.2],status:LoadBalancer,ready:false,message:EXTE
 service/default/lb2 {ips:[10.96.1.3],external:[172.18.0.200],status:LoadBalancer,ready:false}
 service/default/out {status:ExternalName,ready:true,message:an alias of example.com,facts:[{name:External name,value:example.com}]}
 service/default/unready {ips:[10.96.1.4],status:ClusterIP,ready:false,message:none of its 1 endpoints is ready,want:1}
-service/default/web {ips:[10.96.1.1],external:[172.18.0.50],ports:[{name:http,protocol:TCP,port:80,target:http,nodePort:30080},{protocol:UDP,port:53,target:53}],status:NodePort,ready:true,want:2,have:1,facts:[{name:Selector,value:app=web}]}
+service/default/web {ips:[10.96.1.1,fd00:10:96::1],external:[172.18.0.50],ports:[{name:http,protocol:TCP,port:80,target:http,nodePort:30080},{protocol:UDP,port:53,target:53}],status:NodePort,ready:true,want:2,have:1,facts:[{name:Selector,value:app=web}]}
 statefulset/default/db {status:0/1,ready:false,want:1}
 underlay {ips:[172.18.0.1],ready:true}
 service/default/kubernetes->underlay

@@ -10,8 +10,9 @@ import (
 )
 
 // services adds the Services, and an edge from each to what is behind its
-// endpoints. An endpoint is one address: a Service of two ports, and so of one
-// EndpointSlice with both, has one endpoint a pod.
+// endpoints. A pod is one endpoint: of two ports, in one EndpointSlice with both, and
+// of two families of addresses, in a slice each. Where no pod is named, each address
+// is one.
 func services(o *Objects, g *model.Graph) {
 	slices := map[string][]*discoveryv1.EndpointSlice{}
 	for _, slice := range o.EndpointSlices {
@@ -36,17 +37,21 @@ func services(o *Objects, g *model.Graph) {
 			v.Ports = append(v.Ports, servicePort(&service.Spec.Ports[i]))
 		}
 		v.Status = string(service.Spec.Type) // kubectl's TYPE: a Service has no STATUS
-		ready := map[string]bool{}           // by address
+		ready := map[string]bool{}           // by what is behind the endpoint, or its address
 		edges := map[string]model.Edge{}
 		for _, slice := range slices[v.ID] {
 			for i := range slice.Endpoints {
 				endpoint := &slice.Endpoints[i]
 				// Unknown counts as ready: EndpointConditions says so.
 				serves := endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready
-				for _, address := range endpoint.Addresses {
-					ready[address] = ready[address] || serves
-				}
 				to := target(endpoint, slice.Namespace, byIP)
+				of := endpoint.Addresses
+				if ref := endpoint.TargetRef; ref != nil && ref.Kind == "Pod" {
+					of = []string{to}
+				}
+				for _, one := range of {
+					ready[one] = ready[one] || serves
+				}
 				if to == "" {
 					continue
 				}
