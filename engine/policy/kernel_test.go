@@ -40,9 +40,9 @@ type lab struct {
 	ids     atomic.Uint64
 }
 
-func newLab(t testing.TB) *lab { return newLabOf(t, network.Routed) }
+func newLab(t testing.TB) *lab { return newLabOf(t, network.Routed, false) }
 
-func newLabOf(t testing.TB, cni network.CNI) *lab {
+func newLabOf(t testing.TB, cni network.CNI, dualStack bool) *lab {
 	t.Helper()
 	n, err := network.Open(network.Config{})
 	if err != nil {
@@ -52,6 +52,13 @@ func newLabOf(t testing.TB, cni network.CNI) *lab {
 	desired := network.Desired{ClientIP: addr("client"), CNI: cni}
 	for i, name := range []string{"node-1", "node-2"} {
 		desired.Nodes = append(desired.Nodes, network.Node{Name: name, IP: addr(name), PodCIDR: netip.MustParsePrefix(fmt.Sprintf("10.244.%d.0/24", i+1))})
+	}
+	if dualStack {
+		desired.ClientIP6 = six(desired.ClientIP)
+		for i := range desired.Nodes {
+			desired.Nodes[i].IP6 = six(desired.Nodes[i].IP)
+			desired.Nodes[i].PodCIDR6 = netip.PrefixFrom(six(desired.Nodes[i].PodCIDR.Addr()), 64)
+		}
 	}
 	if err := n.Set(t.Context(), desired); err != nil {
 		t.Fatal(err)
@@ -65,14 +72,24 @@ func newLabOf(t testing.TB, cni network.CNI) *lab {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { ns.Close() })
-		if _, err := n.Attach(t.Context(), network.Pod{ID: name, Name: name, Node: p.Spec.NodeName, IP: addr(name), NS: ns}); err != nil {
+		pod := network.Pod{ID: name, Name: name, Node: p.Spec.NodeName, IP: addr(name), NS: ns}
+		if dualStack {
+			pod.IP6 = six(pod.IP)
+		}
+		if _, err := n.Attach(t.Context(), pod); err != nil {
 			t.Fatal(err)
 		}
 		l.places[name] = ns
 	}
 	for name, ns := range l.places {
-		l.echo(ns, netip.AddrPortFrom(addr(name), 53))
-		l.echo(ns, netip.AddrPortFrom(addr(name), 54))
+		ips := []netip.Addr{addr(name)}
+		if dualStack {
+			ips = append(ips, six(addr(name)))
+		}
+		for _, ip := range ips {
+			l.echo(ns, netip.AddrPortFrom(ip, 53))
+			l.echo(ns, netip.AddrPortFrom(ip, 54))
+		}
 		l.hear(ns)
 	}
 	return l
@@ -80,7 +97,7 @@ func newLabOf(t testing.TB, cni network.CNI) *lab {
 
 // echo listens at one address, so that this is what the answers come from.
 func (l *lab) echo(ns *nsexec.NetNS, at netip.AddrPort) {
-	c, err := ns.ListenPacket("udp4", at.String())
+	c, err := ns.ListenPacket("udp", at.String())
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -163,12 +180,20 @@ type probe struct {
 	from, to string
 	protocol v1.Protocol
 	port     uint16
+	six      bool // over IPv6; not of SCTP
 	want     Verdict
 	arrived  atomic.Bool
 }
 
 func (p *probe) String() string {
-	return fmt.Sprintf("%s > %s %s %d", p.from, p.to, p.protocol, p.port)
+	return fmt.Sprintf("%s > %s (%s) %s %d", p.from, p.to, p.addr(p.to), p.protocol, p.port)
+}
+
+func (p *probe) addr(name string) netip.Addr {
+	if p.six {
+		return six(addr(name))
+	}
+	return addr(name)
 }
 
 // check tries all connections at once, and compares with the plan. What is to
@@ -179,7 +204,7 @@ func (l *lab) check(plan *Plan, all []*probe) {
 	defer cancel()
 	var allowed, running sync.WaitGroup
 	for _, p := range all {
-		p.want = plan.Verdict(addr(p.from), addr(p.to), p.protocol, p.port)
+		p.want = plan.Verdict(p.addr(p.from), p.addr(p.to), p.protocol, p.port)
 		if p.want.Allowed {
 			allowed.Add(1)
 		}
@@ -202,10 +227,10 @@ func (l *lab) check(plan *Plan, all []*probe) {
 
 // try reports whether a connection's first packet arrived, before ctx is done.
 func (l *lab) try(ctx context.Context, p *probe) bool {
-	to := netip.AddrPortFrom(addr(p.to), p.port).String()
+	to := netip.AddrPortFrom(p.addr(p.to), p.port).String()
 	switch p.protocol {
 	case v1.ProtocolTCP:
-		c, err := l.places[p.from].DialContext(ctx, "tcp4", to)
+		c, err := l.places[p.from].DialContext(ctx, "tcp", to)
 		if err == nil {
 			c.Close()
 		}
@@ -300,7 +325,7 @@ func TestKernelGenerated(t *testing.T) {
 
 func testKernelGenerated(t *testing.T, cni network.CNI, rounds int) {
 	const seed = 20
-	l := newLabOf(t, cni)
+	l := newLabOf(t, cni, false)
 	r := rand.New(rand.NewPCG(seed, seed))
 	admitted, denied := 0, 0
 	for round := range rounds {
