@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -59,6 +60,24 @@ func TestDualStack(t *testing.T) {
 	l.eventually("NodePort on another node", l.net.Client(), "[fd00:172:18::11]:30080", "b sees fd00:172:18::11")
 	l.eventually("NodePort of IPv4", l.net.Client(), "172.18.0.11:30080", "b sees 172.18.0.11")
 
+	// Who answers health checks does so at both of the node's addresses, until it ends.
+	l.service("local", "10.96.0.23", func(s *v1.Service) {
+		dual("fd00:10:96::23")(s)
+		s.Spec.Type = v1.ServiceTypeLoadBalancer
+		s.Spec.ExternalTrafficPolicy = v1.ServiceExternalTrafficPolicyLocal
+		s.Spec.HealthCheckNodePort = 32000
+		s.Spec.Ports[0].NodePort = 30081
+	})
+	l.slice("local", discovery.AddressTypeIPv4, b)
+	l.slice("local", discovery.AddressTypeIPv6, b)
+	l.eventually("NodePort Local", l.net.Client(), "[fd00:172:18::12]:30081", "b sees fd00:172:18::100")
+	l.eventually("NodePort Local where no endpoint is", l.net.Client(), "[fd00:172:18::11]:30081", "context deadline exceeded")
+	for _, at := range []string{"172.18.0.12:32000", "[fd00:172:18::12]:32000"} {
+		if got := get(l.net.Client(), at); !strings.Contains(got, `"localEndpoints": 1`) {
+			t.Errorf("health check at %s: %s", at, got)
+		}
+	}
+
 	// What concerns one family alone has the other's rules stay.
 	l.settled()
 	six := count.get(v1.IPv6Protocol)
@@ -73,4 +92,12 @@ func TestDualStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.eventually("deleted", a.NS, "[fd00:10:96::20]:80", "context deadline exceeded")
+	if err := l.proxies.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"172.18.0.12:32000", "[fd00:172:18::12]:32000"} {
+		if got := get(l.net.Client(), at); got != "connection refused" {
+			t.Errorf("health check at %s after Close: %s", at, got)
+		}
+	}
 }
