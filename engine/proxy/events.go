@@ -78,10 +78,8 @@ func latest(o any) any {
 	return o
 }
 
-// hasFamily tells whether a Service has, or may have, addresses of a family.
-func hasFamily(s *v1.Service, f v1.IPFamily) bool {
-	return len(s.Spec.IPFamilies) == 0 || slices.Contains(s.Spec.IPFamilies, f)
-}
+// hasFamily tells whether a Service has addresses of a family.
+func hasFamily(s *v1.Service, f v1.IPFamily) bool { return slices.Contains(s.Spec.IPFamilies, f) }
 
 // isOfFamily tells whether a slice's addresses are of a family.
 func isOfFamily(s *discovery.EndpointSlice, f v1.IPFamily) bool {
@@ -89,17 +87,25 @@ func isOfFamily(s *discovery.EndpointSlice, f v1.IPFamily) bool {
 }
 
 // handler hands each event to every node, and tells them that there was one, if it
-// is about their family: to write is to start a program.
+// is about their family: to write is to start a program. The first that is has the
+// family begin.
 func handler[T any](about func(T, v1.IPFamily) bool, add func(*Proxy, T), update func(*Proxy, T, T), remove func(*Proxy, T), p *Proxies) cache.ResourceEventHandler {
 	each := func(f func(*Proxy), objects ...any) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.each(func(n *Proxy) {
+		for _, n := range p.all() {
+			concerned := slices.ContainsFunc(objects, func(o any) bool { return about(o.(T), n.family) })
+			if concerned {
+				n.wake()
+			}
+			if n.proxier == nil {
+				continue // it will be told of all when it is ready for events
+			}
 			f(n)
-			if p.synced && slices.ContainsFunc(objects, func(o any) bool { return about(o.(T), n.family) }) {
+			if p.synced && concerned {
 				n.mark()
 			}
-		})
+		}
 	}
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc: func(o any) { each(func(n *Proxy) { add(n, o.(T)) }, o) },
@@ -157,11 +163,17 @@ func (p *Proxies) serviceCIDRs(old, o any) {
 
 // each calls f for every node and family that is ready for events; the lock must be held.
 func (p *Proxies) each(f func(*Proxy)) {
-	for _, n := range p.nodes {
-		for _, n := range n.families() {
-			if n.proxier != nil {
-				f(n)
-			}
+	for _, n := range p.all() {
+		if n.proxier != nil {
+			f(n)
 		}
 	}
+}
+
+// all are the nodes' Proxies of all families; the lock must be held.
+func (p *Proxies) all() (all []*Proxy) {
+	for _, n := range p.nodes {
+		all = append(all, n.families()...)
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -8,6 +9,8 @@ import (
 	v1 "k8s.io/api/core/v1"
 	discovery "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podhop/podhop/engine/network"
 )
 
 // syncs counts how often each family's rules were written.
@@ -40,6 +43,12 @@ func TestDualStack(t *testing.T) {
 	count := &syncs{of: map[v1.IPFamily]int{}}
 	l.start(Config{OnSync: count.add})
 	a, b := l.pod("a", "node-1"), l.pod("b", "node-2")
+	l.service("first", "10.96.0.19", nil)
+	l.endpoints("first", b)
+	l.eventually("IPv4 alone", a.NS, "10.96.0.19:80", "b sees 10.244.1.2")
+	if n := count.get(v1.IPv6Protocol); n != 0 {
+		t.Errorf("the rules of IPv6 were written %d times before a Service needs any", n)
+	}
 	l.service("web", "10.96.0.20", dual("fd00:10:96::20"))
 	l.eventually("no endpoints: refused", a.NS, "[fd00:10:96::20]:80", "connection refused")
 	l.slice("web", discovery.AddressTypeIPv4, b)
@@ -77,6 +86,22 @@ func TestDualStack(t *testing.T) {
 			t.Errorf("health check at %s: %s", at, got)
 		}
 	}
+
+	// A node that comes later knows what there is.
+	late := network.Node{Name: "node-3", IP: netip.MustParseAddr("172.18.0.13"), PodCIDR: netip.MustParsePrefix("10.244.3.0/24"),
+		IP6: netip.MustParseAddr("fd00:172:18::13"), PodCIDR6: netip.MustParsePrefix("fd00:10:244:3::/64")}
+	l.nodes = append(l.nodes, late)
+	desired := network.Desired{Nodes: l.nodes, ClientIP: netip.MustParseAddr("172.18.0.100"), ClientIP6: netip.MustParseAddr("fd00:172:18::100")}
+	for _, p := range l.pods {
+		desired.Pods = append(desired.Pods, p)
+	}
+	if err := l.net.Set(t.Context(), desired); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.proxies.Start(t.Context(), l.place(late)); err != nil {
+		t.Fatal(err)
+	}
+	l.eventually("NodePort on a node that came later", l.net.Client(), "[fd00:172:18::13]:30080", "b sees fd00:172:18::13")
 
 	// What concerns one family alone has the other's rules stay.
 	l.settled()

@@ -105,6 +105,11 @@ func (p *Proxies) Start(ctx context.Context, cfg Node) (*Proxy, error) {
 		return nil, fmt.Errorf("kube-proxy on %s runs already", cfg.Name)
 	}
 	n := newProxy(p, cfg)
+	for _, o := range p.cfg.Informers.Core().V1().Services().Informer().GetStore().List() {
+		if n.six != nil && hasFamily(o.(*v1.Service), v1.IPv6Protocol) {
+			n.six.wake()
+		}
+	}
 	p.nodes[cfg.Name] = n
 	for _, f := range n.families() {
 		go f.run()

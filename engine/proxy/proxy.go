@@ -46,7 +46,8 @@ type Node struct {
 
 // A Proxy is kube-proxy on one node: of one family of addresses, with another of the
 // other where the node has both. Upstream makes one of two, too (metaproxier), but
-// has them write one after the other, whatever the change was about.
+// has them write one after the other, whatever the change was about. That of IPv6
+// begins with the first Service that has an address of it.
 type Proxy struct {
 	cfg     Node // IP and PodCIDR of the family
 	family  v1.IPFamily
@@ -58,6 +59,7 @@ type Proxy struct {
 	cancel  context.CancelFunc
 	ctx     context.Context
 	stopped chan struct{}
+	awake   chan struct{} // closed once the family is used; closed under all.mu
 
 	dirty chan struct{} // holds one token while there is something to write
 
@@ -103,15 +105,32 @@ func newProxy(p *Proxies, cfg Node) *Proxy {
 		return &Proxy{
 			cfg: cfg, family: family, all: p, log: p.log.With("node", cfg.Name, "family", family),
 			ctx: ctx, cancel: cancel, health: health,
-			stopped: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
+			stopped: make(chan struct{}), awake: make(chan struct{}), dirty: make(chan struct{}, 1), changed: make(chan struct{}),
 		}
 	}
 	n := of(v1.IPv4Protocol, cfg)
+	n.wake()
 	if cfg.IP6.IsValid() {
 		cfg.IP, cfg.PodCIDR = cfg.IP6, cfg.PodCIDR6
 		n.six = of(v1.IPv6Protocol, cfg)
 	}
 	return n
+}
+
+// wake has it begin, the first time; all.mu must be held, once others know of it.
+func (n *Proxy) wake() {
+	if !n.isAwake() {
+		close(n.awake)
+	}
+}
+
+func (n *Proxy) isAwake() bool {
+	select {
+	case <-n.awake:
+		return true
+	default:
+		return false
+	}
 }
 
 // families are the node's Proxies, the first of IPv4.
@@ -176,6 +195,11 @@ func (n *Proxy) mark() {
 
 func (n *Proxy) run() {
 	defer close(n.stopped)
+	select {
+	case <-n.awake:
+	case <-n.ctx.Done():
+		return
+	}
 	if err := n.prepare(); err != nil {
 		if n.ctx.Err() == nil {
 			n.log.Error("no kube-proxy", "err", err)
@@ -254,6 +278,9 @@ func (n *Proxy) writings() uint64 {
 // once; its error is why they never will.
 func (n *Proxy) Settled(ctx context.Context) error {
 	for _, f := range n.families() {
+		if !f.isAwake() {
+			continue // there is nothing to write
+		}
 		if err := f.settled(ctx); err != nil {
 			return err
 		}

@@ -88,11 +88,15 @@ func (l *lab) start(cfg Config) {
 	}
 	l.t.Cleanup(func() { l.proxies.Close(); cancel(); factory.Shutdown() })
 	for _, n := range l.nodes {
-		if _, err := l.proxies.Start(ctx, Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: l.net.Node(n.Name)}); err != nil {
+		if _, err := l.proxies.Start(ctx, l.place(n)); err != nil {
 			l.t.Fatal(err)
 		}
 	}
 	l.settled()
+}
+
+func (l *lab) place(n network.Node) Node {
+	return Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: l.net.Node(n.Name)}
 }
 
 func (l *lab) settled() {
