@@ -50,6 +50,18 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
+func TestSandboxOfTwoFamilies(t *testing.T) {
+	f := newFixture(t)
+	f.network.DualStack = true
+	st, err := f.PodSandboxStatus(t.Context(), f.create(t, "web"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := st.Status.Network; n.Ip != "10.244.1.2" || len(n.AdditionalIps) != 1 || n.AdditionalIps[0].Ip != "fd00:10:244:1::2" {
+		t.Errorf("got %v", n)
+	}
+}
+
 func TestSandboxRefusals(t *testing.T) {
 	options := func(o *runtimeapi.NamespaceOption) func(*runtimeapi.PodSandboxConfig) {
 		return func(c *runtimeapi.PodSandboxConfig) {

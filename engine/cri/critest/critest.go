@@ -25,6 +25,8 @@ import (
 type Network struct {
 	// Err is what Attach answers, if set.
 	Err error
+	// DualStack gives pods an address of IPv6, too.
+	DualStack bool
 	// Dial is what pods dial with.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -48,6 +50,9 @@ func (f *Network) Attach(_ context.Context, pod cri.Pod) (cri.Attachment, error)
 	if !pod.HostNetwork {
 		f.n++
 		a.IPs = []netip.Addr{netip.AddrFrom4([4]byte{10, 244, 1, f.n + 1})}
+		if f.DualStack {
+			a.IPs = append(a.IPs, netip.MustParseAddr(fmt.Sprintf("fd00:10:244:1::%d", f.n+1)))
+		}
 	}
 	return a, nil
 }
