@@ -64,6 +64,11 @@ func TestParseFrame(t *testing.T) {
 	missing[2], missing[3] = 0x81, 0x83
 	inner := frame(t, ether(v4), ip4(layers.IPProtocolTCP, 5), tcp(SYN))
 	quoted := frame(t, ip4(layers.IPProtocolUDP, 9), &layers.UDP{SrcPort: 4000, DstPort: 53}, text("hello"))
+	unreachable6 := func(code uint8) []byte {
+		quoted := frame(t, ip6(layers.IPProtocolUDP), &layers.UDP{SrcPort: 4000, DstPort: 53})
+		return frame(t, ether(v6), ip6(layers.IPProtocolICMPv6), &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(1, code)},
+			gopacket.Payload(append(make([]byte, 4), quoted...))) // of which the first four are not used
+	}
 	tests := []struct {
 		name                         string
 		frame                        []byte
@@ -89,6 +94,10 @@ func TestParseFrame(t *testing.T) {
 		{"VLAN", frame(t, ether(layers.EthernetTypeDot1Q), &layers.Dot1Q{VLANIdentifier: 5, Type: v4}, ip4(layers.IPProtocolTCP, 1), tcp(SYN)), "10.244.1.2:47298", "10.96.41.7:80", "SYN", "SYN", 0},
 		{"VXLAN", frame(t, ether(v4), ip4(layers.IPProtocolUDP, 0), &layers.UDP{SrcPort: 5, DstPort: 8472}, &layers.VXLAN{ValidIDFlag: true, VNI: 1}, gopacket.Payload(inner)), "10.244.1.2:47298", "10.96.41.7:80", "SYN", "SYN", 0},
 		{"IPv6", frame(t, ether(v6), ip6(layers.IPProtocolTCP), tcp(SYN)), "[fd00:244:1::2]:47298", "[fd00:96::7]:80", "SYN", "SYN", 0},
+		{"no route of IPv6", unreachable6(0), "[fd00:244:1::2]:0", "[fd00:96::7]:0", "Network unreachable", "", 48},
+		{"address unreachable of IPv6", unreachable6(3), "[fd00:244:1::2]:0", "[fd00:96::7]:0", "Host unreachable", "", 48},
+		{"port unreachable of IPv6", unreachable6(4), "[fd00:244:1::2]:0", "[fd00:96::7]:0", "Port unreachable", "", 48},
+		{"reject route of IPv6", unreachable6(6), "[fd00:244:1::2]:0", "[fd00:96::7]:0", "Unreachable, code 6", "", 48},
 		{"IPv6 ping", frame(t, ether(v6), ip6(layers.IPProtocolICMPv6), &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(128, 0)}, &layers.ICMPv6Echo{Identifier: 9, SeqNumber: 2}), "[fd00:244:1::2]:9", "[fd00:96::7]:9", "Echo request 2", "", 0},
 	}
 	for _, test := range tests {

@@ -195,7 +195,14 @@ func (p *Packet) icmp6Summary() string {
 	case EchoReplyV6:
 		return fmt.Sprintf("Echo reply %d", p.Sequence)
 	case unreachableV6:
-		if p.Code == 4 {
+		switch p.Code { // RFC 4443, 3.1, in the words of IPv4's
+		case 0:
+			return "Network unreachable"
+		case 1:
+			return "Administratively prohibited"
+		case 3:
+			return "Host unreachable"
+		case 4:
 			return "Port unreachable"
 		}
 		return fmt.Sprintf("Unreachable, code %d", p.Code)
