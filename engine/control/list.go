@@ -41,8 +41,8 @@ func kinds(names ...string) (out []schema.GroupResource) {
 
 // list is kube-controller-manager's and kube-scheduler's work, with one worker
 // each where they have more: a session is small, and a goroutine is not free.
-// The settings are upstream's defaults (cmd/kube-controller-manager/app) but
-// for the batch periods of endpoints, which are zero there too.
+// The settings are upstream's defaults (cmd/kube-controller-manager/app) where
+// nothing else is said.
 func (s *Controllers) list() []controller {
 	return append(append(s.workloads(), s.cluster()...), s.volumes()...)
 }
@@ -129,9 +129,11 @@ func (s *Controllers) cluster() []controller {
 		}},
 		{"garbage-collector", nil, nil, s.garbageCollector},
 		{"resourcequota", kinds("resourcequotas"), nil, s.resourceQuota},
+		// 50 s of silence make a node NotReady upstream, unless --node-monitor-grace-period
+		// says otherwise. Here a learner waits for it; kubelets are heard every 10 s.
 		{"node-lifecycle", kinds("nodes"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			n, err := nodelifecycle.NewNodeLifecycleController(ctx, f.Coordination().V1().Leases(), f.Core().V1().Pods(), f.Core().V1().Nodes(), f.Apps().V1().DaemonSets(), c,
-				5*time.Second, time.Minute, 50*time.Second, 0.1, 0.01, 50, 0.55)
+				5*time.Second, time.Minute, 20*time.Second, 0.1, 0.01, 50, 0.55)
 			if err != nil {
 				return nil, err
 			}
