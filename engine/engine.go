@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -31,8 +32,11 @@ type Config struct {
 	// Data and Images are absolute folders: what outlasts the server, and the
 	// catalogue of container images.
 	Data, Images string
-	// Nodes is how many a session has.
-	Nodes int
+	// Nodes, CNI and DualStack are what a session gets that does not say otherwise;
+	// see model.SessionOptions.
+	Nodes     int
+	CNI       string
+	DualStack bool
 	// OCIRuntime is the program that runs containers.
 	OCIRuntime string
 	// Lifetime is how long a session lasts, MaxSessions how many there may be.
@@ -59,7 +63,8 @@ type Engine struct {
 	images     *image.Store
 	machine    node.Machine
 	runtime    ociVersion
-	dnsImage   string // ID of the catalogue's CoreDNS
+	dnsImage   string        // ID of the catalogue's CoreDNS
+	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
 
 	mu       sync.Mutex
@@ -73,6 +78,7 @@ type Engine struct {
 // building only. Close it.
 func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	e = &Engine{cfg: cfg, log: cfg.Log, machine: node.Host(), sessions: map[string]*Session{}}
+	e.looking = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -150,9 +156,9 @@ func (e *Engine) warm() {
 
 // Open makes a session and waits until its nodes are there. ctx bounds the opening
 // only. It fails with model.ErrFull if there are too many already, with
-// model.ErrInvalid if there is no such session.
+// a *model.FieldError for options that there are not.
 func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, error) {
-	o, err := e.options(o)
+	o, err := e.cfg.Options(o)
 	if err != nil {
 		return nil, err
 	}

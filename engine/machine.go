@@ -9,15 +9,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"github.com/podhop/podhop/engine/cri"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/node"
+	"github.com/podhop/podhop/engine/proxy"
 )
 
 // stopTimeout bounds how long a kubelet may take to end.
@@ -29,53 +32,96 @@ const maxPods = 110
 // clusterDNS is where pods look for names.
 var clusterDNS = netip.AddrFrom4([4]byte{10, 96, 0, 10})
 
-// A machine is one node of a session: a kubelet over our runtime.
-type machine struct {
-	name    string
-	kubelet *node.Node
+// power is what runs on a machine that is on: a kubelet over our runtime, and kube-proxy.
+type power struct {
+	kubelet atomic.Pointer[node.Node] // nil until it is started
 	runtime *cri.Runtime
+	proxy   *proxy.Proxy
 }
 
-func (s *Session) startMachine(ctx context.Context, n network.Node) (*machine, error) {
-	m := &machine{name: n.Name}
-	root := filepath.Join(s.containers.Dir(), n.Name)
+// boot switches a machine on.
+func (s *Session) boot(ctx context.Context, m *machine) error {
+	s.nodes.turn(m, true)
+	if err := s.pods.set(ctx, s.desired()); err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	s.policies.SetNodes(s.policyNodes())
+	if err := s.tracer.Refresh(); err != nil {
+		s.log.Warn("watching", "err", err) // the node runs all the same
+	}
+	p := &power{}
+	m.power.Store(p)
 	var err error
-	m.runtime, err = cri.New(cri.Config{
-		Node: n.Name, Name: s.engine.runtime.name, Version: s.engine.runtime.version,
+	if p.proxy, err = s.startProxy(ctx, m.Node); err != nil {
+		return fmt.Errorf("kube-proxy: %w", err)
+	}
+	return s.startKubelet(ctx, m)
+}
+
+// halt switches a machine off, however much of it is on. What uses its network
+// namespace goes before that does.
+func (s *Session) halt(ctx context.Context, m *machine) error {
+	s.nodes.turn(m, false)
+	err := m.stop(ctx)
+	err = errors.Join(err, s.tracer.Refresh())
+	s.policies.SetNodes(s.policyNodes())
+	err = errors.Join(err, s.pods.set(ctx, s.desired()))
+	s.pods.changed()
+	return err
+}
+
+// stop ends what runs on the machine.
+func (m *machine) stop(ctx context.Context) error {
+	p := m.power.Swap(nil)
+	if p == nil {
+		return nil
+	}
+	var errs []error
+	if kubelet := p.kubelet.Load(); kubelet != nil {
+		errs = append(errs, kubelet.Stop(ctx))
+	}
+	if p.runtime != nil {
+		errs = append(errs, p.runtime.Close(ctx))
+	}
+	if p.proxy != nil {
+		p.proxy.Stop()
+	}
+	return errors.Join(errs...)
+}
+
+// startKubelet runs the kubelet of a machine whose network is there.
+func (s *Session) startKubelet(ctx context.Context, m *machine) error {
+	p := m.power.Load()
+	root := s.root(m)
+	var err error
+	p.runtime, err = cri.New(cri.Config{
+		Node: m.Name, Name: s.engine.runtime.name, Version: s.engine.runtime.version,
 		Root: filepath.Join(root, "runtime"), NodeFiles: root,
-		Network: s.pods.on(n.Name), Containers: cri.Session{Session: s.containers}, Images: s.engine.images,
+		Network: s.pods.on(m.Name), Containers: cri.Session{Session: s.containers}, Images: s.engine.images,
 		Event: func(ns, name, uid, kind, reason, message string) {
-			m.kubelet.Event(ns, name, uid, kind, reason, message)
+			p.kubelet.Load().Event(ns, name, uid, kind, reason, message)
 		},
 		Logger: s.log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		return m.runtime.Close(ctx)
-	})
-	m.kubelet, err = node.Start(ctx, node.Config{
-		Name: n.Name, IP: n.IP, IP6: n.IP6, Root: root, Machine: s.engine.machine, Logger: s.log,
+	hardware := s.engine.machine
+	hardware.BootID = string(uuid.NewUUID()) // the kubelet tells by it that it was rebooted
+	kubelet, err := node.Start(ctx, node.Config{
+		Name: m.Name, IP: m.IP, IP6: m.IP6, Root: root, Machine: hardware, Logger: s.log,
 		// Nobody but this process is the node, so it is trusted like the control plane.
 		// As one of system:nodes alone it would race with the node authorizer's own
 		// view of its pods, and lose half a second each time that it does.
-		ClientConfig: s.api.ConfigFor("system:node:"+n.Name, "system:nodes", "system:masters"),
-		Runtime:      m.runtime, Images: m.runtime.Images(), Streams: m.runtime.Streams(),
-		Dial:       s.network.Node(n.Name).DialContext,
+		ClientConfig: s.api.ConfigFor("system:node:"+m.Name, "system:nodes", "system:masters"),
+		Runtime:      p.runtime, Images: p.runtime.Images(), Streams: p.runtime.Streams(),
+		Dial:       s.network.Node(m.Name).DialContext,
 		ClusterDNS: []netip.Addr{clusterDNS},
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		p.kubelet.Store(kubelet)
 	}
-	s.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		return m.kubelet.Stop(ctx)
-	})
-	return m, nil
+	return err
 }
 
 // nodeObjects are the session's nodes as the API knows them from the start: as

@@ -1,13 +1,14 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/apply"
@@ -23,7 +24,7 @@ import (
 // open puts a session together, from the namespaces up. What has been made is
 // unmade again if a later step fails.
 func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionOptions) (s *Session, err error) {
-	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id), options: o, nodes: nodesOf(o)}
+	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id), options: o, nodes: newNodes(nodesOf(o)), changing: make(chan struct{}, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -50,43 +51,34 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 		{"load balancers", s.openLoadBalancers},
 		{"nodes", s.openNodes},
 	} {
-		if err := step.do(ctx, s.nodes); err != nil {
+		if err := step.do(ctx, s.nodes.on()); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return s, nil
 }
 
-// maxNodes is how many machines a session may have.
-const maxNodes = 5
-
-// options fills in what is not said, and checks what is.
-func (e *Engine) options(o model.SessionOptions) (model.SessionOptions, error) {
-	o.Nodes, o.CNI = cmp.Or(o.Nodes, e.cfg.Nodes), cmp.Or(o.CNI, string(network.Routed))
-	switch {
-	case o.Nodes < 1 || o.Nodes > maxNodes:
-		return o, fmt.Errorf("%w: nodes %d: must be between 1 and %d", model.ErrInvalid, o.Nodes, maxNodes)
-	case !slices.Contains(network.CNIs(), network.CNI(o.CNI)):
-		return o, fmt.Errorf("%w: cni %q: must be one of %v", model.ErrInvalid, o.CNI, network.CNIs())
-	}
-	return o, nil
-}
-
 // nodesOf are the machines that a session begins with.
 func nodesOf(o model.SessionOptions) []network.Node {
 	nodes := make([]network.Node, o.Nodes)
 	for i := range nodes {
-		nodes[i] = network.Node{
-			Name:    fmt.Sprintf("node-%d", i+1),
-			IP:      netip.AddrFrom4([4]byte{172, 18, 0, byte(11 + i)}),
-			PodCIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 244, byte(1 + i), 0}), 24),
-		}
-		if o.DualStack {
-			nodes[i].IP6 = netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%d", 11+i))
-			nodes[i].PodCIDR6 = netip.MustParsePrefix(fmt.Sprintf("fd00:10:244:%d::/64", 1+i))
-		}
+		nodes[i] = nodeAt(i+1, o.DualStack)
 	}
 	return nodes
+}
+
+// nodeAt is the i'th machine, from 1.
+func nodeAt(i int, dualStack bool) network.Node {
+	n := network.Node{
+		Name:    fmt.Sprintf("node-%d", i),
+		IP:      netip.AddrFrom4([4]byte{172, 18, 0, byte(10 + i)}),
+		PodCIDR: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 244, byte(i), 0}), 24),
+	}
+	if dualStack {
+		n.IP6 = netip.MustParseAddr(fmt.Sprintf("fd00:172:18::%d", 10+i))
+		n.PodCIDR6 = netip.MustParsePrefix(fmt.Sprintf("fd00:10:244:%d::/64", i))
+	}
+	return n
 }
 
 // clientIP is the address of the client outside of the cluster, clientIP6 its second
@@ -96,7 +88,7 @@ var (
 	clientIP6 = netip.MustParseAddr("fd00:172:18::100")
 )
 
-func (s *Session) openNetwork(ctx context.Context, nodes []network.Node) (err error) {
+func (s *Session) openNetwork(ctx context.Context, _ []network.Node) (err error) {
 	if s.users, err = nsexec.NewUserNS(s.engine.slots.ids(s.slot)); err != nil {
 		return err
 	}
@@ -106,11 +98,17 @@ func (s *Session) openNetwork(ctx context.Context, nodes []network.Node) (err er
 	}
 	s.onClose(s.network.Close)
 	s.pods = newPods(s.users, s.network)
-	desired := network.Desired{CNI: network.CNI(s.options.CNI), Nodes: nodes, ClientIP: clientIP, ControlPlane: apiServer.Addr()}
-	if s.options.DualStack {
-		desired.ClientIP6 = clientIP6
+	return s.pods.set(ctx, s.desired())
+}
+
+// desired is the network as it should be now, but for its pods.
+func (s *Session) desired() network.Desired {
+	o := s.Info().Options
+	d := network.Desired{CNI: network.CNI(o.CNI), Nodes: s.nodes.on(), ClientIP: clientIP, ControlPlane: apiServer.Addr()}
+	if o.DualStack {
+		d.ClientIP6 = clientIP6
 	}
-	return s.network.Set(ctx, desired)
+	return d
 }
 
 func (s *Session) openContainers(context.Context, []network.Node) (err error) {
@@ -155,26 +153,28 @@ func (s *Session) openProxies(ctx context.Context, nodes []network.Node) (err er
 		return err
 	}
 	s.onClose(s.proxies.Close)
-	for _, n := range nodes {
-		_, err := s.proxies.Start(ctx, proxy.Node{
-			Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: s.network.Node(n.Name),
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", n.Name, err)
+	for _, m := range s.nodes.list() {
+		p := &power{}
+		if p.proxy, err = s.startProxy(ctx, m.Node); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
 		}
+		m.power.Store(p)
 	}
 	return nil
 }
 
-func (s *Session) openPolicies(_ context.Context, nodes []network.Node) (err error) {
-	cfg := policy.Config{
-		Informers: s.api.Informers(), Addresses: s.pods.addresses, Log: s.log,
+func (s *Session) startProxy(ctx context.Context, n network.Node) (*proxy.Proxy, error) {
+	return s.proxies.Start(ctx, proxy.Node{
+		Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: s.network.Node(n.Name),
+	})
+}
+
+func (s *Session) openPolicies(context.Context, []network.Node) (err error) {
+	s.policies, err = policy.Start(s.ctx, policy.Config{
+		Informers: s.api.Informers(), Addresses: s.pods.addresses, Log: s.log, Nodes: s.policyNodes(),
 		OnSync: func(node string) { s.tracer.RulesChanged(network.NodeVertex(node)) },
-	}
-	for _, n := range nodes {
-		cfg.Nodes = append(cfg.Nodes, policy.Node{Name: n.Name, NS: s.network.Node(n.Name)})
-	}
-	if s.policies, err = policy.Start(s.ctx, cfg); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	s.onClose(s.policies.Close)
@@ -184,29 +184,60 @@ func (s *Session) openPolicies(_ context.Context, nodes []network.Node) (err err
 	return nil
 }
 
-func (s *Session) openNodes(ctx context.Context, nodes []network.Node) error {
-	for _, n := range nodes {
-		m, err := s.startMachine(ctx, n)
-		if err != nil {
-			return fmt.Errorf("%s: %w", n.Name, err)
+// policyNodes are the namespaces that policies are to hold in.
+func (s *Session) policyNodes() (nodes []policy.Node) {
+	for _, n := range s.nodes.on() {
+		nodes = append(nodes, policy.Node{Name: n.Name, NS: s.network.Node(n.Name)})
+	}
+	return nodes
+}
+
+func (s *Session) openNodes(ctx context.Context, _ []network.Node) error {
+	s.onClose(s.closeNodes)
+	for _, m := range s.nodes.list() {
+		if err := s.startKubelet(ctx, m); err != nil {
+			return fmt.Errorf("%s: %w", m.Name, err)
 		}
-		s.machines = append(s.machines, m)
 	}
 	return nil
 }
 
-// dialKubelet connects the API server to a node's kubelet.
-func (s *Session) dialKubelet(ctx context.Context, name string) (net.Conn, error) {
-	for _, m := range s.machines {
-		if m.name == name {
-			return m.kubelet.Dial(ctx, "tcp", name)
-		}
+// closeNodes waits for a change that is under way, and lets none begin any more:
+// the session's context is over.
+func (s *Session) closeNodes() error {
+	s.changing <- struct{}{}
+	defer func() { <-s.changing }()
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	var g errgroup.Group
+	for _, m := range s.nodes.list() {
+		g.Go(func() error { return m.stop(ctx) })
 	}
-	return nil, fmt.Errorf("node %s: %w", name, network.ErrNoNode)
+	return g.Wait()
 }
 
-// dialPod connects the API server to a pod or Service, from the first node's
-// network, which is where a control plane stands that reaches pods.
+// dialKubelet connects the API server to a node's kubelet.
+func (s *Session) dialKubelet(ctx context.Context, name string) (net.Conn, error) {
+	m := s.nodes.find(name)
+	if m == nil {
+		return nil, fmt.Errorf("node %s: %w", name, network.ErrNoNode)
+	}
+	if p := m.power.Load(); p != nil {
+		if kubelet := p.kubelet.Load(); kubelet != nil {
+			return kubelet.Dial(ctx, "tcp", name)
+		}
+	}
+	at := net.TCPAddrFromAddrPort(netip.AddrPortFrom(m.IP, 10250))
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: at, Err: syscall.EHOSTUNREACH}
+}
+
+// dialPod connects the API server to a pod or Service, from the network of the
+// first node that is on, which is where a control plane stands that reaches pods.
 func (s *Session) dialPod(ctx context.Context, proto, address string) (net.Conn, error) {
-	return s.network.Node("node-1").DialContext(ctx, proto, address)
+	for _, n := range s.nodes.on() {
+		if ns := s.network.Node(n.Name); ns != nil {
+			return ns.DialContext(ctx, proto, address)
+		}
+	}
+	return nil, &net.OpError{Op: "dial", Net: proto, Err: syscall.ENETUNREACH}
 }

@@ -27,6 +27,10 @@ type pods struct {
 	// ready waits until the node keeps the NetworkPolicies of a pod that has got its address.
 	ready func(ctx context.Context, uid types.UID, node string) error
 
+	// joining is held shared while a pod comes or goes, alone while the whole network
+	// is set: the list of pods is true then.
+	joining sync.RWMutex
+
 	mu        sync.Mutex
 	sandboxes map[string]sandbox
 }
@@ -34,6 +38,7 @@ type pods struct {
 type sandbox struct {
 	name string // namespace/name
 	uid  types.UID
+	node string
 	ips  []netip.Addr // the first of IPv4; none in the node's own network
 	ns   *nsexec.Sandbox
 	dns  cri.DNS
@@ -99,18 +104,36 @@ const policyTimeout = 10 * time.Second
 // Attach makes a pod's namespaces and joins them to the node. When it returns, the
 // node enforces what isolates the pod: it has sent nothing yet.
 func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment, err error) {
-	sb := sandbox{name: pod.Namespace + "/" + pod.Name, uid: types.UID(pod.UID), dns: pod.DNS}
-	if sb.ns, err = nsexec.NewSandbox(n.users, pod.Hostname); err != nil {
+	sb, at, err := n.join(ctx, pod)
+	if err != nil || pod.HostNetwork {
 		return at, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
+	defer cancel()
+	if err := n.ready(ctx, sb.uid, n.node); err != nil {
+		err = fmt.Errorf("failed to set up pod %q network: network policies are not in place: %w", sb.name, err)
+		return cri.Attachment{}, errors.Join(err, n.Detach(context.WithoutCancel(ctx), pod.ID))
+	}
+	return at, nil
+}
+
+func (n nodeNetwork) join(ctx context.Context, pod cri.Pod) (sb sandbox, at cri.Attachment, err error) {
+	n.joining.RLock()
+	defer n.joining.RUnlock()
+	sb = sandbox{name: pod.Namespace + "/" + pod.Name, uid: types.UID(pod.UID), node: n.node, dns: pod.DNS}
+	if sb.ns, err = nsexec.NewSandbox(n.users, pod.Hostname); err != nil {
+		return sb, at, err
 	}
 	at.Sandbox = sb.ns
 	if pod.HostNetwork {
-		at.HostNetwork = n.network.Node(n.node)
+		if at.HostNetwork = n.network.Node(n.node); at.HostNetwork == nil {
+			return sb, at, closing(sb.ns, network.ErrNoNode)
+		}
 		at.Dial = at.HostNetwork.DialContext
 	} else {
 		joined, err := n.network.Attach(ctx, network.Pod{ID: pod.ID, Name: sb.name, Node: n.node, NS: sb.ns.Net})
 		if err != nil {
-			return at, fmt.Errorf("failed to set up pod %q network: %w", sb.name, closing(sb.ns, err))
+			return sb, at, fmt.Errorf("failed to set up pod %q network: %w", sb.name, closing(sb.ns, err))
 		}
 		sb.ips = []netip.Addr{joined.IP}
 		if joined.IP6.IsValid() {
@@ -123,16 +146,7 @@ func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment
 	n.sandboxes[pod.ID] = sb
 	n.mu.Unlock()
 	n.changed()
-	if pod.HostNetwork {
-		return at, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, policyTimeout)
-	defer cancel()
-	if err := n.ready(ctx, sb.uid, n.node); err != nil {
-		err = fmt.Errorf("failed to set up pod %q network: network policies are not in place: %w", sb.name, err)
-		return cri.Attachment{}, errors.Join(err, n.Detach(context.WithoutCancel(ctx), pod.ID))
-	}
-	return at, nil
+	return sb, at, nil
 }
 
 // addresses are those that pods have, by UID.
@@ -150,6 +164,8 @@ func (p *pods) addresses() map[types.UID][]netip.Addr {
 
 // Detach takes the pod off the node and lets its namespaces go.
 func (n nodeNetwork) Detach(ctx context.Context, id string) error {
+	n.joining.RLock()
+	defer n.joining.RUnlock()
 	n.mu.Lock()
 	sb, ok := n.sandboxes[id]
 	delete(n.sandboxes, id)
@@ -172,6 +188,19 @@ func closing(ns *nsexec.Sandbox, err error) error {
 		return cerr
 	}
 	return err
+}
+
+// set makes the session's network be what is desired, with the pods that there are
+// on its nodes.
+func (p *pods) set(ctx context.Context, d network.Desired) error {
+	p.joining.Lock()
+	defer p.joining.Unlock()
+	for id, sb := range p.all() {
+		if sb.joined() && slices.ContainsFunc(d.Nodes, func(n network.Node) bool { return n.Name == sb.node }) {
+			d.Pods = append(d.Pods, network.Pod{ID: id, Name: sb.name, Node: sb.node, IP: sb.ips[0], NS: sb.ns.Net})
+		}
+	}
+	return p.network.Set(ctx, d)
 }
 
 // all are the sandboxes by ID.

@@ -84,6 +84,10 @@ func (s *Session) sender(from string) (*sender, error) {
 		if ns := s.network.Node(name); ns != nil {
 			return &sender{ns: ns, name: from}, nil
 		}
+		if s.nodes.find(name) != nil {
+			return nil, fmt.Errorf("%s: it is switched off", from)
+		}
+		return nil, fmt.Errorf("%s: there is no such node, but %s", from, s.nodes.names())
 	case kind == "pod":
 		if _, sb, ok := s.pods.find(name); ok {
 			p := &sender{ns: sb.ns.Net, name: from, stub: dns.NewStub(sb.dns.Servers, sb.dns.Searches, sb.dns.Options)}

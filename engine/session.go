@@ -30,8 +30,8 @@ type Session struct {
 	slot   int
 	log    *slog.Logger
 
-	options model.SessionOptions
-	nodes   []network.Node
+	nodes    *nodes
+	changing chan struct{} // holds a token while machines or network change
 
 	users      *nsexec.UserNS
 	network    *network.Network
@@ -41,7 +41,6 @@ type Session struct {
 	controls   *control.Controllers
 	proxies    *proxy.Proxies
 	policies   *policy.Policies
-	machines   []*machine
 	applier    *apply.Applier
 	feed       *feed.Feed
 	dns        *dns.Servers
@@ -59,6 +58,7 @@ type Session struct {
 	timer   *time.Timer
 
 	mu       sync.Mutex
+	options  model.SessionOptions
 	expires  time.Time
 	watching func() // releases the tracer; nil while nobody watches
 }
@@ -107,7 +107,7 @@ func (s *Session) ID() string { return s.id }
 func (s *Session) Info() model.Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return model.Session{ID: s.id, Options: s.options, ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
+	return model.Session{ID: s.id, Options: s.options, Stopped: s.nodes.off(), ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
 }
 
 // Token is what the learner's kubectl authenticates with.

@@ -100,8 +100,10 @@ func (s *Session) sources() []trace.Source {
 	}
 	add(network.VertexClient, s.network.Client())
 	add(network.VertexUnderlay, s.network.Underlay())
-	for _, n := range s.nodes {
-		add(network.NodeVertex(n.Name), s.network.Node(n.Name))
+	for _, n := range s.nodes.on() {
+		if ns := s.network.Node(n.Name); ns != nil {
+			add(network.NodeVertex(n.Name), ns)
+		}
 	}
 	return all
 }
@@ -123,7 +125,7 @@ func (s *Session) vertexOf(ip netip.Addr) string {
 	case apiServer.Addr():
 		return vertexControlPlane
 	}
-	for _, n := range s.nodes {
+	for _, n := range s.nodes.list() {
 		for _, own := range []netip.Addr{
 			n.IP, n.PodCIDR.Masked().Addr(), n.PodCIDR.Masked().Addr().Next(),
 			n.IP6, n.PodCIDR6.Masked().Addr(), n.PodCIDR6.Masked().Addr().Next(),

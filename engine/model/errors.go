@@ -13,6 +13,18 @@ var (
 	ErrClosed = errors.New("closed")
 	// ErrInvalid: the request cannot be understood, whoever asks.
 	ErrInvalid = errors.New("invalid request")
+	// ErrConflict: it could be done, but not as things are: the text says why.
+	ErrConflict = errors.New("conflict")
 	// ErrTooLarge: the input is over a limit that the text names.
 	ErrTooLarge = errors.New("too large")
 )
+
+// A FieldError is an ErrInvalid that knows which field of the request it is about.
+type FieldError struct {
+	Field  string // as JSON names it
+	Detail string // "must be ..."
+}
+
+func (e *FieldError) Error() string { return e.Field + " " + e.Detail }
+
+func (e *FieldError) Unwrap() error { return ErrInvalid }

@@ -25,6 +25,17 @@ type SessionOptions struct {
 	DualStack bool `json:"dualStack,omitempty"`
 }
 
+// A SessionChange is what can be changed of a session while it lasts.
+type SessionChange struct {
+	// CNI is as in SessionOptions, and must be said.
+	CNI string `json:"cni"`
+}
+
+// A NewNode is a node that was added.
+type NewNode struct {
+	Name string `json:"name"`
+}
+
 // An ApplyResult is what the API said to one document of a paste.
 type ApplyResult struct {
 	// Document counts from 1; Line is where it starts in the paste, from 1.

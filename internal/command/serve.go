@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/podhop/podhop/engine"
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server"
@@ -42,7 +43,9 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 func registerEngine(fs *flag.FlagSet, c *engine.Config) {
 	fs.StringVar(&c.Data, "data", "data", "`folder` for what must outlast the server")
 	fs.StringVar(&c.Images, "images", "", "`folder` of the image catalogue (default DATA/images)")
-	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes of a session, 1 to 5")
+	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes of a session, 1 to 5; this and the next two are for sessions that do not say otherwise")
+	fs.StringVar(&c.CNI, "cni", "routed", "how pods of a session are joined to each other: routed, bridge or vxlan")
+	fs.BoolVar(&c.DualStack, "dual-stack", false, "give sessions IPv6 beside IPv4")
 	fs.StringVar(&c.OCIRuntime, "oci-runtime", "crun", "`program` that runs containers")
 	fs.DurationVar(&c.Lifetime, "lifetime", 2*time.Hour, "how long a session lasts")
 	fs.IntVar(&c.MaxSessions, "max-sessions", 300, "`number` of sessions at once")
@@ -51,8 +54,10 @@ func registerEngine(fs *flag.FlagSet, c *engine.Config) {
 
 // complete checks what flags cannot, and fills in what depends on others.
 func completeEngine(c *engine.Config) error {
-	if c.Nodes < 1 || c.Nodes > 5 {
-		return fmt.Errorf("--nodes %d: must be between 1 and 5", c.Nodes)
+	if field := new(model.FieldError); c.Nodes == 0 {
+		return errors.New("--nodes must be between 1 and 5, not 0")
+	} else if _, err := c.Options(model.SessionOptions{}); errors.As(err, &field) {
+		return fmt.Errorf("--%s %s", map[string]string{"nodes": "nodes", "cni": "cni", "dualStack": "dual-stack"}[field.Field], field.Detail)
 	}
 	if c.MaxSessions < 1 {
 		return fmt.Errorf("--max-sessions %d: must be at least 1", c.MaxSessions)
