@@ -34,7 +34,12 @@ func answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
-	session, err := s.open(r.Context(), model.SessionOptions{})
+	options, err := s.readOptions(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	session, err := s.open(r.Context(), options)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -51,6 +56,19 @@ func (s *Server) open(ctx context.Context, o model.SessionOptions) (Session, err
 }
 
 func (s *Server) getSession(w http.ResponseWriter, r *http.Request, session Session) {
+	answer(w, http.StatusOK, s.address(r, session.Info()))
+}
+
+func (s *Server) changeSession(w http.ResponseWriter, r *http.Request, session Session) {
+	var change model.SessionChange
+	err := s.readJSON(w, r, &change)
+	if err == nil {
+		err = session.SetCNI(r.Context(), change.CNI)
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	answer(w, http.StatusOK, s.address(r, session.Info()))
 }
 

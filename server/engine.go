@@ -12,7 +12,7 @@ import (
 // bring their own.
 type Engine interface {
 	// Open makes a session and waits until it can be used. It fails with
-	// model.ErrFull if there are too many, with model.ErrInvalid for options that
+	// model.ErrFull if there are too many, with a *model.FieldError for options that
 	// there are not.
 	Open(ctx context.Context, o model.SessionOptions) (Session, error)
 	// Session finds an open session, or fails with model.ErrNotFound. It must be
@@ -31,6 +31,18 @@ type Session interface {
 	// Request may fail with model.ErrInvalid, or model.ErrNotFound if there is no
 	// such sender.
 	Request(ctx context.Context, r model.Request) (model.RequestResult, error)
+	// SetCNI fails with a *model.FieldError if there is no such way to join pods.
+	SetCNI(ctx context.Context, cni string) error
+	// AddNode answers the new node's name. This and those that follow fail with
+	// model.ErrNotFound if there is no such node, with model.ErrConflict if it cannot
+	// be done as things are.
+	AddNode(ctx context.Context) (name string, err error)
+	RemoveNode(ctx context.Context, name string) error
+	StopNode(ctx context.Context, name string) error
+	StartNode(ctx context.Context, name string) error
+	CordonNode(ctx context.Context, name string, cordon bool) error
+	// LookAtNode fails with a *model.FieldError if there is nothing of that name to look at.
+	LookAtNode(ctx context.Context, node, at string) (string, error)
 	Graph() model.Graph
 	Journeys() []model.Journey
 	Journey(id string) (model.Journey, bool)

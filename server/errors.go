@@ -16,6 +16,8 @@ import (
 const (
 	typeNoSession   = "urn:podhop:problem:no-session"
 	typeNoJourney   = "urn:podhop:problem:no-journey"
+	typeNoNode      = "urn:podhop:problem:no-node"
+	typeConflict    = "urn:podhop:problem:conflict"
 	typeInvalid     = "urn:podhop:problem:invalid"
 	typeTooLarge    = "urn:podhop:problem:too-large"
 	typeFull        = "urn:podhop:problem:full"
@@ -29,14 +31,19 @@ const (
 
 // problemOf is the one place where errors become answers.
 func problemOf(err error) problem.Problem {
-	own := new(problem.Problem)
+	own, field := new(problem.Problem), new(model.FieldError)
 	switch {
 	case errors.As(err, &own):
 		return *own
+	case errors.As(err, &field):
+		return problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusUnprocessableEntity, Detail: field.Error() + ".",
+			Errors: []problem.FieldError{{Field: field.Field, Detail: field.Detail}}}
 	case errors.Is(err, model.ErrTooLarge):
 		return problem.Problem{Type: typeTooLarge, Title: "Too large", Status: http.StatusRequestEntityTooLarge, Detail: detail(err, model.ErrTooLarge)}
 	case errors.Is(err, model.ErrInvalid):
 		return problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusUnprocessableEntity, Detail: detail(err, model.ErrInvalid)}
+	case errors.Is(err, model.ErrConflict):
+		return problem.Problem{Type: typeConflict, Title: "Not now", Status: http.StatusConflict, Detail: detail(err, model.ErrConflict)}
 	case errors.Is(err, model.ErrFull):
 		return problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable, Detail: "This server holds as many sessions as it can. Try again in some minutes."}
 	case errors.Is(err, model.ErrNotFound):
@@ -90,6 +97,14 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 func senderError(err error) error {
 	if errors.Is(err, model.ErrNotFound) {
 		return invalid("from", err.Error())
+	}
+	return err
+}
+
+// nodeError says that it is the node that is not there, not the session.
+func nodeError(err error) error {
+	if errors.Is(err, model.ErrNotFound) {
+		return &problem.Problem{Type: typeNoNode, Title: "No such node", Status: http.StatusNotFound, Detail: detail(err, model.ErrNotFound)}
 	}
 	return err
 }

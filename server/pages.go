@@ -11,22 +11,27 @@ import (
 )
 
 // openPlayground answers the form of POST /playground, whose field lesson may
-// name the lesson to start in it.
+// name the lesson to start in it; nodes, cni and dualStack are the session's options.
 func (s *Server) openPlayground(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	if err := r.ParseForm(); err != nil {
 		s.failPage(w, r, &problem.Problem{Status: http.StatusBadRequest, Detail: "The form could not be read."})
 		return
 	}
-	s.openPage(w, r, r.PostForm.Get("lesson"))
+	options, err := formOptions(r.PostForm)
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	s.openPage(w, r, r.PostForm.Get("lesson"), options)
 }
 
 func (s *Server) openLesson(w http.ResponseWriter, r *http.Request) {
-	s.openPage(w, r, chi.URLParam(r, "slug"))
+	s.openPage(w, r, chi.URLParam(r, "slug"), model.SessionOptions{})
 }
 
 // openPage opens a session, with what a lesson begins with, and leads there.
-func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string) {
+func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, options model.SessionOptions) {
 	var start []byte
 	query := ""
 	if slug != "" {
@@ -37,7 +42,7 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string) {
 		}
 		query = "?" + url.Values{"lesson": {slug}}.Encode()
 	}
-	session, err := s.open(r.Context(), model.SessionOptions{})
+	session, err := s.open(r.Context(), options)
 	if err != nil {
 		s.failPage(w, r, err)
 		return

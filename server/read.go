@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,23 +40,64 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int) ([]
 	return body, err
 }
 
+// readJSON reads one JSON object, of fields that are known.
+func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	body, err := s.readBody(w, r, 16<<10)
+	if err != nil {
+		return err
+	}
+	return parseJSON(body, into)
+}
+
+func parseJSON(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return jsonProblem(err)
+	}
+	if decoder.More() {
+		return &problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusBadRequest, Detail: "There is more after the JSON object."}
+	}
+	return nil
+}
+
+// readOptions reads what a session is to be made with: nothing, or a JSON object.
+// What can be had is for the engine to say.
+func (s *Server) readOptions(w http.ResponseWriter, r *http.Request) (o model.SessionOptions, err error) {
+	body, err := s.readBody(w, r, 16<<10)
+	if err == nil && len(bytes.TrimSpace(body)) > 0 {
+		err = parseJSON(body, &o)
+	}
+	return o, err
+}
+
+// formOptions reads the same from a form, as browsers send it: what is not chosen
+// is empty, a box that is not ticked is missing.
+func formOptions(form url.Values) (o model.SessionOptions, err error) {
+	if text := form.Get("nodes"); text != "" {
+		if o.Nodes, err = strconv.Atoi(text); err != nil {
+			return o, &model.FieldError{Field: "nodes", Detail: "must be a whole number"}
+		}
+	}
+	switch text := form.Get("dualStack"); text {
+	case "", "false":
+	case "on", "true":
+		o.DualStack = true
+	default:
+		return o, &model.FieldError{Field: "dualStack", Detail: "must be true or false"}
+	}
+	o.CNI = form.Get("cni")
+	return o, nil
+}
+
 var method = regexp.MustCompile(`^[A-Za-z]{1,16}$`)
 
 // readRequest reads a model.Request and checks its shape; whether there is such a
 // sender is for the session to say.
 func (s *Server) readRequest(w http.ResponseWriter, r *http.Request) (model.Request, error) {
 	var request model.Request
-	body, err := s.readBody(w, r, 16<<10)
-	if err != nil {
+	if err := s.readJSON(w, r, &request); err != nil {
 		return request, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
-		return request, jsonProblem(err)
-	}
-	if decoder.More() {
-		return request, &problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusBadRequest, Detail: "There is more after the JSON object."}
 	}
 	var errs []problem.FieldError
 	if detail := senderDetail(request.From); detail != "" {

@@ -131,7 +131,16 @@ func (s *Server) routes() chi.Router {
 	r.Post("/api/sessions", s.createSession)
 	const session = "/api/sessions/{id}"
 	r.Get(session, s.with(s.getSession))
+	r.Patch(session, s.with(s.changeSession))
 	r.Delete(session, s.with(s.deleteSession))
+	r.Post(session+"/nodes", s.with(s.addNode))
+	const node = session + "/nodes/{name}"
+	r.Delete(node, s.node(Session.RemoveNode))
+	r.Post(node+"/stop", s.node(Session.StopNode))
+	r.Post(node+"/start", s.node(Session.StartNode))
+	r.Post(node+"/cordon", s.node(cordon))
+	r.Post(node+"/uncordon", s.node(uncordon))
+	r.Get(node+"/look", s.with(s.look))
 	r.Get(session+"/kubeconfig", s.with(s.getKubeconfig))
 	r.Post(session+"/apply", s.with(s.apply))
 	r.Post(session+"/requests", s.with(s.request))

@@ -34,13 +34,17 @@ func newEngine(ids ...string) *fakeEngine {
 	return e
 }
 
-func (e *fakeEngine) open(context.Context, model.SessionOptions) (*fakeSession, error) {
+func (e *fakeEngine) open(_ context.Context, o model.SessionOptions) (*fakeSession, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.openErr != nil {
 		return nil, e.openErr
 	}
+	if o.Nodes > 5 {
+		return nil, &model.FieldError{Field: "nodes", Detail: "must be between 1 and 5, not 9"}
+	}
 	s := newSession(e, fmt.Sprintf("new%d", len(e.sessions)))
+	s.options = o
 	e.sessions[s.id] = s
 	return s, nil
 }
@@ -64,6 +68,8 @@ type fakeSession struct {
 	engine  *fakeEngine
 	id      string
 	feed    *feed.Feed
+	options model.SessionOptions
+	did     []string // to nodes
 	applied []string
 	results []model.ApplyResult
 	err     error // of Apply, Request, Token and Close
@@ -76,7 +82,41 @@ func newSession(e *fakeEngine, id string) *fakeSession {
 }
 
 func (s *fakeSession) Info() model.Session {
-	return model.Session{ID: s.id, ExpiresAt: "2026-11-23T07:00:00Z"}
+	return model.Session{ID: s.id, ExpiresAt: "2026-11-23T07:00:00Z", Options: s.options}
+}
+func (s *fakeSession) SetCNI(_ context.Context, cni string) error {
+	if cni != "vxlan" {
+		return &model.FieldError{Field: "cni", Detail: fmt.Sprintf("must be vxlan, not %q", cni)}
+	}
+	s.options.CNI = cni
+	return s.err
+}
+
+// node is what befell a node; there is node-1 alone.
+func (s *fakeSession) node(what, name string) error {
+	if name != "node-1" {
+		return fmt.Errorf("node %s: %w: there are node-1", name, model.ErrNotFound)
+	}
+	s.did = append(s.did, what)
+	return s.err
+}
+func (s *fakeSession) AddNode(context.Context) (string, error) { return "node-4", s.err }
+func (s *fakeSession) RemoveNode(_ context.Context, name string) error {
+	if name == "node-1" {
+		return fmt.Errorf("%w: node-1 is the cluster's only node", model.ErrConflict)
+	}
+	return s.node("remove", name)
+}
+func (s *fakeSession) StopNode(_ context.Context, name string) error  { return s.node("stop", name) }
+func (s *fakeSession) StartNode(_ context.Context, name string) error { return s.node("start", name) }
+func (s *fakeSession) CordonNode(_ context.Context, name string, cordon bool) error {
+	return s.node(fmt.Sprint("cordon ", cordon), name)
+}
+func (s *fakeSession) LookAtNode(_ context.Context, name, at string) (string, error) {
+	if at != "route" {
+		return "", &model.FieldError{Field: "at", Detail: "must be route"}
+	}
+	return "default via 172.18.0.1 dev eth0", s.node("look", name)
 }
 
 func (s *fakeSession) Apply(_ context.Context, paste []byte) ([]model.ApplyResult, error) {
@@ -197,6 +237,15 @@ func TestAnswers(t *testing.T) {
 		{name: "apply", request: "POST /api/sessions/one/apply", body: "kind: Pod", status: 200, want: `[{"document":1,"line":1,"action":"created"}]`},
 		{name: "request", request: "POST /api/sessions/one/requests", body: `{"from":"client","to":" http://a "}`, status: 200,
 			want: `{"answers":[],"journeys":["client\u003ehttp://a"]}`},
+		{name: "open a session of one's own", request: "POST /api/sessions", body: `{"nodes":5,"cni":"bridge","dualStack":true}`, status: 201,
+			want: `{"id":"new1","url":"/s/new1","apiServer":"http://localhost:8080/k8s/new1","expiresAt":"2026-11-23T07:00:00Z","options":{"nodes":5,"cni":"bridge","dualStack":true}}`},
+		{name: "change it", request: "PATCH /api/sessions/one", body: `{"cni":"vxlan"}`, status: 200,
+			want: `{"id":"one","url":"/s/one","apiServer":"http://localhost:8080/k8s/one","expiresAt":"2026-11-23T07:00:00Z","options":{"cni":"vxlan"}}`},
+		{name: "add a node", request: "POST /api/sessions/one/nodes", status: 201, want: `{"name":"node-4"}`},
+		{name: "stop it", request: "POST /api/sessions/one/nodes/node-1/stop", status: 204},
+		{name: "start it", request: "POST /api/sessions/one/nodes/node-1/start", status: 204},
+		{name: "cordon it", request: "POST /api/sessions/one/nodes/node-1/cordon", status: 204},
+		{name: "look at it", request: "GET /api/sessions/one/nodes/node-1/look?at=route", status: 200, want: "default via 172.18.0.1 dev eth0"},
 		{name: "alive", request: "GET /healthz", status: 200, want: "ok"},
 		{name: "ready", request: "GET /readyz", status: 200, want: "ok"},
 		{name: "HEAD of what has GET", request: "HEAD /healthz", status: 200, want: "ok"}, // net/http drops the body
@@ -219,7 +268,26 @@ func TestAnswers(t *testing.T) {
 		{name: "no such path of the API", request: "GET /api/nothing", headers: []string{browser}, status: 404, want: "about:blank: There is nothing at /api/nothing. /api/openapi.yaml lists what there is."},
 		{name: "no such page for a browser", request: "GET /nothing", headers: []string{browser}, status: 404, want: "page: not found"},
 		{name: "no such page for a program", request: "GET /nothing", status: 404, want: "about:blank: There is nothing at /nothing. /api/openapi.yaml lists what there is."},
-		{name: "no such method", request: "PUT /api/sessions/one", status: 405, want: "about:blank: What is at /api/sessions/one takes GET, HEAD, DELETE."},
+		{name: "no such method", request: "PUT /api/sessions/one", status: 405, want: "about:blank: What is at /api/sessions/one takes GET, HEAD, PATCH, DELETE."},
+
+		{name: "options of the wrong type", request: "POST /api/sessions", body: `{"nodes":"three"}`, status: 400,
+			want: `invalid: The body must be a JSON object: cannot unmarshal string into Go struct field SessionOptions.nodes of type int [nodes must be int, not string]`},
+		{name: "an option that there is not", request: "POST /api/sessions", body: `{"node":3}`, status: 400,
+			want: `invalid: The body must be a JSON object: unknown field "node" [node is not known]`},
+		{name: "too many nodes", request: "POST /api/sessions", body: `{"nodes":9}`, status: 422,
+			want: "invalid: nodes must be between 1 and 5, not 9. [nodes must be between 1 and 5, not 9]"},
+		{name: "options without end", request: "POST /api/sessions", body: strings.Repeat(" ", 17<<10), status: 413, want: "too-large: At most 16384 bytes are taken."},
+		{name: "no change", request: "PATCH /api/sessions/one", status: 400, want: "invalid: The body must be a JSON object: EOF"},
+		{name: "another change", request: "PATCH /api/sessions/one", body: `{"nodes":2}`, status: 400,
+			want: `invalid: The body must be a JSON object: unknown field "nodes" [nodes is not known]`},
+		{name: "no such CNI", request: "PATCH /api/sessions/one", body: `{"cni":"calico"}`, status: 422,
+			want: `invalid: cni must be vxlan, not "calico". [cni must be vxlan, not "calico"]`},
+		{name: "no such node", request: "POST /api/sessions/one/nodes/node-9/stop", status: 404, want: "no-node: Node node-9: not found: there are node-1."},
+		{name: "no such node to look at", request: "GET /api/sessions/one/nodes/node-9/look?at=route", status: 404, want: "no-node"},
+		{name: "no such session's node", request: "POST /api/sessions/two/nodes/node-1/stop", status: 404, want: "no-session"},
+		{name: "the last node", request: "DELETE /api/sessions/one/nodes/node-1", status: 409, want: "conflict: Node-1 is the cluster's only node."},
+		{name: "nothing to look at", request: "GET /api/sessions/one/nodes/node-1/look", status: 422, want: "invalid: at must be route. [at must be route]"},
+		{name: "a look changes nothing", request: "POST /api/sessions/one/nodes/node-1/look?at=route", status: 405, want: "about:blank: What is at /api/sessions/one/nodes/node-1/look takes GET, HEAD."},
 
 		{name: "an empty paste", request: "POST /api/sessions/one/apply", body: "\n", status: 422, want: "invalid: There is no manifest in what was sent."},
 		{name: "not JSON", request: "POST /api/sessions/one/requests", body: `from: client`, status: 400, want: "invalid: The body must be a JSON object: invalid character 'r' in literal false (expecting 'a')"},
@@ -242,6 +310,8 @@ func TestAnswers(t *testing.T) {
 
 		{name: "from another origin", request: "POST /api/sessions", headers: []string{"Origin: http://evil.example"}, status: 403, want: "cross-origin"},
 		{name: "from another site", request: "POST /playground", headers: []string{"Sec-Fetch-Site: cross-site"}, status: 403, want: "cross-origin"},
+		{name: "a change from another origin", request: "PATCH /api/sessions/one", body: `{"cni":"vxlan"}`, headers: []string{"Origin: http://evil.example"}, status: 403, want: "cross-origin"},
+		{name: "a node stopped from another origin", request: "POST /api/sessions/one/nodes/node-1/stop", headers: []string{"Origin: http://evil.example"}, status: 403, want: "cross-origin"},
 		{name: "from another page of this host", request: "DELETE /api/sessions/one", headers: []string{"Sec-Fetch-Site: same-site"}, status: 403, want: "cross-origin"},
 		{name: "from our own page", request: "DELETE /api/sessions/one", headers: []string{"Sec-Fetch-Site: same-origin"}, status: 204},
 		{name: "from a trusted origin", request: "DELETE /api/sessions/one", headers: []string{"Origin: https://class.example"}, status: 204},
@@ -302,12 +372,17 @@ func TestErrorsOfTheEngine(t *testing.T) {
 		{errors.New("secret"), 500, "about:blank: Something went wrong on our side; the server's log says what."},
 		{fmt.Errorf("%w: a paste may have 5 bytes", model.ErrTooLarge), 413, "too-large: A paste may have 5 bytes."},
 		{fmt.Errorf("%w: bad target", model.ErrInvalid), 422, "invalid: Bad target."},
+		{fmt.Errorf("%w: there are five", model.ErrConflict), 409, "conflict: There are five."},
 	} {
 		engine := newEngine("one")
 		engine.openErr, engine.sessions["one"].err = test.err, test.err
 		handler := newServer(t, engine, nil).Handler()
-		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "POST /api/sessions/one/apply", "POST /api/sessions/one/requests"} {
-			response := ask(handler, request, `{"from":"client","to":"a"}`)
+		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "POST /api/sessions/one/apply", "POST /api/sessions/one/requests", "POST /api/sessions/one/nodes"} {
+			body := ""
+			if strings.HasSuffix(request, "apply") || strings.HasSuffix(request, "requests") {
+				body = `{"from":"client","to":"a"}`
+			}
+			response := ask(handler, request, body)
 			if got := problemText(t, textOf(response), response.StatusCode); response.StatusCode != test.status || got != test.want {
 				t.Errorf("%s: got %d %s, want %d %s", request, response.StatusCode, got, test.status, test.want)
 			}
@@ -325,10 +400,15 @@ func TestErrorsOfTheEngine(t *testing.T) {
 func TestPlayground(t *testing.T) {
 	engine := newEngine()
 	handler := newServer(t, engine, nil).Handler()
-	for _, test := range []struct{ request, body, location, applied string }{
-		{"POST /playground", "", "/s/new0", ""},
-		{"POST /playground", "lesson=first", "/s/new1?lesson=first", "kind: first"},
-		{"POST /lessons/first", "", "/s/new2?lesson=first", "kind: first"},
+	for _, test := range []struct {
+		request, body, location, applied string
+		options                          model.SessionOptions
+	}{
+		{request: "POST /playground", location: "/s/new0"},
+		{request: "POST /playground", body: "lesson=first", location: "/s/new1?lesson=first", applied: "kind: first"},
+		{request: "POST /lessons/first", location: "/s/new2?lesson=first", applied: "kind: first"},
+		{request: "POST /playground", body: "nodes=2&cni=vxlan&dualStack=on", location: "/s/new3", options: model.SessionOptions{Nodes: 2, CNI: "vxlan", DualStack: true}},
+		{request: "POST /playground", body: "nodes=&cni=", location: "/s/new4"},
 	} {
 		response := ask(handler, test.request, test.body, "Content-Type: application/x-www-form-urlencoded")
 		if response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != test.location {
@@ -338,6 +418,19 @@ func TestPlayground(t *testing.T) {
 		id, _, _ := strings.Cut(strings.TrimPrefix(test.location, "/s/"), "?")
 		if got := strings.Join(engine.sessions[id].applied, ""); got != test.applied {
 			t.Errorf("%s: applied %q, want %q", test.request, got, test.applied)
+		}
+		if got := engine.sessions[id].options; got != test.options {
+			t.Errorf("%s: opened with %+v, want %+v", test.request, got, test.options)
+		}
+	}
+	for body, want := range map[string]string{
+		"nodes=three":     "page: Invalid request | nodes must be a whole number.",
+		"nodes=9":         "page: Invalid request | nodes must be between 1 and 5, not 9.",
+		"dualStack=maybe": "page: Invalid request | dualStack must be true or false.",
+	} {
+		response := ask(handler, "POST /playground", body, "Content-Type: application/x-www-form-urlencoded")
+		if got := textOf(response); response.StatusCode != 422 || got != want {
+			t.Errorf("%s: got %d %s, want %s", body, response.StatusCode, got, want)
 		}
 	}
 	if response := ask(handler, "POST /playground", "lesson="+strings.Repeat("x", 5000), "Content-Type: application/x-www-form-urlencoded"); response.StatusCode != 400 {
