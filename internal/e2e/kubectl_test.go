@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/podhop/podhop/engine/model"
 )
 
 // A session is one opened over HTTP, with a kubeconfig for kubectl.
@@ -20,11 +22,16 @@ type session struct {
 	ID, kubeconfig string
 }
 
-// open opens a session; it is closed with the test.
+// open opens a session as the flags say; it is closed with the test.
 func (s *server) open() *session {
 	s.t.Helper()
-	var created struct{ ID, URL, APIServer, ExpiresAt string }
-	if code := s.call("POST", "/api/sessions", nil, &created); code != 201 {
+	return s.openWith(model.SessionOptions{})
+}
+
+func (s *server) openWith(o model.SessionOptions) *session {
+	s.t.Helper()
+	var created model.Session
+	if code := s.call("POST", "/api/sessions", o, &created); code != 201 {
 		s.t.Fatalf("open a session: %d", code)
 	}
 	if created.ID == "" || created.URL == "" || created.APIServer == "" || created.ExpiresAt == "" {
