@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nhooyr.io/websocket"
 )
 
 // holdings are what a server has of the things that sessions take.
@@ -52,8 +54,8 @@ func (s *server) holds() (h holdings) {
 	return h
 }
 
-// TestClose opens and closes sessions with running pods, and finds nothing of
-// them in the server: what one leaves, ten thousand leave.
+// TestClose opens and closes sessions with running pods and nodes that come and go,
+// and finds nothing of them in the server: what one leaves, ten thousand leave.
 func TestClose(t *testing.T) {
 	s := start(t, t.TempDir())
 	cycle := func(n int) {
@@ -64,6 +66,13 @@ func TestClose(t *testing.T) {
 			return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
 		})
 		x.send("node/node-1", x.pods("my-deployment")[0].IPs[0]+":80")
+		// Machines that came and went while it lasted leave no more than those that stay.
+		x.addNode("node-4")
+		x.node("POST", "/node-2/stop")
+		x.node("POST", "/node-3/stop")
+		x.node("POST", "/node-3/start")
+		x.node("DELETE", "/node-4")
+		x.look("node-1", "nft")
 		if during := s.holds(); during.namespaces < 8 || during.children < 3 {
 			t.Fatalf("the test cannot see what it looks for: %v", during)
 		}
@@ -87,6 +96,72 @@ func TestClose(t *testing.T) {
 	// A few goroutines more or less serve this test's own connections.
 	const slack = 12
 	until(t, 30*time.Second, "nothing of the sessions is left", func() string {
+		now := s.holds()
+		if now.namespaces <= before.namespaces && now.mounts <= before.mounts && now.children <= before.children && now.goroutines <= before.goroutines+slack {
+			return ""
+		}
+		return fmt.Sprintf("%v; before: %v", now, before)
+	})
+}
+
+// watch opens the session's stream and reads it to its end, so that captures run.
+func (x *session) watch() {
+	x.t.Helper()
+	conn, _, err := websocket.Dial(x.t.Context(), "ws"+strings.TrimPrefix(x.URL, "http")+x.path("/stream"), nil)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	conn.SetReadLimit(-1)
+	go func() {
+		for {
+			if _, _, err := conn.Read(x.t.Context()); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+// TestNodesLeaveNothing has machines come and go in one session while somebody
+// watches, and finds no more in the server than there was.
+func TestNodesLeaveNothing(t *testing.T) {
+	s := start(t, t.TempDir())
+	x := s.open()
+	x.ready("node-1", "node-2", "node-3")
+	x.watch()
+	cycle := func() {
+		x.addNode("node-4")
+		x.kubectl("run", "visitor", "--image=nginx", "--overrides", `{"spec":{"nodeName":"node-4"}}`)
+		until(t, 60*time.Second, "its pod runs", func() string {
+			return map[bool]string{false: "not yet"}[len(x.pods("visitor")) == 1]
+		})
+		if a := x.send("node/node-1", "http://"+x.pods("visitor")[0].IPs[0]).Answers[0]; a.Status != 200 {
+			t.Fatalf("%+v", a)
+		}
+		x.node("POST", "/node-4/stop")
+		x.node("POST", "/node-4/start")
+		x.node("POST", "/node-3/stop")
+		x.node("POST", "/node-3/start")
+		x.node("DELETE", "/node-4")
+		x.kubectl("delete", "pod", "visitor", "--force", "--ignore-not-found")
+	}
+	cycle() // fills what is there for good
+	rest := func() (now holdings) {
+		until(t, 30*time.Second, "the server comes to rest", func() string {
+			last := now
+			now = s.holds()
+			if now == last {
+				return ""
+			}
+			return now.String()
+		})
+		return now
+	}
+	before := rest()
+	for range 4 {
+		cycle()
+	}
+	const slack = 12 // as in TestClose
+	until(t, 30*time.Second, "nothing of the nodes is left", func() string {
 		now := s.holds()
 		if now.namespaces <= before.namespaces && now.mounts <= before.mounts && now.children <= before.children && now.goroutines <= before.goroutines+slack {
 			return ""
