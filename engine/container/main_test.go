@@ -1,7 +1,6 @@
 package container
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,59 +9,15 @@ import (
 	"testing"
 
 	"github.com/podhop/podhop/engine/container/image"
-	"github.com/podhop/podhop/engine/container/image/catalog"
+	"github.com/podhop/podhop/engine/container/image/imagetest"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
-// catalogueEnv tells the tests, which have no network, where the images are.
-const catalogueEnv = "PODHOP_TEST_CATALOGUE"
-
-func TestMain(m *testing.M) {
-	if !nsexec.Inside() {
-		if err := buildImages(); err != nil {
-			fmt.Fprintln(os.Stderr, "tests need images:", err)
-			os.Exit(1)
-		}
-	}
-	nsexec.TestMain(m)
-}
-
-// buildImages builds the images that the tests run, once for all runs.
-func buildImages() error {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(cache, "podhop", "test-catalogue")
-	slow := map[string]bool{"agnhost": true}
-	var recipes []catalog.Recipe
-	for _, r := range catalog.Recipes() {
-		if !slow[r.Name] {
-			recipes = append(recipes, r)
-		}
-	}
-	res, err := image.Build(context.Background(), image.BuildConfig{Dir: dir, Recipes: recipes})
-	if err == nil {
-		for name, why := range res.Skipped {
-			err = fmt.Errorf("%s: %w", name, why)
-		}
-	}
-	os.Setenv(catalogueEnv, dir)
-	return err
-}
-
-func images(t testing.TB) *image.Store {
-	t.Helper()
-	s, err := image.Open(os.Getenv(catalogueEnv))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+func TestMain(m *testing.M) { imagetest.Main(m) }
 
 func testImage(t testing.TB, reference string) image.Image {
 	t.Helper()
-	img, err := images(t).Resolve(reference)
+	img, err := imagetest.Open(t).Resolve(reference)
 	if err != nil {
 		t.Fatal(err)
 	}

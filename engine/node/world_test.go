@@ -24,48 +24,14 @@ import (
 
 	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/container"
-	"github.com/podhop/podhop/engine/container/image"
-	"github.com/podhop/podhop/engine/container/image/catalog"
+	"github.com/podhop/podhop/engine/container/image/imagetest"
 	"github.com/podhop/podhop/engine/cri"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/node"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
-// catalogueEnv tells the tests, which have no network, where the images are.
-const catalogueEnv = "PODHOP_TEST_CATALOGUE"
-
-func TestMain(m *testing.M) {
-	if !nsexec.Inside() {
-		if err := buildImages(); err != nil {
-			fmt.Fprintln(os.Stderr, "tests need images:", err)
-			os.Exit(1)
-		}
-	}
-	nsexec.TestMain(m)
-}
-
-func buildImages() error {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return err
-	}
-	var recipes []catalog.Recipe
-	for _, r := range catalog.Recipes() {
-		if r.Name == "busybox" {
-			recipes = append(recipes, r)
-		}
-	}
-	dir := filepath.Join(cache, "podhop", "test-node-catalogue")
-	res, err := image.Build(context.Background(), image.BuildConfig{Dir: dir, Recipes: recipes})
-	if err == nil {
-		for name, why := range res.Skipped {
-			err = fmt.Errorf("%s: %w", name, why)
-		}
-	}
-	os.Setenv(catalogueEnv, dir)
-	return err
-}
+func TestMain(m *testing.M) { imagetest.Main(m, "busybox") }
 
 // shared is what costs seconds to make, and belongs to no session.
 var shared = sync.OnceValues(func() (*api.Server, error) {
@@ -138,13 +104,11 @@ func newWorld(t *testing.T) *world {
 	w.after(func() error { front.Close(); return nil })
 	w.remote = &rest.Config{Host: front.URL, BearerToken: w.api.AdminToken()}
 
-	images, err := image.Open(os.Getenv(catalogueEnv))
-	w.must(err)
 	w.root = filepath.Join(w.session.Dir(), "node-1")
 	w.runtime, err = cri.New(cri.Config{
 		Node: "node-1", Name: "crun", Version: "1.8.1", Root: filepath.Join(w.root, "runtime"), NodeFiles: w.root,
 		Network:    &pods{network: w.network, users: users, sandboxes: map[string]*nsexec.Sandbox{}},
-		Containers: cri.Session{Session: w.session}, Images: images, Logger: testLogger(),
+		Containers: cri.Session{Session: w.session}, Images: imagetest.Open(t), Logger: testLogger(),
 		Event: func(ns, name, uid, kind, reason, message string) { w.node.Event(ns, name, uid, kind, reason, message) },
 	})
 	w.must(err)
