@@ -204,9 +204,19 @@ func TestNodes(t *testing.T) {
 	})
 	x.run(t, "stop and start", func(t *testing.T, x *session) { checkStop(t, x, reaches, runs) })
 	x.run(t, "remove", func(t *testing.T, x *session) {
+		old := x.pods("somewhere")
 		x.kubectl("rollout", "restart", "deployment/somewhere") // so that one is on each of several nodes
-		x.kubectl("rollout", "status", "deployment/somewhere", "--timeout=60s")
-		gone := strings.TrimPrefix(x.pods("somewhere")[0].Parent, "node/")
+		var gone string
+		until(t, 60*time.Second, "new pods have taken over", func() string {
+			pods := x.pods("somewhere")
+			for _, p := range pods {
+				if len(pods) != 2 || p.Status != "Running" || p.Name == old[0].Name || p.Name == old[1].Name {
+					return fmt.Sprintf("%+v", pods)
+				}
+				gone = strings.TrimPrefix(p.Parent, "node/")
+			}
+			return ""
+		})
 		x.node("DELETE", "/"+gone)
 		if out, err := x.tryKubectl("", "get", "node", gone); err == nil {
 			t.Errorf("kubectl still finds it:\n%s", out)
