@@ -162,6 +162,9 @@ func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, er
 	if err != nil {
 		return nil, err
 	}
+	if o.DualStack && !e.cfg.World.Sysctl {
+		return nil, &model.FieldError{Field: "dualStack", Detail: "must be false: this server runs where /proc/sys is read-only"}
+	}
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()

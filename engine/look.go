@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func looks() []look {
 		{"nft", []string{"nft", "list", "ruleset"}},
 		{"conntrack", []string{"conntrack", "-L"}},
 		{"ss", []string{"ss", "-tuna"}},
+		{"cni", []string{"cat", network.ConflistPath}},
 	}
 }
 
@@ -64,6 +66,9 @@ func (s *Session) look(ctx context.Context, node string, l look) (string, error)
 	ns, err := s.place(node)
 	if err != nil {
 		return "", err
+	}
+	if l.at == "cni" {
+		return s.conflist(node)
 	}
 	// A look is a process or two: a hundred viewers take turns.
 	select {
@@ -90,6 +95,16 @@ func (s *Session) place(node string) (*nsexec.NetNS, error) {
 		return ns, nil
 	}
 	return nil, fmt.Errorf("%w: %s is switched off", model.ErrConflict, node)
+}
+
+// conflist reads from a machine's disk how its pods are joined.
+func (s *Session) conflist(node string) (string, error) {
+	m := s.nodes.find(node)
+	if m == nil {
+		return "", &model.FieldError{Field: "at", Detail: "must not be cni: the " + node + " has no pods to join"}
+	}
+	text, err := os.ReadFile(filepath.Join(s.root(m), network.ConflistPath))
+	return string(text), err
 }
 
 // run runs a command in a namespace and returns what it prints, also what it complains of.

@@ -93,7 +93,10 @@ func (m *machine) stop(ctx context.Context) error {
 func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 	p := m.power.Load()
 	root := s.root(m)
-	var err error
+	err := s.writeNodeFiles(m)
+	if err != nil {
+		return err
+	}
 	p.runtime, err = cri.New(cri.Config{
 		Node: m.Name, Name: s.engine.runtime.name, Version: s.engine.runtime.version,
 		Root: filepath.Join(root, "runtime"), NodeFiles: root,

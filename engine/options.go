@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
@@ -14,9 +15,6 @@ import (
 
 // maxNodes is how many machines a session may have.
 const maxNodes = 5
-
-// cnis are the ways to join pods that a session may choose from.
-func cnis() []string { return []string{string(network.Routed)} }
 
 // Options are what a session is made with that is asked for o: what it does not say
 // is filled in, what it says is checked. Its errors are *model.FieldError.
@@ -30,10 +28,10 @@ func (c Config) Options(o model.SessionOptions) (model.SessionOptions, error) {
 }
 
 func checkCNI(cni string) error {
-	if slices.Contains(cnis(), cni) {
+	if slices.Contains(network.CNIs(), network.CNI(cni)) {
 		return nil
 	}
-	return &model.FieldError{Field: "cni", Detail: fmt.Sprintf("must be %s, not %q", strings.Join(cnis(), ", "), cni)}
+	return &model.FieldError{Field: "cni", Detail: fmt.Sprintf("must be one of %v, not %q", network.CNIs(), cni)}
 }
 
 // SetCNI joins the session's pods to each other in another way, those that run
@@ -59,6 +57,34 @@ func (s *Session) setCNI(ctx context.Context, cni string) error {
 	s.options.CNI = cni
 	s.mu.Unlock()
 	err := s.pods.set(ctx, s.desired())
+	for _, m := range s.nodes.list() {
+		err = errors.Join(err, s.writeNodeFiles(m))
+	}
 	s.pods.changed()
 	return err
+}
+
+// writeNodeFiles writes on a machine's disk how its pods are joined, as the installer
+// of a CNI plugin does. One that is off has it written when it is on again.
+func (s *Session) writeNodeFiles(m *machine) error {
+	files := s.network.NodeFiles(m.Name)
+	if files == nil {
+		return nil
+	}
+	root := s.root(m)
+	for _, dir := range []string{"etc/cni", "run/flannel"} { // of another CNI
+		if err := os.RemoveAll(filepath.Join(root, dir)); err != nil {
+			return err
+		}
+	}
+	for name, text := range files {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

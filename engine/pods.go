@@ -197,7 +197,11 @@ func (p *pods) set(ctx context.Context, d network.Desired) error {
 	defer p.joining.Unlock()
 	for id, sb := range p.all() {
 		if sb.joined() && slices.ContainsFunc(d.Nodes, func(n network.Node) bool { return n.Name == sb.node }) {
-			d.Pods = append(d.Pods, network.Pod{ID: id, Name: sb.name, Node: sb.node, IP: sb.ips[0], NS: sb.ns.Net})
+			pod := network.Pod{ID: id, Name: sb.name, Node: sb.node, IP: sb.ips[0], NS: sb.ns.Net}
+			if len(sb.ips) > 1 {
+				pod.IP6 = sb.ips[1]
+			}
+			d.Pods = append(d.Pods, pod)
 		}
 	}
 	return p.network.Set(ctx, d)

@@ -362,7 +362,7 @@ func TestOptions(t *testing.T) {
 		{`{"nodes":-1}`, 422, "nodes must be between 1 and 5"},
 		{`{"nodes":2.5}`, 400, "nodes"},
 		{`{"nodes":"2"}`, 400, "nodes"},
-		{`{"cni":"calico"}`, 422, "cni must be routed"},
+		{`{"cni":"calico"}`, 422, "cni must be one of [routed bridge vxlan]"},
 		{`{"cni":1}`, 400, "cni"},
 		{`{"dualStack":"yes"}`, 400, "dualStack"},
 		{`{"masters":1}`, 400, "masters"},
@@ -371,13 +371,23 @@ func TestOptions(t *testing.T) {
 	} {
 		s.refuse("POST", "/api/sessions", c.body, c.status, c.want)
 	}
-	s.refuse("PATCH", x.path(""), `{"cni":"calico"}`, 422, "cni must be routed")
-	s.refuse("PATCH", x.path(""), `{"cni":""}`, 422, "cni must be routed")
+	s.refuse("PATCH", x.path(""), `{"cni":"calico"}`, 422, "cni must be one of [routed bridge vxlan]")
+	s.refuse("PATCH", x.path(""), `{"cni":""}`, 422, "cni must be one of [routed bridge vxlan]")
 	s.refuse("PATCH", x.path(""), `{"nodes":3}`, 400, "nodes")
 	s.refuse("PATCH", x.path(""), ``, 400, "")
 	s.refuse("PATCH", "/api/sessions/nope", `{"cni":"routed"}`, 404, "session")
-	var info model.Session
-	if code := s.call("PATCH", x.path(""), model.SessionChange{CNI: "routed"}, &info); code != 200 || info.Options.CNI != "routed" || info.Options.Nodes != 5 {
-		t.Errorf("changed to what it is: %d %+v", code, info)
+	for _, c := range []struct{ cni, plugin string }{{"routed", "ptp"}, {"bridge", "bridge"}, {"vxlan", "flannel"}, {"routed", "ptp"}} {
+		var info model.Session
+		if code := s.call("PATCH", x.path(""), model.SessionChange{CNI: c.cni}, &info); code != 200 || info.Options.CNI != c.cni || info.Options.Nodes != 5 {
+			t.Errorf("changed to %s: %d %+v", c.cni, code, info)
+		}
+		if got := x.look("node-5", "cni"); !strings.Contains(got, `"type": "`+c.plugin+`"`) {
+			t.Errorf("%s's conflist:\n%s", c.cni, got)
+		}
+	}
+	s.refuse("GET", x.path("/nodes/client/look?at=cni"), "", 422, "no pods")
+	x = s.openWith(model.SessionOptions{CNI: "vxlan"})
+	if got := x.look("node-1", "link"); x.info().Options.CNI != "vxlan" || !strings.Contains(got, "vxlan id") {
+		t.Errorf("opened with vxlan: %+v\n%s", x.info(), got)
 	}
 }
