@@ -156,6 +156,7 @@ func tools() Recipe {
 		Config: v1.Config{Env: []string{path0}, Cmd: []string{"bash"}, WorkingDir: "/root"},
 		Names: []Names{{Repositories: []string{"docker.io/nicolaka/netshoot", "ghcr.io/nicolaka/netshoot"}, Oldest: "0.1", Newest: "0.15"},
 			{Repositories: []string{"registry.k8s.io/e2e-test-images/jessie-dnsutils", "gcr.io/kubernetes-e2e-test-images/dnsutils"}, Oldest: "1.0", Newest: "1.7"},
+			{Repositories: []string{"registry.k8s.io/e2e-test-images/glibc-dns-testing"}, Oldest: "2.0", Newest: "2.1"},
 			{Repositories: []string{"docker.io/tutum/dnsutils"}}, {Repositories: []string{"docker.io/radial/busyboxplus"}, Words: []string{"curl"}}},
 		Version: "tools of Debian",
 	}

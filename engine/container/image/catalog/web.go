@@ -22,7 +22,7 @@ func nginx() Recipe {
 		Names: []Names{library("nginx", "1.7", "1.31", "stable", "mainline"),
 			{Repositories: []string{"public.ecr.aws/nginx/nginx"}, Oldest: "1.7", Newest: "1.31", Words: []string{"stable", "mainline"}},
 			{Repositories: []string{"registry.k8s.io/nginx-slim", "k8s.gcr.io/nginx-slim", "gcr.io/google_containers/nginx-slim"}, Oldest: "0.1", Newest: "0.40"},
-			{Repositories: []string{"registry.k8s.io/e2e-test-images/nginx", "k8s.gcr.io/e2e-test-images/nginx"}, Oldest: "1.14", Newest: "1.15"},
+			{Repositories: []string{"registry.k8s.io/e2e-test-images/nginx", "k8s.gcr.io/e2e-test-images/nginx"}, Oldest: "1.14", Newest: "1.28"},
 			{Repositories: []string{"registry.k8s.io/nginx", "k8s.gcr.io/nginx", "gcr.io/google_containers/nginx"}, Oldest: "1.7", Newest: "1.15"}},
 		VersionOf: "nginx",
 	}
