@@ -44,7 +44,29 @@ func (p *Proxies) hook() (synced []cache.InformerSynced, err error) {
 		UpdateFunc: func(old, o any) { p.serviceCIDRs(old, o) },
 		DeleteFunc: func(o any) { p.serviceCIDRs(o, nil) },
 	})
+	add(inf.Core().V1().Nodes().Informer(), cache.ResourceEventHandlerFuncs{
+		AddFunc: func(o any) { p.labels(nil, o) }, UpdateFunc: p.labels,
+	})
 	return synced, err
+}
+
+// labels tells a node's proxies which zone and host they are in, if that has
+// changed: endpoints may have been meant for it.
+func (p *Proxies) labels(old, o any) {
+	node := o.(*v1.Node)
+	if was, ok := old.(*v1.Node); ok && maps.Equal(was.Labels, node.Labels) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.each(func(n *Proxy) {
+		if n.cfg.Name == node.Name {
+			n.proxier.OnTopologyChange(node.Labels) // and have all rules written
+			if p.synced {
+				n.mark()
+			}
+		}
+	})
 }
 
 // ours leaves out Services that another proxy has been chosen for, as the
@@ -123,6 +145,7 @@ func handler[T any](about func(T, v1.IPFamily) bool, add func(*Proxy, T), update
 // replay tells a node that has become ready what there is. Events that are still on
 // their way will be told again, which does no harm: the trackers keep the last state.
 func (p *Proxies) replay(n *Proxy) {
+	n.proxier.OnTopologyChange(n.labels())
 	for _, o := range p.cfg.Informers.Core().V1().Services().Informer().GetStore().List() {
 		if s := o.(*v1.Service); ours(s) {
 			n.proxier.OnServiceAdd(s)
@@ -155,7 +178,7 @@ func (p *Proxies) serviceCIDRs(old, o any) {
 		n.proxier.OnServiceCIDRsChanged(slices.Sorted(maps.Keys(p.cidrs)))
 		if p.synced {
 			// Upstream would write the rule with its next full sync, an hour later.
-			n.proxier.OnTopologyChange(n.cfg.Labels)
+			n.proxier.OnTopologyChange(n.labels())
 			n.mark()
 		}
 	})

@@ -40,8 +40,6 @@ type Node struct {
 	IP6      netip.Addr
 	PodCIDR6 netip.Prefix
 	NS       *nsexec.NetNS
-	// Labels are the Node object's; its zone steers topology-aware Services.
-	Labels map[string]string
 }
 
 // A Proxy is kube-proxy on one node: of one family of addresses, with another of the
@@ -161,7 +159,6 @@ func (n *Proxy) prepare() error {
 	if err != nil {
 		return fmt.Errorf("kube-proxy on %s: %w", n.cfg.Name, err)
 	}
-	proxier.OnTopologyChange(n.cfg.Labels)
 	n.all.mu.Lock()
 	defer n.all.mu.Unlock()
 	n.proxier = proxier
@@ -176,7 +173,17 @@ func (n *Proxy) prepare() error {
 type self struct{ node Node }
 
 func (s self) Node() *v1.Node {
-	return &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: s.node.Name, Labels: s.node.Labels}}
+	return &v1.Node{ObjectMeta: metav1.ObjectMeta{Name: s.node.Name}}
+}
+
+// labels are the Node object's; its zone and name steer Services with a
+// trafficDistribution.
+func (n *Proxy) labels() map[string]string {
+	node, err := n.all.cfg.Informers.Core().V1().Nodes().Lister().Get(n.cfg.Name)
+	if err != nil {
+		return nil
+	}
+	return node.Labels
 }
 
 // mark says that there is something to write.
