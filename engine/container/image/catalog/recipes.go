@@ -146,8 +146,8 @@ func tools() Recipe {
 	return Recipe{
 		Name: "tools", Base: "net",
 		Packages: []string{"bind9-dnsutils", "bind9-host", "iproute2", "iputils-ping", "tcpdump", "netcat-openbsd", "traceroute", "jq",
-			"conntrack", "mtr-tiny", "iperf3", "socat", "ethtool", "openssl", "apache2-utils", "nftables", "arping", "procps"},
-		Keep: []string{"/usr/bin/dig", "/usr/bin/nslookup", "/usr/bin/host", "/bin/ip", "/bin/ss", "/sbin/bridge", "/sbin/tc",
+			"conntrack", "mtr-tiny", "iperf3", "socat", "ethtool", "openssl", "apache2-utils", "nftables", "arping", "procps", "libc-bin"},
+		Keep: []string{"/usr/bin/dig", "/usr/bin/getent", "/usr/bin/nslookup", "/usr/bin/host", "/bin/ip", "/bin/ss", "/sbin/bridge", "/sbin/tc",
 			"/etc/iproute2/*", "/bin/ping", "/usr/bin/tcpdump", "/bin/nc.openbsd", "/usr/bin/traceroute.db", "/usr/bin/jq", "/usr/sbin/conntrack",
 			"/usr/bin/mtr", "/usr/bin/mtr-packet", "/usr/bin/iperf3", "/usr/bin/socat", "/sbin/ethtool", "/usr/bin/openssl", "/etc/ssl/openssl.cnf",
 			"/usr/bin/ab", "/usr/sbin/nft", "/usr/sbin/arping", "/usr/bin/watch", "/bin/ps", "/usr/bin/top", "/usr/bin/free", "/usr/bin/pgrep", "/usr/bin/pkill"},
