@@ -17,6 +17,10 @@ const (
 	guardSet   = "pods"
 	guardSet6  = "pods6"
 	masqTable  = "podhop-masq"
+	// Numbers of sets within their transaction: the library would count for all at once,
+	// and not safely.
+	guardID, guardID6, anonymousID = 1, 2, 3
+
 	guardWords = "a pod may send from its own address only"
 
 	etherAddrOffset, etherTypeOffset, sourceOffset, sourceOffset6, arpSourceOffset = 6, 12, 12, 8, 14
@@ -117,7 +121,7 @@ func portGuards() error {
 	claim(unix.ETH_P_IP, sets[v4], source(v4, thirdReg))
 	claim(unix.ETH_P_ARP, sets[v4], &expr.Payload{DestRegister: thirdReg, Base: expr.PayloadBaseNetworkHeader, Offset: arpSourceOffset, Len: 4})
 	claim(unix.ETH_P_IPV6, sets[v6], source(v6, thirdReg))
-	known := &nftables.Set{Table: table, Anonymous: true, Constant: true, KeyType: nftables.TypeEtherType}
+	known := &nftables.Set{Table: table, ID: anonymousID, Name: "__set%d", Anonymous: true, Constant: true, KeyType: nftables.TypeEtherType}
 	var types []nftables.SetElement
 	for _, t := range []uint16{unix.ETH_P_IP, unix.ETH_P_ARP, unix.ETH_P_IPV6} {
 		types = append(types, nftables.SetElement{Key: bigEndian(t)})
@@ -157,7 +161,8 @@ func addSet(c *nftables.Conn, t *nftables.Table, name string, types ...nftables.
 	if err != nil {
 		return nil, err
 	}
-	s := &nftables.Set{Table: t, Name: name, KeyType: key, Concatenation: true}
+	id := map[string]uint32{guardSet: guardID, guardSet6: guardID6}[name]
+	s := &nftables.Set{Table: t, ID: id, Name: name, KeyType: key, Concatenation: true}
 	if err := c.AddSet(s, nil); err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}
