@@ -116,6 +116,13 @@ func Recipes() []Recipe {
 				Oldest: "1.6", Newest: "1.15"}},
 			Version: "a stand-in: Podhop answers in its pod's network",
 		},
+		{
+			// The program only waits: engine/ingress serves in its pod's namespace.
+			Name: "proxy", Programs: map[string]string{"programs/proxy": "/proxy"},
+			Config:  v1.Config{Env: []string{path0}, Entrypoint: []string{"/proxy"}, User: "65532:65532", WorkingDir: "/"},
+			Names:   []Names{{Repositories: []string{"docker.io/podhop/proxy"}, Words: []string{"1.0"}, Only: true}},
+			Version: "Podhop's own: it serves in its pod's network",
+		},
 	}...)
 }
 
