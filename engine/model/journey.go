@@ -6,8 +6,10 @@ type Journey struct {
 	// Conversation is shared by all packets of one connection, both directions,
 	// before and after NAT.
 	Conversation string `json:"conversation"`
-	Reply        bool   `json:"reply"`    // from the answering side
-	Protocol     string `json:"protocol"` // TCP, UDP, ICMP, ...
+	// Via is the conversation on whose behalf a proxy made this one, where one did.
+	Via      string `json:"via,omitempty"`
+	Reply    bool   `json:"reply"`    // from the answering side
+	Protocol string `json:"protocol"` // TCP, UDP, ICMP, ...
 	// Summary says what the packet is: "SYN", "GET /", "200 OK", "FIN ACK".
 	Summary string `json:"summary"`
 	// From and To are vertex IDs where they are known: who sent it, who got it
@@ -69,13 +71,15 @@ type Header struct {
 
 // A Decision is what a rule did at a hop, and the object that it came from.
 type Decision struct {
-	// Kind is dnat, snat, masquerade, conntrack, policy, route, reject or drop.
+	// Kind is dnat, snat, masquerade, conntrack, policy, route, reject, drop or proxy.
 	// conntrack is what the node's connection tracking rewrote without asking any
-	// rule: all packets of a connection but the first, and the answers.
+	// rule: all packets of a connection but the first, and the answers. proxy is what
+	// the proxy of an Ingress or a Gateway decided: which rule of Object, which
+	// endpoint, or to answer by itself.
 	Kind  string `json:"kind"`
 	Table string `json:"table,omitempty"`
 	Chain string `json:"chain,omitempty"`
-	// Rule is the rule's text in the node's own words.
+	// Rule is the rule's text in the node's own words; of a proxy, which rule of Object.
 	Rule string `json:"rule,omitempty"`
 	// Object is the object that the rule stands for.
 	Object *Object `json:"object,omitempty"`

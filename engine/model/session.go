@@ -85,7 +85,9 @@ type Answer struct {
 	Body   string `json:"body,omitempty"`
 	Local  string `json:"local,omitempty"`  // address:port of the sender's socket
 	Remote string `json:"remote,omitempty"` // address:port that was dialled
-	Error  string `json:"error,omitempty"`
+	// Resolved says where the address of the name is from, where DNS was not asked.
+	Resolved string `json:"resolved,omitempty"`
+	Error    string `json:"error,omitempty"`
 	// Duration is in nanoseconds.
 	Duration int64 `json:"duration"`
 }

@@ -25,6 +25,7 @@ type loop struct {
 	captures  *captures
 	governor  *governor
 	watermark *watermark
+	relays    *relays
 
 	joiner    *join.Joiner
 	explainer *explain.Explainer
@@ -42,7 +43,7 @@ type pipe struct {
 }
 
 func newLoop(t *Tracer) *loop {
-	l := &loop{t: t, rules: newRules(t.cfg.Log)}
+	l := &loop{t: t, rules: newRules(t.cfg.Log), relays: newRelays()}
 	l.captures = &captures{all: map[*capture.Capture]bool{}}
 	l.watermark = newWatermark(l.captures)
 	l.governor = newGovernor(t.cfg.MaxFrames, l.captures, func(reason string) { l.lost(1, reason) })
@@ -140,6 +141,7 @@ func (l *loop) take(now int64) {
 		if !w.Seen() && j.Verdict == explain.Underway && (l.governor.partial(time.Now()) || redirect(w)) {
 			continue
 		}
+		l.relays.explain(w, &j, l.t.index)
 		l.last++
 		j.ID = "j" + strconv.FormatUint(l.last, 10)
 		l.t.index.add(w, j.ID)

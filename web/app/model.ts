@@ -119,6 +119,7 @@ export interface Edge {
 export interface Journey {
   id: string;
   conversation: string;
+  via?: string;
   reply: boolean;
   protocol: string;
   summary: string;
@@ -232,6 +233,7 @@ export interface Answer {
   body?: string;
   local?: string;
   remote?: string;
+  resolved?: string;
   error?: string;
   duration: number;
 }
