@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,12 +10,13 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/podhop/podhop/engine/dns"
+	"github.com/podhop/podhop/engine/ingress"
 	"github.com/podhop/podhop/engine/network"
 )
 
 // seed creates the add-ons that every session begins with.
 func seed(ctx context.Context, c kubernetes.Interface) error {
-	return dns.Install(ctx, c, clusterDNS.String())
+	return errors.Join(dns.Install(ctx, c, clusterDNS.String()), ingress.Seed(ctx, c))
 }
 
 // openDNS has DNS servers in the pods that run the catalogue's CoreDNS, whoever
@@ -29,7 +31,7 @@ func (s *Session) openDNS(context.Context, []network.Node) error {
 		Desired: s.dnsPods, Log: s.log,
 	})
 	s.onClose(s.dns.Close)
-	s.pods.leaving = s.dns.Stop
+	s.pods.onLeaving(s.dns.Stop)
 	_, err := core.Pods().Informer().AddEventHandler(cache.FilteringResourceEventHandler{
 		FilterFunc: func(obj any) bool {
 			pod, ok := obj.(*corev1.Pod)
@@ -62,16 +64,20 @@ func (s *Session) dnsPods() map[string]dns.Namespace {
 	return desired
 }
 
-// runsDNS tells whether a container of the pod runs, whose image is the catalogue's
-// CoreDNS; a real one from a registry answers for itself.
-func (s *Session) runsDNS(pod *corev1.Pod) bool {
+// runsDNS tells whether the pod runs the catalogue's CoreDNS; a real one from a
+// registry answers for itself.
+func (s *Session) runsDNS(pod *corev1.Pod) bool { return s.runs(pod, s.engine.dnsImage) }
+
+// runs tells whether a container of the pod runs, whose image is one of the
+// catalogue's, by ID.
+func (s *Session) runs(pod *corev1.Pod, image string) bool {
 	for _, c := range pod.Status.ContainerStatuses {
 		if c.State.Running == nil {
 			continue
 		}
 		for _, spec := range pod.Spec.Containers {
 			img, err := s.engine.images.Resolve(spec.Image)
-			if spec.Name == c.Name && err == nil && img.ID == s.engine.dnsImage {
+			if spec.Name == c.Name && err == nil && img.ID == image {
 				return true
 			}
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/container/image"
 	"github.com/podhop/podhop/engine/dns"
+	"github.com/podhop/podhop/engine/ingress"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/node"
 	"github.com/podhop/podhop/internal/nsexec"
@@ -64,6 +65,7 @@ type Engine struct {
 	machine    node.Machine
 	runtime    ociVersion
 	dnsImage   string        // ID of the catalogue's CoreDNS
+	proxyImage string        // ID of what the pods of Ingress controllers run
 	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
 
@@ -108,6 +110,11 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	} else {
 		e.dnsImage = img.ID
 	}
+	if img, err := e.images.Resolve(ingress.Image); err != nil {
+		e.log.Warn("sessions have no Ingress: build the catalogue of images anew", "err", err)
+	} else {
+		e.proxyImage = img.ID
+	}
 	e.containers, err = container.New(container.Config{Dir: runDir, Name: cfg.Data, Runtime: cfg.OCIRuntime, Log: e.log})
 	if err != nil {
 		return e, err
@@ -131,7 +138,7 @@ func (e *Engine) warm() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.idle = cancel
 	e.opening.Go(func() {
-		for _, name := range []string{dns.Image, "nginx", "busybox"} {
+		for _, name := range []string{dns.Image, ingress.Image, "nginx", "busybox"} {
 			img, err := e.images.Resolve(name)
 			if err == nil {
 				err = e.containers.Prepare(ctx, img)

@@ -22,8 +22,8 @@ import (
 type pods struct {
 	users   *nsexec.UserNS
 	network *network.Network
-	changed func()          // told when a pod has come or gone; never nil once the session is open
-	leaving func(id string) // told before a sandbox's namespaces are closed
+	changed func()            // told when a pod has come or gone; never nil once the session is open
+	leaving []func(id string) // told before a sandbox's namespaces are closed
 	// ready waits until the node keeps the NetworkPolicies of a pod that has got its address.
 	ready func(ctx context.Context, uid types.UID, node string) error
 
@@ -45,12 +45,16 @@ type sandbox struct {
 }
 
 func newPods(users *nsexec.UserNS, n *network.Network) *pods {
-	return &pods{users: users, network: n, changed: func() {}, leaving: func(string) {},
+	return &pods{users: users, network: n, changed: func() {},
 		ready: func(context.Context, types.UID, string) error { return nil }, sandboxes: map[string]sandbox{}}
 }
 
 // joined tells whether it has a network of its own.
 func (s sandbox) joined() bool { return len(s.ips) > 0 }
+
+// onLeaving has f told before a sandbox's namespaces are closed. It is for the
+// opening of the session, before there are any.
+func (p *pods) onLeaving(f func(id string)) { p.leaving = append(p.leaving, f) }
 
 // find returns the newest sandbox of a pod that has an address.
 func (p *pods) find(name string) (id string, sb sandbox, ok bool) {
@@ -174,7 +178,9 @@ func (n nodeNetwork) Detach(ctx context.Context, id string) error {
 		return nil
 	}
 	defer n.changed()
-	n.leaving(id)
+	for _, f := range n.leaving {
+		f(id)
+	}
 	var err error
 	if sb.joined() {
 		err = n.network.Detach(ctx, id)

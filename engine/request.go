@@ -54,9 +54,19 @@ func (s *Session) request(ctx context.Context, r model.Request) (result model.Re
 	if err != nil {
 		return result, nil, fmt.Errorf("%w: from: %w", model.ErrInvalid, err)
 	}
+	said := ""
+	resolve := from.resolve
+	if from.name == network.VertexClient {
+		resolve = func(_ context.Context, host string) (ip netip.Addr, err error) {
+			ip, said, err = s.lookupOutside(host)
+			return ip, err
+		}
+	}
 	from.stub.Asked = func(local, remote netip.AddrPort) { asked = append(asked, question{local, remote}) }
 	for range max(r.Count, 1) {
-		result.Answers = append(result.Answers, traffic.Send(ctx, from.ns.DialContext, from.resolve, r.Method, target))
+		answer := traffic.Send(ctx, from.ns.DialContext, resolve, r.Method, target)
+		answer.Resolved = said
+		result.Answers = append(result.Answers, answer)
 		if err := ctx.Err(); err != nil {
 			return result, asked, err
 		}
@@ -100,8 +110,8 @@ func (s *Session) sender(from string) (*sender, error) {
 }
 
 // resolve looks a name up as the sender's C library would: pods ask the cluster's
-// DNS with packets of their own. A node has its own resolver, not the cluster's,
-// and the client is outside.
+// DNS with packets of their own. A node has its own resolver, not the cluster's; for
+// the client, which is outside, see lookupOutside.
 func (p *sender) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	if p.stub.Dial == nil {
 		return netip.Addr{}, fmt.Errorf("cannot look up %s: only pods ask the cluster's DNS, %s does not; use an address", host, p.name)
@@ -111,8 +121,8 @@ func (p *sender) resolve(ctx context.Context, host string) (netip.Addr, error) {
 
 // journeysOf lists the journeys of the conversations that the answers tell of:
 // those with the sender's socket where it is known, else those that left the
-// sender for the target since start. With them go those of the questions to DNS. In
-// the order of their packets.
+// sender for the target since start. With them go those of the questions to DNS, and
+// those of the connections that proxies made for them. In the order of their packets.
 func (s *Session) journeysOf(from string, start int64, answers []model.Answer, asked []question) []string {
 	conversations := map[string]bool{}
 	for _, q := range asked {
@@ -139,6 +149,9 @@ func (s *Session) journeysOf(from string, start int64, answers []model.Answer, a
 	slices.SortStableFunc(journeys, func(a, b model.Journey) int { return cmp.Compare(a.Start, b.Start) })
 	ids := []string{}
 	for _, j := range journeys {
+		if conversations[j.Via] { // what a proxy did for it; that comes after it
+			conversations[j.Conversation] = true
+		}
 		if conversations[j.Conversation] && !slices.Contains(ids, j.ID) {
 			ids = append(ids, j.ID)
 		}

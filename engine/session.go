@@ -14,6 +14,7 @@ import (
 	"github.com/podhop/podhop/engine/control"
 	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/ingress"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
@@ -44,6 +45,7 @@ type Session struct {
 	applier    *apply.Applier
 	feed       *feed.Feed
 	dns        *dns.Servers
+	ingress    *ingress.Controller
 	tracer     *trace.Tracer
 
 	// ctx ends when the session closes; work counts the goroutines under it.
