@@ -87,7 +87,10 @@ type Answer struct {
 	Remote string `json:"remote,omitempty"` // address:port that was dialled
 	// Resolved says where the address of the name is from, where DNS was not asked.
 	Resolved string `json:"resolved,omitempty"`
-	Error    string `json:"error,omitempty"`
+	// Certificate says whom the server's certificate is for, and why a browser would
+	// not trust it, where it would not. The request is made all the same.
+	Certificate string `json:"certificate,omitempty"`
+	Error       string `json:"error,omitempty"`
 	// Duration is in nanoseconds.
 	Duration int64 `json:"duration"`
 }

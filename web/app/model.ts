@@ -234,6 +234,7 @@ export interface Answer {
   local?: string;
   remote?: string;
   resolved?: string;
+  certificate?: string;
   error?: string;
   duration: number;
 }

@@ -73,7 +73,6 @@ func newExchanges(ctx context.Context, cfg Config) *exchanges {
 		Transport:      e.up,
 		ModifyResponse: respond,
 		ErrorHandler:   e.failed,
-		FlushInterval:  -1, // what a backend has said, the client hears
 		ErrorLog:       log.New(io.Discard, "", 0),
 	}
 	return e
