@@ -9,14 +9,21 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/ingress"
+	"github.com/podhop/podhop/engine/ingress/plan"
 	"github.com/podhop/podhop/engine/network"
 )
 
 // seed creates the add-ons that every session begins with.
 func seed(ctx context.Context, c kubernetes.Interface) error {
 	return errors.Join(dns.Install(ctx, c, clusterDNS.String()), ingress.Seed(ctx, c))
+}
+
+// custom are the objects of custom resources that every session begins with.
+func custom() []api.Custom {
+	return []api.Custom{{Path: "/apis/gateway.networking.k8s.io/v1/gatewayclasses", Name: plan.Class, Body: ingress.GatewayClass()}}
 }
 
 // openDNS has DNS servers in the pods that run the catalogue's CoreDNS, whoever

@@ -20,6 +20,7 @@ import (
 	"github.com/podhop/podhop/engine/container/image"
 	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/ingress"
+	"github.com/podhop/podhop/engine/ingress/gatewayapi"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/node"
 	"github.com/podhop/podhop/internal/nsexec"
@@ -119,7 +120,11 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	shared := api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: seed}
+	definitions, err := gatewayapi.Definitions()
+	if err != nil {
+		return e, err
+	}
+	shared := api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: seed, Definitions: definitions, Custom: custom()}
 	if cfg.APIServerTLS != nil {
 		shared.APIServer = apiServer
 	}

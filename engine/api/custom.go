@@ -71,10 +71,11 @@ func (s *Session) customServer() (*customServer, error) {
 	tmpl := s.server.extensions
 	conf, generic := *tmpl, *tmpl.GenericConfig
 	// Its controllers (finalizer, establishing) use contexts of their own, so
-	// its registries are bound to the session instead of the context. The one
-	// that serves sessions without CRDs goes by the context.
+	// its registries are bound to the session instead of the context. The one that
+	// serves sessions without CRDs of their own goes by the context: it has the
+	// definitions that all begin with, and finds each session's objects.
 	var of store.Resolver = store.Fixed(s.tenant)
-	if s.server.bare == s || s.server.bare == nil {
+	if s.server.bare == s {
 		of = resolve
 	}
 	generic.Config.RESTOptionsGetter = optionsGetter{tmpl.GenericConfig.RESTOptionsGetter, of}

@@ -45,14 +45,19 @@ func (s *Server) bootstrap(ctx context.Context) error {
 			return fmt.Errorf("golden tenant: seed: %w", err)
 		}
 	}
+	if err := s.seedDefinitions(ctx, gold); err != nil {
+		return fmt.Errorf("golden tenant: definitions: %w", err)
+	}
 	s.golden[""] = t.Clone()
 	s.lap("golden tenant", &start)
 	if s.bare, err = s.newSession("bare", t.Clone(), false); err != nil {
 		return err
 	}
-	if _, err := s.bare.customServer(); err != nil {
+	served, err := s.bare.customServer()
+	if err != nil {
 		return err
 	}
+	served.settle(ctx)
 	s.lap("custom resources", &start)
 	return nil
 }

@@ -35,6 +35,11 @@ type Config struct {
 	// Seed, if set, creates what every session begins with beside that which every
 	// cluster has. The client is the golden tenant's; there is no admission.
 	Seed func(context.Context, kubernetes.Interface) error
+	// Definitions are custom resources that every session begins with, each a
+	// CustomResourceDefinition in YAML. Sessions share the server of these until they
+	// write a definition of their own. Custom are objects of them, in JSON.
+	Definitions [][]byte
+	Custom      []Custom
 	// APIServer is where the caller serves a session's API to its own pods: the
 	// endpoint of the Service `kubernetes`. Zero: nowhere, and there is no endpoint.
 	APIServer netip.AddrPort

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
@@ -71,6 +73,8 @@ type Controller struct {
 	teller    *teller
 	fallback  route.Certificate
 	installed bool
+	gateways  *gateways // nil until there is an object of the Gateway API
+	spaces    corelisters.NamespaceLister
 }
 
 // Start waits, at the cost of one goroutine, until there is something to serve, and
@@ -131,9 +135,25 @@ func (c *Controller) run(ctx context.Context) {
 	defer timer.Stop()
 	<-timer.C
 	for {
+		var more <-chan struct{} // until there are Gateways too
+		if c.gateways == nil {
+			more = c.cfg.Presence.More()
+			if c.gatewaysWanted() {
+				if err := c.beginGateways(ctx, c.spaces); err != nil {
+					if ctx.Err() == nil {
+						c.cfg.Log.Error("the Gateway controller does not start", "err", err)
+					}
+					return
+				}
+				more = nil
+				c.Touch()
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-more:
+			continue
 		case <-c.dirty:
 			timer.Reset(settle)
 			select {
@@ -160,7 +180,7 @@ func (c *Controller) run(ctx context.Context) {
 }
 
 func (c *Controller) wanted() bool {
-	return c.cfg.Presence.Has(schema.GroupResource{Group: networkingv1.GroupName, Resource: "ingresses"})
+	return c.gatewaysWanted() || c.cfg.Presence.Has(schema.GroupResource{Group: networkingv1.GroupName, Resource: "ingresses"})
 }
 
 // begin starts informers and events, and waits until the caches are filled.
@@ -187,16 +207,13 @@ func (c *Controller) watch(f *informer.Factory) error {
 	slices := f.Discovery().V1().EndpointSlices()
 	for _, i := range []cache.SharedIndexInformer{
 		networking.Ingresses().Informer(), networking.IngressClasses().Informer(), core.Services().Informer(),
-		slices.Informer(), core.Secrets().Informer(), core.Pods().Informer(),
+		slices.Informer(), core.Secrets().Informer(), core.Pods().Informer(), core.Namespaces().Informer(),
 	} {
-		if _, err := i.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(any) { c.Touch() },
-			UpdateFunc: func(any, any) { c.Touch() },
-			DeleteFunc: func(any) { c.Touch() },
-		}); err != nil {
+		if _, err := i.AddEventHandler(c.handler()); err != nil {
 			return err
 		}
 	}
+	c.spaces = core.Namespaces().Lister()
 	c.list = objects(networking.Ingresses().Lister(), networking.IngressClasses().Lister(), core.Services().Lister(),
 		slices.Lister(), core.Secrets().Lister())
 	pods := core.Pods().Lister()
@@ -210,6 +227,15 @@ func (c *Controller) watch(f *informer.Factory) error {
 	return nil
 }
 
+// handler has everything planned anew after any change.
+func (c *Controller) handler() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { c.Touch() },
+		UpdateFunc: func(any, any) { c.Touch() },
+		DeleteFunc: func(any) { c.Touch() },
+	}
+}
+
 // sync makes everything be as the objects say. It returns when to come again even
 // if nothing changes, 0 for not at all.
 func (c *Controller) sync(ctx context.Context) (again time.Duration, err error) {
@@ -221,12 +247,26 @@ func (c *Controller) sync(ctx context.Context) (again time.Duration, err error) 
 		}
 		c.installed = true
 	}
-	c.proxies.Set(map[string]*route.Table{ingressTable: p.Table})
+	tables := map[string]*route.Table{ingressTable: p.Table}
+	var gateways *plan.GatewayPlan
+	if c.gateways != nil {
+		gateways, err = c.gateways.plan(ctx, &o, tables)
+	}
+	c.proxies.Set(tables)
 	for _, i := range p.Served {
 		p.Notes = append(p.Notes, plan.Note{Object: i, Reason: "Sync", Message: "Scheduled for sync"})
 	}
 	again = c.teller.tell(p.Notes, time.Now())
-	return again, c.status(ctx, &o, &p)
+	hosts, serr := c.status(ctx, &o, &p)
+	err = errors.Join(err, serr)
+	if gateways != nil {
+		more, gerr := c.gateways.status(ctx, &o, gateways)
+		hosts, err = append(hosts, more...), errors.Join(err, gerr)
+	}
+	c.mu.Lock()
+	c.hosts = hosts
+	c.mu.Unlock()
+	return again, err
 }
 
 // ingressTable is the name of the one table of all Ingresses.
@@ -237,7 +277,11 @@ func (c *Controller) places() map[string]proxy.Place {
 	places := map[string]proxy.Place{}
 	for key, pod := range c.cfg.Pods() {
 		if p := c.pods(pod.Namespace, pod.Name); p != nil && c.cfg.Runs(p) {
-			places[key] = proxy.Place{Namespace: pod.Net, Table: ingressTable}
+			table := ingressTable
+			if name := p.Labels[gatewayLabel]; name != "" {
+				table = gatewayTable(p.Namespace, name)
+			}
+			places[key] = proxy.Place{Namespace: pod.Net, Table: table}
 		}
 	}
 	return places

@@ -16,11 +16,10 @@ import (
 )
 
 // status gives served Ingresses the address of the controller's Service, and takes
-// it from those that are served no more.
-func (c *Controller) status(ctx context.Context, o *plan.Objects, p *plan.IngressPlan) error {
+// it from those that are served no more. hosts are the names that have an address.
+func (c *Controller) status(ctx context.Context, o *plan.Objects, p *plan.IngressPlan) (hosts []Host, err error) {
 	address := addressOf(o.Service(Namespace, Name))
 	var errs []error
-	var hosts []Host
 	for _, i := range o.Ingresses {
 		want := networkingv1.IngressLoadBalancerStatus{}
 		switch {
@@ -38,10 +37,7 @@ func (c *Controller) status(ctx context.Context, o *plan.Objects, p *plan.Ingres
 		_, err := c.client.NetworkingV1().Ingresses(i.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
 		errs = append(errs, err)
 	}
-	c.mu.Lock()
-	c.hosts = hosts
-	c.mu.Unlock()
-	return errors.Join(errs...)
+	return hosts, errors.Join(errs...)
 }
 
 // addressOf is a Service's status as an Ingress has it; of none, nothing.
