@@ -81,7 +81,7 @@ func (s *Session) relayed(_ string, r proxy.Relay) {
 func (s *Session) lookupOutside(host string) (ip netip.Addr, said string, err error) {
 	h, ok := s.ingress.Lookup(host)
 	if !ok {
-		return ip, "", fmt.Errorf("cannot look up %s: only pods ask the cluster's DNS; the client knows the hosts of Ingresses that have an address; use one of those or an address", host)
+		return ip, "", fmt.Errorf("cannot look up %s: only pods ask the cluster's DNS; the client knows the hosts of Ingresses and Gateways that have an address; use one of those or an address", host)
 	}
 	return h.Address, fmt.Sprintf("%s is at %s: the client takes the names of %s %s/%s from its status, as a hosts file would have them",
 		host, h.Address, h.Kind, h.Namespace, h.Name), nil

@@ -135,6 +135,7 @@ func (p *Proxy) listen(number uint16, secure bool) (*server, error) {
 		BaseContext:       func(net.Listener) context.Context { return p.ctx },
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
+		ConnState:         new(idlers).state,
 		MaxHeaderBytes:    maxHeader,
 		Protocols:         new(http.Protocols),
 		// What clients do wrong is theirs to know.

@@ -349,3 +349,24 @@ func TestPorts(t *testing.T) {
 		t.Errorf("without listeners: %d", resp.StatusCode)
 	}
 }
+
+// Clients that leave connections open lock nobody out.
+func TestIdle(t *testing.T) {
+	at, _ := backend(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") })
+	l := newLab(t, on80(route.Rule{Backends: to(at)}))
+	for n := range maxConns + 10 {
+		c, err := net.Dial("tcp", l.ns.at(":80"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+		if n%2 == 0 {
+			continue // one that never says anything
+		}
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("connection %d: %v %v", n, resp, err)
+		}
+	}
+}
