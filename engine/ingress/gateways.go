@@ -52,14 +52,19 @@ func classAccepted(generation int64) metav1.Condition {
 		Reason: string(gatewayv1.GatewayClassReasonAccepted), Message: "the class is served"}
 }
 
-// supportedFeatures are sorted, as the API wants them.
+// supportedFeatures are those that upstream's conformance suite passes with; sorted, as the
+// API wants them.
 var supportedFeatures = []gatewayv1.SupportedFeature{
-	{Name: "GRPCRoute"}, {Name: "Gateway"}, {Name: "GatewayHTTPListenerIsolation"}, {Name: "GatewayPort8080"}, {Name: "HTTPRoute"},
-	{Name: "HTTPRouteBackendProtocolH2C"}, {Name: "HTTPRouteBackendProtocolWebSocket"}, {Name: "HTTPRouteBackendRequestHeaderModification"},
-	{Name: "HTTPRouteBackendTimeout"}, {Name: "HTTPRouteHostRewrite"}, {Name: "HTTPRouteMethodMatching"}, {Name: "HTTPRoutePathRedirect"},
-	{Name: "HTTPRoutePathRewrite"}, {Name: "HTTPRoutePortRedirect"}, {Name: "HTTPRouteQueryParamMatching"}, {Name: "HTTPRouteRequestMirror"},
-	{Name: "HTTPRouteRequestMultipleMirrors"}, {Name: "HTTPRouteRequestTimeout"}, {Name: "HTTPRouteResponseHeaderModification"},
-	{Name: "HTTPRouteSchemeRedirect"}, {Name: "ReferenceGrant"},
+	{Name: "GRPCRoute"}, {Name: "GRPCRouteNamedRouteRule"}, {Name: "Gateway"}, {Name: "GatewayHTTPListenerIsolation"},
+	{Name: "GatewayHTTPSListenerDetectMisdirectedRequests"}, {Name: "GatewayInfrastructurePropagation"}, {Name: "GatewayPort8080"},
+	{Name: "HTTPRoute"}, {Name: "HTTPRoute303RedirectStatusCode"}, {Name: "HTTPRoute307RedirectStatusCode"},
+	{Name: "HTTPRoute308RedirectStatusCode"}, {Name: "HTTPRouteBackendProtocolH2C"}, {Name: "HTTPRouteBackendProtocolWebSocket"},
+	{Name: "HTTPRouteBackendRequestHeaderModification"}, {Name: "HTTPRouteBackendTimeout"}, {Name: "HTTPRouteDestinationPortMatching"},
+	{Name: "HTTPRouteHostRewrite"}, {Name: "HTTPRouteMethodMatching"}, {Name: "HTTPRouteNamedRouteRule"},
+	{Name: "HTTPRouteParentRefPort"}, {Name: "HTTPRoutePathRedirect"}, {Name: "HTTPRoutePathRewrite"}, {Name: "HTTPRoutePortRedirect"},
+	{Name: "HTTPRouteQueryParamMatching"}, {Name: "HTTPRouteRequestMirror"}, {Name: "HTTPRouteRequestMultipleMirrors"},
+	{Name: "HTTPRouteRequestTimeout"}, {Name: "HTTPRouteResponseHeaderModification"}, {Name: "HTTPRouteSchemeRedirect"},
+	{Name: "ReferenceGrant"},
 }
 
 // gateways is the part of the controller that runs from the first object of the

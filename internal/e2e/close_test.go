@@ -61,7 +61,8 @@ func TestClose(t *testing.T) {
 	cycle := func(n int) {
 		x := s.open()
 		x.apply(article("3-my-deployment.yaml") + "---\n" + article("4-my-service.yaml") + "---\n" +
-			"{apiVersion: v1, kind: Service, metadata: {name: outside}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: my-app}, ports: [{port: 80}]}}")
+			"{apiVersion: v1, kind: Service, metadata: {name: outside}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: my-app}, ports: [{port: 80}]}}\n---\n" + articleIngress + app("app1") +
+			"---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: podhop, listeners: [{name: http, port: 80, protocol: HTTP}]}}")
 		until(t, 60*time.Second, "the pods run", func() string {
 			return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
 		})
@@ -73,6 +74,8 @@ func TestClose(t *testing.T) {
 		x.node("POST", "/node-3/start")
 		x.node("DELETE", "/node-4")
 		x.look("node-1", "nft")
+		x.answers("client", "http://example.com/app1", 200, "Hostname: app1-")
+		x.kubectl("wait", "--for=condition=Programmed", "gateway/web", "--timeout=60s")
 		if during := s.holds(); during.namespaces < 8 || during.children < 3 {
 			t.Fatalf("the test cannot see what it looks for: %v", during)
 		}
