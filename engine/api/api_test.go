@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,10 @@ import (
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/component-base/version"
@@ -22,7 +26,9 @@ import (
 
 func server(t testing.TB) *Server {
 	t.Helper()
-	s, err := New(context.Background(), Config{Dir: t.TempDir(), RootCA: []byte("ca")})
+	s, err := New(context.Background(), Config{Dir: t.TempDir(), RootCA: []byte("ca"), Definitions: [][]byte{[]byte(gadgets)},
+		Custom: []Custom{{Path: "/apis/example.org/v1/gadgets", Name: "seeded",
+			Body: []byte(`{"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": {"name": "seeded"}, "status": {"ready": true}}`)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +198,64 @@ func TestServer(t *testing.T) {
 		}
 		t.Log("established after", time.Since(t0))
 	})
+	t.Run("custom resources of every session", func(t *testing.T) {
+		resource := schema.GroupVersionResource{Group: "example.org", Version: "v1", Resource: "gadgets"}
+		names := func(ss *Session) (names []string) {
+			t.Helper()
+			c, err := dynamic.NewForConfig(jsonOnly(ss.ClientConfig()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := c.Resource(resource).List(t.Context(), metav1.ListOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range list.Items {
+				names = append(names, o.GetName())
+			}
+			return names
+		}
+		one, c := open(t, s, "one")
+		two, _ := open(t, s, "two")
+		d, err := dynamic.NewForConfig(jsonOnly(one.ClientConfig()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeded, err := d.Resource(resource).Get(t.Context(), "seeded", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ready, _, _ := unstructured.NestedBool(seeded.Object, "status", "ready"); !ready {
+			t.Errorf("its status: %v", seeded.Object)
+		}
+		gadget := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": map[string]any{"name": "own"}}}
+		if _, err := d.Resource(resource).Create(t.Context(), gadget, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(one); !slices.Equal(got, []string{"own", "seeded"}) {
+			t.Errorf("one has %q", got)
+		}
+		if got := names(two); !slices.Equal(got, []string{"seeded"}) {
+			t.Errorf("two has %q", got)
+		}
+		if one.custom.get() != nil || two.custom.get() != nil {
+			t.Error("a session has a server of its own that needs none")
+		}
+		if _, err := c.Discovery().ServerResourcesForGroupVersion("example.org/v1"); err != nil {
+			t.Errorf("discovery: %v", err)
+		}
+		// With a server of its own it still has them.
+		extensions, err := apiextensions.NewForConfig(jsonOnly(one.ClientConfig()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := extensions.ApiextensionsV1().CustomResourceDefinitions().Create(t.Context(), widgets(), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(one); !slices.Equal(got, []string{"own", "seeded"}) {
+			t.Errorf("one, with a definition of its own, has %q", got)
+		}
+	})
 	t.Run("admission policies", func(t *testing.T) {
 		_, c := open(t, s, "a")
 		policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "no-bad"}, Spec: admissionv1.ValidatingAdmissionPolicySpec{
@@ -261,6 +325,23 @@ func established(crd *apiextensionsv1.CustomResourceDefinition) bool {
 	}
 	return false
 }
+
+// gadgets are in every session.
+const gadgets = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.org}
+spec:
+  group: example.org
+  names: {plural: gadgets, singular: gadget, kind: Gadget, listKind: GadgetList}
+  scope: Cluster
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    subresources: {status: {}}
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+`
 
 func widgets() *apiextensionsv1.CustomResourceDefinition {
 	return &apiextensionsv1.CustomResourceDefinition{
