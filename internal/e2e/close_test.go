@@ -67,6 +67,8 @@ func TestClose(t *testing.T) {
 			return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
 		})
 		x.send("node/node-1", x.pods("my-deployment")[0].IPs[0]+":80")
+		x.answers("client", "http://example.com/app1", 200, "Hostname: app1-")
+		x.kubectl("wait", "--for=condition=Programmed", "gateway/web", "--timeout=60s")
 		// Machines that came and went while it lasted leave no more than those that stay.
 		x.addNode("node-4")
 		x.node("POST", "/node-2/stop")
@@ -74,8 +76,6 @@ func TestClose(t *testing.T) {
 		x.node("POST", "/node-3/start")
 		x.node("DELETE", "/node-4")
 		x.look("node-1", "nft")
-		x.answers("client", "http://example.com/app1", 200, "Hostname: app1-")
-		x.kubectl("wait", "--for=condition=Programmed", "gateway/web", "--timeout=60s")
 		if during := s.holds(); during.namespaces < 8 || during.children < 3 {
 			t.Fatalf("the test cannot see what it looks for: %v", during)
 		}
