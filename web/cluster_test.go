@@ -149,6 +149,21 @@ func TestWhatLeadsIn(t *testing.T) {
 	p.Until(`[...document.querySelectorAll("object-list .group")].some(g => g.textContent.includes("NetworkPolicy"))`)
 }
 
+// A request through a proxy is two connections, told together.
+func TestProxiedRequest(t *testing.T) {
+	p := openTab(t, "/s/full", chromium.Options{})
+	p.Until(live)
+	p.Do(chromedp.Focus(chromedp.CSS("[name=to]")))
+	p.Keys("http://example.com/app1")
+	p.Keys(kb.Enter)
+	p.Until(`document.querySelector(".answer .good")?.textContent === "200"`)
+	p.Until(`document.querySelectorAll(".connections button").length === 2 && document.querySelector(".connections [aria-pressed=true]").textContent.includes("client to ingress-podhop/proxy-0")`)
+	p.Click(".connections li:nth-child(2) button")
+	p.Until(`document.querySelector("page-inspector h2").textContent === "ingress-podhop/proxy-0 to app1-service, answered"`)
+	p.Click("#tab-journeys")
+	p.Until(`document.querySelector("journey-list tr.made.chosen").previousElementSibling.textContent.includes("client to ingress-podhop/proxy-0")`)
+}
+
 // What can be asked for depends on who asks.
 func TestTargetsDependOnTheSender(t *testing.T) {
 	p := openTab(t, "/s/full", chromium.Options{})

@@ -142,13 +142,15 @@ function addressOf(v: Vertex): string {
 function drawEntry(e: EntryBox, m: Marks): SVGTemplateResult {
   const v = e.vertex;
   const name = `${v.kind} ${nameOf(v.id)}`;
-  const hosts = [...new Set((v.rules ?? []).map((r) => r.host || "any host"))].join(", ");
+  const hosts = v.ready ? hostsOf(v) : `${hostsOf(v)}, ${v.status ?? "no address"}`;
   const middle = e.x + e.w / 2;
-  return target(v, `${name}, ${hosts}, ${v.external?.length ? `at ${v.external.join(" and ")}` : (v.status ?? "")}`, m, svg`
+  return target(v, `${name}, ${hosts}${v.external?.length ? `, at ${v.external.join(" and ")}` : ""}`, m, svg`
     <rect class="box" x=${e.x} y=${e.y} width=${e.w} height=${e.h} rx="8"></rect>
-    <text class="name" x=${middle} y=${e.y + (hosts ? 17 : 24)} text-anchor="middle">${fit(name, e.w - 24)}</text>
-    <text class="mono" x=${middle} y=${e.y + 32} text-anchor="middle">${fit(hosts, e.w - 24, "mono")}</text>`, "entry");
+    <text class="name" x=${middle} y=${e.y + 17} text-anchor="middle">${fit(name, e.w - 24)}</text>
+    <text class="mono" x=${middle} y=${e.y + 32} text-anchor="middle">${fit(hosts, e.w - 24, "mono")}</text>`, v.ready ? "entry" : "entry waiting");
 }
+
+const hostsOf = (v: Vertex): string => [...new Set((v.rules ?? []).map((r) => r.host || "any host"))].join(", ") || "any host";
 
 // No place of its own to select: it is a property of whose it is.
 function drawAddress(a: AddressBox): SVGTemplateResult {

@@ -6,7 +6,7 @@ import { cni } from "../state/cluster";
 import { isDecided } from "../state/conversation";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
-import { hop, journey, landing, object, objectID, replay, showHop, showObject, view, conversation } from "../state/selection";
+import { hop, journey, landing, object, objectID, replay, request, showHop, showObject, view } from "../state/selection";
 import { edges, onCaptured, ready, vertices } from "../state/store";
 import { idOf } from "../state/text";
 import { caption } from "./caption";
@@ -107,7 +107,7 @@ class PodMap extends Part {
     if (replay.value !== this.#replayed) {
       this.#replayed = replay.value;
       this.#flights?.clear();
-      this.#fly(conversation.peek()?.journeys ?? []);
+      this.#fly(request.peek().flatMap((c) => c.journeys).sort((a, b) => a.start - b.start));
     }
   }
 

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Header, Hop, Journey } from "../model";
 import { isDecided, outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { moveInList } from "../state/keys";
-import { dismissJourney, hop, journey, showConversation, showHop, showJourney, showObject } from "../state/selection";
+import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney, showObject } from "../state/selection";
 import { vertices } from "../state/store";
 import { duration, idOf, nameOf, placeOf, plural } from "../state/text";
 import { lostNote, outcome } from "./journeys";
@@ -22,10 +22,17 @@ export function journeyView(c: Conversation): TemplateResult {
       <button type="button" class="icon" aria-label="Back to all journeys" title="All journeys" @click=${dismissJourney}>×</button></div>
     <p class="facts mono">${facts.filter(Boolean).join(", ")}</p>
     ${lostNote()}
+    ${request.value.length > 1 ? connections(c, request.value) : nothing}
     <div class="packets" role="listbox" aria-label="Packets of this conversation" aria-orientation="horizontal" @keydown=${packetKey}>
       ${c.journeys.map((p) => packet(p, p === j))}
     </div>
     ${j ? hopList(j) : nothing}`;
+}
+
+// What a proxy does is seen as two connections of one request.
+function connections(c: Conversation, all: Conversation[]): TemplateResult {
+  return html`<ol class="connections" aria-label="Connections of this request">${all.map((x, i) => html`<li><button type="button" aria-pressed=${x.id === c.id} @click=${() => showConversation(x)}>
+    <span class="n">${i + 1}</span><span><b>${nameOf(x.from)} to ${targetOf(x)}</b> <span class="muted">${i === 0 ? "the sender's connection" : "made by the proxy"}</span></span></button></li>`)}</ol>`;
 }
 
 function packet(p: Journey, chosen: boolean): TemplateResult {
@@ -63,6 +70,7 @@ function hopItem(h: Hop, i: number, j: Journey): TemplateResult {
       <span class="n">${i + 1}</span><span class="where">${placeOf(h.place)}</span><span class="time mono">${i > 0 && j.hops![i - 1]!.time === h.time ? nothing : duration(h.time)}</span></button>
     <div class="what">
       ${h.before ? changed(h.before, h.header) : html`<p class="mono header">${h.header.source} → ${h.header.destination}</p>`}
+      ${h.header.encap ? html`<p class="mono encap">inside ${h.header.encap}</p>` : nothing}
       <p class="sentence">${h.sentence || d?.sentence}</p>
       ${d?.object ? objectLink(idOf(d.object), `${d.object.kind} ${d.object.name}`) : nothing}
       ${d?.rule ? html`<pre class="rule" tabindex=${on ? 0 : -1} aria-label="The rule, in the node's words">${[d.table && `table ${d.table}`, d.chain && `chain ${d.chain}`].filter(Boolean).join(", ")}${d.table || d.chain ? "\n" : ""}${d.rule}</pre>` : nothing}

@@ -25,9 +25,10 @@ class JourneyList extends Part {
 
 function row(c: Conversation): TemplateResult {
   const chosen = conversationID.value === c.id;
-  return html`<tr class=${chosen ? "chosen" : ""}>
+  const made = c.behalf !== undefined;
+  return html`<tr class=${`${chosen ? "chosen" : ""} ${made ? "made" : ""}`}>
     <td class="mono">${clock(c.start / 1e6)}</td>
-    <th scope="row"><button type="button" class="link" aria-pressed=${chosen} @click=${() => showConversation(c)}>${nameOf(c.from)} to ${targetOf(c)}</button></th>
+    <th scope="row">${made ? html`<span class="muted" title="A proxy made this connection for the one above">↳ </span>` : nothing}<button type="button" class="link" aria-pressed=${chosen} @click=${() => showConversation(c)}>${nameOf(c.from)} to ${targetOf(c)}</button></th>
     <td>${outcome(c)}</td>
     <td>${c.endpoints ? html`${c.endpoint} of ${c.endpoints} <span class="muted">${nameOf(c.to)}</span>` : nothing}</td>
     <td>${c.journeys.length}</td>

@@ -11,6 +11,8 @@ export interface Conversation {
   from: string; // vertex ID, or the address if that is not known
   to: string;
   via?: Ref; // the Service that was asked for
+  behalf?: string; // the conversation that a proxy made this one for
+  dns: boolean;
   endpoint?: number;
   endpoints?: number;
   outcome: Outcome;
@@ -25,7 +27,7 @@ export function isDecided(h: Hop): boolean {
   return h.decision !== undefined && h.decision.kind !== "route";
 }
 
-/** Groups journeys into conversations, newest first. */
+/** Groups journeys into conversations, newest first; what a proxy made for one follows it. */
 export function conversationsOf(all: Iterable<Journey>): Conversation[] {
   const groups = new Map<string, Journey[]>();
   for (const j of all) {
@@ -33,7 +35,20 @@ export function conversationsOf(all: Iterable<Journey>): Conversation[] {
     if (group) group.push(j);
     else groups.set(j.conversation, [j]);
   }
-  return [...groups].map(([id, js]) => tell(id, js)).sort((a, b) => b.start - a.start);
+  const told = new Map([...groups].map(([id, js]) => [id, tell(id, js)]));
+  const made = new Map<string, Conversation[]>();
+  const own: Conversation[] = [];
+  for (const c of told.values()) {
+    if (c.behalf === undefined || !told.has(c.behalf)) own.push(c);
+    else made.set(c.behalf, [...(made.get(c.behalf) ?? []), c]);
+  }
+  return own.sort((a, b) => b.start - a.start).flatMap((c) => [c, ...(made.get(c.id) ?? []).sort((a, b) => a.start - b.start)]);
+}
+
+/** A request is one connection, or what a client has with a proxy and what the proxy made for it. */
+export function requestOf(c: Conversation, all: readonly Conversation[]): Conversation[] {
+  const root = all.find((x) => x.id === c.behalf) ?? c;
+  return [root, ...all.filter((x) => x.behalf === root.id)];
 }
 
 function tell(id: string, js: Journey[]): Conversation {
@@ -49,6 +64,8 @@ function tell(id: string, js: Journey[]): Conversation {
     from: first.from || first.source,
     to: first.to || first.destination,
     via: via?.kind === "Service" ? via : undefined,
+    behalf: journeys.find((j) => j.via)?.via,
+    dns: first.summary.startsWith("DNS "),
     endpoint: choice?.decision?.endpoint,
     endpoints: choice?.decision?.endpoints,
     outcome: outcomeOf(journeys),

@@ -1,7 +1,7 @@
 // What the learner looks at: an object, or a packet of a conversation and one of
 // its hops. The map, the lists and the inspector all show the same selection.
 import { batch, computed, effect, signal } from "@preact/signals-core";
-import { type Conversation, isDecided } from "./conversation";
+import { type Conversation, isDecided, requestOf } from "./conversation";
 import { conversations, journeys, vertices } from "./store";
 
 export const view = signal<"journey" | "object">("journey");
@@ -13,9 +13,11 @@ export const hop = signal(-1);
 
 export const object = computed(() => (objectID.value ? vertices.value.get(objectID.value) : undefined));
 export const conversation = computed(() => conversations.value.find((c) => c.id === conversationID.value));
+/** The chosen conversation, with what a proxy made for it or it was made for. */
+export const request = computed(() => (conversation.value ? requestOf(conversation.value, conversations.value) : []));
 export const journey = computed(() => (journeyID.value ? journeys.value.get(journeyID.value) : undefined));
 
-/** Asks the map to fly the packets of the chosen conversation again. */
+/** Asks the map to fly the packets of the chosen request again. */
 export const replay = signal(0);
 /** Asks the map to let packets of before land: something new is about to be sent. */
 export const landing = signal(0);
@@ -67,21 +69,31 @@ export function closeObject(): void {
 }
 
 // The journeys of a request arrive on the stream, before or after its answer:
-// show their conversation as soon as the first of them is here.
+// show their conversation as soon as the first of them is here. A question to DNS,
+// which comes first, gives way to what it was asked for.
 const awaited = signal<readonly string[]>([]);
+let shown = ""; // the conversation that was shown for what is awaited
 
 export function awaitJourneys(ids: readonly string[]): void {
+  shown = "";
   awaited.value = ids;
 }
 
 effect(() => {
   const ids = awaited.value;
   if (ids.length === 0) return;
-  const found = conversations.value.find((c) => c.journeys.some((j) => ids.includes(j.id)));
-  if (!found) return;
+  const found = conversations.value.filter((c) => c.journeys.some((j) => ids.includes(j.id)));
+  const meant = found.findLast((c) => !c.dns && c.behalf === undefined) ?? found.find((c) => !c.dns) ?? found.at(-1);
+  if (!meant) return;
+  const all = new Set(journeys.value.keys());
+  const done = !meant.dns || ids.every((id) => all.has(id));
   queueMicrotask(() => {
-    awaited.value = [];
-    showConversation(found);
+    if (awaited.peek() !== ids) return;
+    const left = shown !== "" && conversationID.peek() !== shown; // for something else, since
+    if (done || left) awaited.value = [];
+    if (left || shown === meant.id) return;
+    shown = meant.id;
+    showConversation(meant);
   });
 });
 

@@ -29,6 +29,8 @@ func (c *Cluster) addFull() {
 			{Host: "example.com", Path: "/app2", Text: "Prefix", To: "service/default/app2-service", Port: "http"},
 			{Host: "example.com", Path: "/app3", Text: "Prefix", To: "service/default/app3-service", Port: "http"}},
 		Message: "there is no Service app3-service"})
+	c.put(model.Vertex{ID: "pod/ingress-podhop/proxy-0", Kind: "Pod", Namespace: "ingress-podhop", Name: "proxy-0", Parent: "node/node-2", IPs: []string{"10.244.2.9"},
+		Status: "Running", Ready: true, Ports: []model.Port{{Protocol: "TCP", Port: 80}}, Created: now() + 100})
 	policy := model.Vertex{ID: "networkpolicy/default/my-network-policy", Kind: "NetworkPolicy", Namespace: "default", Name: "my-network-policy", Status: "Ingress", Ready: true,
 		Rules: []model.Rule{{Text: "ingress 1: from pods app=allowed-app, port TCP 80"}}, Facts: []model.Fact{{Name: "Selects", Value: "pods app=my-app"}}, Created: now()}
 	var edges []model.Edge

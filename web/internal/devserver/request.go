@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -51,6 +52,9 @@ func (c *Cluster) attempt(from, host, port string) (model.Answer, []model.Journe
 	defer c.mu.Unlock()
 	c.packets++
 	id := fmt.Sprintf("c%d", c.packets)
+	if host == "example.com" && c.vertices["ingress/default/my-ingress"].ID != "" {
+		return c.proxied(id, from)
+	}
 	src := c.side(from, fmt.Sprint(47298+c.packets))
 	a := model.Answer{Local: src.addr, Remote: host + ":" + port, Duration: int64(1_300_000 + c.packets*10_000)}
 	var service *model.Vertex
@@ -96,6 +100,23 @@ func (c *Cluster) attempt(from, host, port string) (model.Answer, []model.Journe
 	return a, b.all()
 }
 
+// proxied is a request that an Ingress's proxy takes, and asks app1-service for.
+func (c *Cluster) proxied(id, from string) (model.Answer, []model.Journey) {
+	const proxy = "pod/ingress-podhop/proxy-0"
+	src := c.side(from, fmt.Sprint(47298+c.packets))
+	service := c.vertices["service/default/app1-service"]
+	var end string
+	for _, e := range c.edges {
+		if e.From == service.ID {
+			end = max(end, e.To)
+		}
+	}
+	first := builder{conversation: id, src: src, dst: c.side(proxy, "80"), asked: "203.0.113.2:80", start: time.Now().UnixNano()}
+	second := builder{conversation: id + "p", via: id, src: c.side(proxy, "50512"), dst: c.side(end, "80"), asked: service.IPs[0] + ":80", service: &service, choice: 2, of: 2, start: time.Now().UnixNano() + 400_000}
+	a := model.Answer{Outcome: "answered", Status: 200, Body: "app1", Local: src.addr, Remote: "203.0.113.2:80", Duration: 2_100_000}
+	return a, append(first.all(), second.all()...)
+}
+
 func (c *Cluster) side(id, port string) side {
 	v := c.vertices[id]
 	s := side{vertex: v, node: v.Parent, ip: "0.0.0.0"}
@@ -115,6 +136,7 @@ type builder struct {
 	src, dst     side
 	asked        string
 	service      *model.Vertex
+	via          string
 	choice, of   int
 	start        int64
 	count        int
@@ -129,7 +151,7 @@ func (b *builder) all() []model.Journey {
 	}{{false, "SYN", "SYN"}, {true, "SYN ACK", "SYN ACK"}, {false, "ACK", "ACK"}, {false, "GET /", "PSH ACK"}, {true, "200 OK", "PSH ACK"}, {false, "FIN ACK", "FIN ACK"}, {true, "FIN ACK", "FIN ACK"}} {
 		b.count++
 		b.start += 130_000
-		j := model.Journey{ID: fmt.Sprintf("%s-%d", b.conversation, b.count), Conversation: b.conversation, Reply: p.reply, Protocol: "TCP", Summary: p.summary,
+		j := model.Journey{ID: fmt.Sprintf("%s-%d", b.conversation, b.count), Conversation: b.conversation, Via: b.via, Reply: p.reply, Protocol: "TCP", Summary: p.summary,
 			From: b.src.vertex.ID, To: b.dst.vertex.ID, Source: b.src.addr, Destination: b.asked, Verdict: "delivered", Start: b.start, Length: 60}
 		if p.reply {
 			j.From, j.To, j.Source, j.Destination = j.To, j.From, b.dst.addr, b.src.addr
@@ -185,10 +207,15 @@ func (b *builder) hops(reply bool, flags string, first bool) []model.Hop {
 		}
 		rewrite(model.Place{Vertex: src.node, Hook: hook}, d, after)
 	}
-	if src.node != dst.node {
+	if src.vertex.Kind == "Client" {
+		add(model.Place{Vertex: "client", Device: "eth0", Peer: "underlay", Direction: "out"}, "The client sent it out of its eth0.")
+	}
+	if src.node != dst.node && src.node != "" {
 		add(model.Place{Vertex: src.node, Device: "eth0", Peer: "underlay", Direction: "out"}, shortName(src.node)+" routed it out of eth0 to "+shortName(dst.node)+".")
-		add(model.Place{Vertex: "underlay", Device: shortName(dst.node), Peer: dst.node, Direction: "out"}, "The underlay carried it from "+shortName(src.node)+" to "+shortName(dst.node)+".")
-		add(model.Place{Vertex: dst.node, Device: "eth0", Peer: "underlay", Direction: "in"}, shortName(dst.node)+" got it on its device eth0.")
+	}
+	if to := cmp.Or(dst.node, "client"); src.node != dst.node {
+		add(model.Place{Vertex: "underlay", Device: shortName(to), Peer: to, Direction: "out"}, "The underlay carried it from "+shortName(cmp.Or(src.node, "client"))+" to "+shortName(to)+".")
+		add(model.Place{Vertex: to, Device: "eth0", Peer: "underlay", Direction: "in"}, shortName(to)+" got it on its device eth0.")
 	}
 	if reply && b.service != nil {
 		after := h
