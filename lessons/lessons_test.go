@@ -27,8 +27,8 @@ func TestContentLoads(t *testing.T) {
 	if got, want := strings.Join(titles, "; "), "Your first Pod; Reach pods through a Service"; got != want {
 		t.Errorf("lessons are %q, want %q", got, want)
 	}
-	if len(lib.Samples) != 4 {
-		t.Errorf("got %d samples, want 4", len(lib.Samples))
+	if len(lib.Samples) != 10 {
+		t.Errorf("got %d samples, want 10", len(lib.Samples))
 	}
 }
 

@@ -123,14 +123,26 @@ func newNonce() string {
 	return base64.RawStdEncoding.EncodeToString(b[:])
 }
 
-// label is what a sample's button says: the kind of its first object.
+// label is what a sample's button says: the comment that it begins with, or the
+// kind of its first object, or how a Service is exposed.
 func label(m lessons.Manifest) string {
+	label := m.Name
 	for line := range strings.Lines(m.Text) {
+		line = strings.TrimRight(line, "\n")
+		if text, ok := strings.CutPrefix(line, "# "); ok && label == m.Name {
+			return text
+		}
 		if kind, ok := strings.CutPrefix(line, "kind:"); ok {
-			return strings.TrimSpace(kind)
+			label = strings.TrimSpace(kind)
+		}
+		if how, ok := strings.CutPrefix(line, "  type: "); ok && label == "Service" && how != "ClusterIP" {
+			return how
+		}
+		if line == "---" {
+			break
 		}
 	}
-	return m.Name
+	return label
 }
 
 func nonceOf(ctx context.Context) string { return templ.GetNonce(ctx) }

@@ -114,6 +114,22 @@ func TestPageDataCannotEndItsBlock(t *testing.T) {
 	}
 }
 
+func TestLabels(t *testing.T) {
+	for text, want := range map[string]string{
+		"apiVersion: v1\nkind: Pod\n":                                            "Pod",
+		"kind: Service\nspec:\n  type: ClusterIP\n":                              "Service",
+		"kind: Service\nspec:\n  type: NodePort\n":                               "NodePort",
+		"kind: Service\nspec: {}\n---\nkind: Service\nspec:\n  type: NodePort\n": "Service",
+		"# Apps for the Ingress\nkind: Pod\n":                                    "Apps for the Ingress",
+		"kind: NetworkPolicy\n# a remark\nspec:\n  type: NodePort\n":             "NetworkPolicy",
+		"a: b\n": "x.yaml",
+	} {
+		if got := label(lessons.Manifest{Name: "x.yaml", Text: text}); got != want {
+			t.Errorf("%q is labelled %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestNonceIsFreshAndInThePolicy(t *testing.T) {
 	web := newWeb(t)
 	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }

@@ -51,17 +51,18 @@ function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
   const v = n.vertex;
   const ip = v.ips?.[0] ?? "";
   const label = `Node ${v.name}, ${v.ready ? `${ip}, ${nodeWords(v)}` : `${nodeWords(v)}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
-  const aside = isStopped(v) ? "stopped" : v.ready ? ip : "NotReady";
+  const roomy = n.w > 240;
+  const aside = isStopped(v) ? "stopped" : !v.ready ? "NotReady" : isCordoned(v) && !roomy ? "cordoned" : ip;
   const veths = n.pods.filter((p) => p.vertex.ips?.length);
   const gutters = [...new Map(veths.map((p) => [p.veth.x, p])).values()];
   const deepest = (x: number) => Math.min(...veths.filter((p) => p.veth.x === x).map((p) => p.veth.y));
   return svg`<g class=${classes("node", (isStopped(v) || !v.ready) && "down", isCordoned(v) && "cordoned")}>
     ${target(v, label, m, svg`
       <rect class="box" x=${n.x} y=${n.y} width=${n.w} height=${n.h} rx="12"></rect>
-      <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}${isCordoned(v) ? svg`<tspan class="aside" dx="7">cordoned</tspan>` : nothing}</text>
+      <text class="name" x=${n.x + 14} y=${n.y + 21}>${v.name}${isCordoned(v) && roomy ? svg`<tspan class="aside" dx="7">cordoned</tspan>` : nothing}</text>
       <text class="mono" x=${n.x + n.w - 14} y=${n.y + 21} text-anchor="end">${aside}</text>`)}
     <rect class="kernel" x=${n.kernel.x} y=${n.kernel.y} width=${n.kernel.w} height=${n.kernel.h} rx="8"></rect>
-    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${fit(kernelText(v, m.cni), n.kernel.w - 20, "mono")}</text>
+    <text class="mono faint" x=${n.kernel.x + 10} y=${n.kernel.y + 16}>${kernelText(v, m.cni, n.kernel.w > 160)}</text>
     <path class="cable" d=${`M${n.out.x} ${n.lane}L${Math.max(n.out.x, ...gutters.map((p) => p.veth.x))} ${n.lane}`}></path>
     ${gutters.map((p) => svg`<path class="cable" d=${`M${p.veth.x} ${deepest(p.veth.x)}L${p.veth.x} ${n.lane}`}></path>`)}
     ${veths.map((p) => svg`<path class="cable" d=${pathOf([p.from, { x: p.from.x, y: p.veth.y }, p.veth], 0)}></path>`)}
@@ -70,9 +71,10 @@ function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
 }
 
 // What the node's kernel does for its pods.
-function kernelText(v: Vertex, cni: string): string {
+function kernelText(v: Vertex, cni: string, roomy: boolean): string {
   if (isStopped(v)) return "power off";
-  return `kube-proxy, ${{ bridge: "cni0, routes", vxlan: "cni0, flannel.1" }[cni] ?? "routes"}`;
+  const joins = { bridge: "cni0, routes", vxlan: "cni0, flannel.1" }[cni] ?? "routes";
+  return roomy ? `kube-proxy, ${joins}` : joins;
 }
 
 function drawPod(p: PodBox, m: Marks): SVGTemplateResult {

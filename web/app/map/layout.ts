@@ -168,11 +168,15 @@ function guard(l: MapLayout, e: Edge): void {
 
 function densityFor(most: number, w: number, room: number): Density {
   const free = room - HEAD - KERNEL - 22;
-  if (most * 54 <= free || most <= 1) return "full";
-  if (most * 43 <= free) return "snug";
+  const rows = Math.ceil(most / columnsIn(w));
+  if (rows * 54 <= free || most <= 1) return "full";
+  if (rows * 43 <= free) return "snug";
   const columns = Math.max(1, Math.floor((w - 14) / (104 + GUTTER)));
   return Math.ceil(most / columns) * 28 <= free ? "line" : "tiny";
 }
+
+/** How many pods stand side by side in a node that is wide. */
+const columnsIn = (w: number) => Math.max(1, Math.floor((w - 28) / 300));
 
 function placeNode(vertex: Vertex, pods: Vertex[], box: Box, density: Density): NodeBox {
   const x = box.x + 14;
@@ -194,7 +198,7 @@ function placeNode(vertex: Vertex, pods: Vertex[], box: Box, density: Density): 
     const [h, pitch] = { full: [46, 54], snug: [38, 43], line: [23, 28] }[density] as [number, number];
     const rows = Math.max(1, Math.floor((box.h - HEAD - KERNEL - 22) / pitch));
     // A box without a height of its own is stacked: it is wide, so its pods stand side by side.
-    const columns = box.h === 0 ? Math.max(1, Math.min(pods.length, Math.floor(inner / 220))) : density !== "line" ? 1 : Math.max(1, Math.ceil(pods.length / rows));
+    const columns = box.h === 0 ? Math.max(1, Math.min(pods.length, Math.floor(inner / 220))) : Math.max(1, Math.min(pods.length, columnsIn(box.w)), density === "line" ? Math.ceil(pods.length / rows) : 1);
     const column = inner / columns;
     pods.forEach((p, i) => {
       const w = column - GUTTER + (columns === 1 ? 6 : 2);

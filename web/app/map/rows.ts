@@ -44,7 +44,7 @@ export function placeEntries(entries: Vertex[], inside: Box, y: number): EntryBo
 }
 
 export function placeServices(services: Vertex[], inside: Box, y: number): ServiceBox[] {
-  const density = services.length > 4 ? "line" : "full";
+  const density = services.length > Math.min(4, Math.floor((inside.w + 12) / 212)) && inside.w > 430 ? "line" : "full";
   const boxes = density === "full" ? spread(services.length, inside, y, 212, 270, 46) : spread(services.length, inside, y, 172, 240, 26);
   return boxes.map((b, i) => ({ ...b, vertex: services[i]!, density, lines: [] }));
 }
