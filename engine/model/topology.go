@@ -76,14 +76,15 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// A CNI is one call of a CNI plugin, as its specification has it:
-// https://www.cni.dev/docs/spec/.
+// A CNI is one call of a CNI plugin, ADD, as its specification has it
+// (https://www.cni.dev/docs/spec/): what the plugin would be told, and would answer,
+// for what the network did.
 type CNI struct {
-	// Config is what the plugin was given, JSON; Args its environment, NAME=value each.
+	Plugin string `json:"plugin"`
+	// Config is the plugin's standard input, JSON; Args its environment, NAME=value each.
 	Config string   `json:"config"`
 	Args   []string `json:"args,omitempty"`
-	// Result is what it answered, JSON.
-	Result string `json:"result"`
+	Result string   `json:"result"` // JSON
 }
 
 // A Port is a Service's or a container's port.

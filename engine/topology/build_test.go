@@ -111,7 +111,7 @@ endpoints: [{addresses: [172.18.0.11], conditions: {ready: false}, targetRef: {k
 			{ID: "underlay", Kind: "Underlay", Name: "underlay", IPs: []string{"172.18.0.1"}, Ready: true},
 		},
 		Wiring: map[string][]string{"pod/default/web-1-a": {"ip link add"}},
-		CNI:    map[string]*model.CNI{"pod/default/web-1-a": {Config: "{}", Args: []string{"CNI_COMMAND=ADD"}, Result: "{}"}},
+		CNI:    map[string]*model.CNI{"pod/default/web-1-a": {Plugin: "ptp", Config: "{}", Args: []string{"CNI_COMMAND=ADD"}, Result: "{}"}},
 	}
 	const want = `client {ips:[172.18.0.100],ready:true}
 cronjob/default/c {status:* * * * *,ready:false,message:suspended}
@@ -120,7 +120,7 @@ deployment/default/web {status:1/3,ready:false,message:it has timed out progress
 job/default/j {owner:cronjob/default/c,status:Running,ready:false,want:5,have:2}
 namespace/default {status:Active,ready:true}
 node/node-1 {ips:[172.18.0.11],status:Ready,ready:true,created:1767225600000,conditions:[{type:Ready,status:True}],facts:[{name:Pod CIDR,value:10.244.1.0/24},{name:Taint,value:a=b:NoSchedule},{name:Kubelet,value:v1}]}
-pod/default/web-1-a {parent:node/node-1,owner:replicaset/default/web-1,ips:[10.244.1.2,fd00:10:244:1::2],ports:[{name:http,protocol:TCP,port:80}],labels:{app:web},status:Running,ready:true,want:1,have:1,restarts:1,containers:[{name:nginx,image:nginx,state:running,ready:true,restarts:1}],wiring:[ip link add],cni:{config:{},args:[CNI_COMMAND=ADD],result:{}}}
+pod/default/web-1-a {parent:node/node-1,owner:replicaset/default/web-1,ips:[10.244.1.2,fd00:10:244:1::2],ports:[{name:http,protocol:TCP,port:80}],labels:{app:web},status:Running,ready:true,want:1,have:1,restarts:1,containers:[{name:nginx,image:nginx,state:running,ready:true,restarts:1}],wiring:[ip link add],cni:{plugin:ptp,config:{},args:[CNI_COMMAND=ADD],result:{}}}
 pod/default/web-1-b {status:ErrImagePull,ready:false,message:nginx: no such image,want:2,containers:[{name:i,image:x,state:terminated,reason:ExitCode:0,ready:false},{name:nginx,image:nope,state:waiting,reason:ErrImagePull,message:no such image,ready:false},{name:new,image:z,state:waiting,ready:false}]}
 replicaset/default/web-1 {owner:deployment/default/web,status:1/1,ready:true,want:1,have:1}
 replicationcontroller/default/rc {status:0/1,ready:false,message:exceeded quota,want:1}

@@ -103,6 +103,7 @@ export interface Fact {
 }
 
 export interface CNI {
+  plugin: string;
   config: string;
   args?: string[];
   result: string;

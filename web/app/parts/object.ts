@@ -96,8 +96,8 @@ function condition(c: Condition): TemplateResult {
 }
 
 function cniCall(c: CNI): TemplateResult {
-  return html`<h3>CNI</h3><p class="muted">How its node asked for this, and what it was answered.</p>
-    ${c.args?.length ? html`<details class="call" open><summary>ADD</summary><pre tabindex="0">${c.args.join("\n")}</pre></details>` : nothing}
+  return html`<h3>CNI</h3><p class="muted">As CNI's ADD: what the plugin <code>${c.plugin}</code> would be told and would answer for the same.</p>
+    ${c.args?.length ? html`<details class="call" open><summary>Environment</summary><pre tabindex="0">${c.args.join("\n")}</pre></details>` : nothing}
     <details class="call"><summary>Configuration</summary><pre tabindex="0">${c.config}</pre></details>
     <details class="call" open><summary>Result</summary><pre tabindex="0">${c.result}</pre></details>`;
 }

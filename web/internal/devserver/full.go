@@ -48,7 +48,7 @@ func (c *Cluster) addFull() {
 	}
 	c.join(edges)
 	c.change("pod/default/allowed", func(v *model.Vertex) {
-		v.CNI = &model.CNI{Args: []string{"CNI_COMMAND=ADD", "CNI_CONTAINERID=3f1c", "CNI_NETNS=/proc/71/ns/net", "CNI_IFNAME=eth0", "CNI_ARGS=K8S_POD_NAMESPACE=default;K8S_POD_NAME=allowed"},
+		v.CNI = &model.CNI{Plugin: "ptp", Args: []string{"CNI_COMMAND=ADD", "CNI_CONTAINERID=3f1c", "CNI_NETNS=/proc/71/ns/net", "CNI_IFNAME=eth0", "CNI_ARGS=K8S_POD_NAMESPACE=default;K8S_POD_NAME=allowed"},
 			Config: "{\n  \"cniVersion\": \"1.1.0\",\n  \"name\": \"podhop\",\n  \"type\": \"ptp\"\n}",
 			Result: "{\n  \"cniVersion\": \"1.1.0\",\n  \"interfaces\": [{\"name\": \"eth0\"}],\n  \"ips\": [{\"address\": \"10.244.1.2/32\"}]\n}"}
 	})
