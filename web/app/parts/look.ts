@@ -1,22 +1,31 @@
-// Looks inside a node: what its kernel says, fetched when somebody asks.
+// Looks inside a node, the client or the underlay: what the kernel says there, fetched when somebody asks.
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Vertex } from "../model";
 import { announce } from "../state/announce";
 import { look, Problem } from "../state/api";
+import { cni } from "../state/cluster";
 import { moveInList } from "../state/keys";
+import { session } from "../state/store";
 import { clock } from "../state/text";
 
 const LOOKS = [
-  { at: "addr", name: "addr", command: "ip addr" },
-  { at: "route", name: "route", command: "ip route" },
-  { at: "neigh", name: "neigh", command: "ip neigh" },
-  { at: "link", name: "link", command: "ip link" },
-  { at: "nft", name: "nft", command: "nft list ruleset" },
-  { at: "conntrack", name: "conntrack", command: "conntrack -L" },
-  { at: "ss", name: "ss", command: "ss" },
-  { at: "cni", name: "cni", command: "the CNI configuration" },
+  { at: "addr", command: "ip addr" },
+  { at: "route", command: "ip route" },
+  { at: "route6", command: "ip -6 route" },
+  { at: "neigh", command: "ip neigh" },
+  { at: "link", command: "ip -details link" },
+  { at: "fdb", command: "bridge fdb" },
+  { at: "nft", command: "nft list ruleset" },
+  { at: "conntrack", command: "conntrack -L" },
+  { at: "ss", command: "ss -tuna" },
+  { at: "cni", command: "the CNI configuration" },
 ];
+
+// What there is nothing of is not offered.
+function offered(v: Vertex): typeof LOOKS {
+  return LOOKS.filter((l) => (l.at === "cni" ? v.kind === "Node" : l.at === "route6" ? session.value?.options.dualStack : l.at === "fdb" ? v.kind === "Underlay" || cni.value !== "routed" : true));
+}
 
 interface Seen {
   node: string;
@@ -33,8 +42,8 @@ export function looks(v: Vertex): TemplateResult {
   const s = seen.value?.node === v.name ? seen.value : null;
   return html`<h3 id="looks">Look inside</h3>
     <div class="looks" role="tablist" aria-labelledby="looks" @keydown=${key}>
-      ${LOOKS.map((l, i) => html`<button type="button" role="tab" id=${`look-${l.at}`} data-at=${l.at} aria-selected=${s?.at === l.at} aria-controls="look"
-        tabindex=${s?.at === l.at || (!s && i === 0) ? 0 : -1} title=${l.command} @click=${() => void fetchLook(v.name, l.at)}>${l.name}</button>`)}
+      ${offered(v).map((l, i) => html`<button type="button" role="tab" id=${`look-${l.at}`} data-at=${l.at} aria-selected=${s?.at === l.at} aria-controls="look"
+        tabindex=${s?.at === l.at || (!s && i === 0) ? 0 : -1} title=${l.command} @click=${() => void fetchLook(v.name, l.at)}>${l.at}</button>`)}
     </div>
     ${s ? shown(s) : nothing}`;
 }

@@ -26,7 +26,7 @@ export function objectView(v: Vertex): TemplateResult {
     ${v.kind === "Service" ? endpoints(v) : owned(v)}
     ${linked(v)}
     ${v.containers?.length ? html`<h3>Containers</h3><ul class="cards">${v.containers.map(container)}</ul>` : nothing}
-    ${v.kind === "Node" ? looks(v) : nothing}
+    ${v.kind === "Node" || v.kind === "Client" || v.kind === "Underlay" ? looks(v) : nothing}
     ${v.conditions?.length ? html`<h3>Conditions</h3><ul class="plain conditions">${v.conditions.map(condition)}</ul>` : nothing}
     ${v.wiring?.length ? html`<h3>Wiring</h3><p class="muted">Each step, as the command that would do the same.</p><ol class="wiring">${v.wiring.map((w) => html`<li><code>${w}</code></li>`)}</ol>` : nothing}
     ${v.cni ? cniCall(v.cni) : nothing}

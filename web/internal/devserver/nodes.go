@@ -159,15 +159,18 @@ func look(c *Cluster, w http.ResponseWriter, r *http.Request) {
 		"link":      "2: eth0@if3: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500\n",
 		"nft":       "table ip kube-proxy {\n\tmap service-ips {\n\t\ttype ipv4_addr . inet_proto . inet_service : verdict\n\t}\n}\n",
 		"conntrack": "tcp      6 119 TIME_WAIT src=10.244.1.2 dst=10.96.41.7 sport=47298 dport=80 src=10.244.2.3 dst=10.244.1.2 sport=80 dport=47298 [ASSURED] mark=0 use=1\n",
+		"route6":    "fd00:172:18::/64 dev eth0 proto kernel metric 256 pref medium\n",
+		"fdb":       "0a:58:ac:12:00:0c dev flannel.1 dst 172.18.0.12 self permanent\n",
 		"ss":        "",
 		"cni":       "{\n  \"cniVersion\": \"1.1.0\",\n  \"name\": \"podhop\",\n  \"plugins\": [{\"type\": \"ptp\"}]\n}\n",
 	}[at]
 	if !ok {
-		problem(w, http.StatusUnprocessableEntity, "Invalid", "at "+strconv.Quote(at)+": must be addr, route, neigh, link, nft, conntrack, ss or cni")
+		problem(w, http.StatusUnprocessableEntity, "Invalid", "at "+strconv.Quote(at)+": must be addr, route, route6, neigh, link, fdb, nft, conntrack, ss or cni")
 		return
 	}
 	c.mu.Lock()
 	_, there := c.vertices["node/"+node]
+	there = there || node == "client" || node == "underlay"
 	c.mu.Unlock()
 	if !there {
 		problem(w, http.StatusNotFound, "Not found", "there is no node "+node)
