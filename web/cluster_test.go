@@ -83,9 +83,9 @@ func TestCordonAndStop(t *testing.T) {
 		return `[...document.querySelectorAll("page-inspector .node-actions button")].find(b => !b.disabled && b.textContent.startsWith("` + text + `"))`
 	}
 	for _, step := range []struct{ press, label string }{
-		{"Cordon", "Node node-2, 172.18.0.12, Ready, cordoned"},
-		{"Stop", "Node node-2, stopped, NotReady, cordoned"},
-		{"Start", "Node node-2, 172.18.0.12, Ready, cordoned"},
+		{"Cordon", "Node node-2, cordoned, Ready, 172.18.0.12"},
+		{"Stop", "Node node-2, stopped, cordoned, NotReady"},
+		{"Start", "Node node-2, cordoned, Ready, 172.18.0.12"},
 		{"Uncordon", "Node node-2, 172.18.0.12, Ready, 1 pod"},
 	} {
 		p.Until(button(step.press))

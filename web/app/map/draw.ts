@@ -3,8 +3,7 @@ import { nothing, svg, type SVGTemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Vertex } from "../model";
 import { nameOf, plural } from "../state/text";
-import { isStopped } from "../state/cluster";
-import { isCordoned } from "../parts/nodes";
+import { isCordoned, isStopped } from "../state/cluster";
 import { nodeWords } from "../parts/objects";
 import type { MachineBox, MapLayout, NodeBox, PodBox } from "./layout";
 import { fit } from "./measure";
@@ -50,7 +49,8 @@ function drawUnderlay(l: MapLayout): SVGTemplateResult {
 function drawNode(n: NodeBox, l: MapLayout, m: Marks): SVGTemplateResult {
   const v = n.vertex;
   const ip = v.ips?.[0] ?? "";
-  const label = `Node ${v.name}, ${v.ready ? `${ip}, ${nodeWords(v)}` : `${nodeWords(v)}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
+  const words = nodeWords(v);
+  const label = `Node ${v.name}, ${v.ready && !isCordoned(v) && !isStopped(v) ? `${ip}, ${words}` : `${words}, ${ip}`}, ${plural(n.pods.length, "pod")}`;
   const roomy = n.w > 240;
   const aside = isStopped(v) ? "stopped" : !v.ready ? "NotReady" : isCordoned(v) && !roomy ? "cordoned" : ip;
   const veths = n.pods.filter((p) => p.vertex.ips?.length);
@@ -123,7 +123,7 @@ function drawService(s: ServiceBox, m: Marks): SVGTemplateResult {
   const middle = s.x + s.w / 2;
   const alias = v.status === "ExternalName";
   const outside = v.external?.length ? `, ${v.external.join(" and ")} from outside` : "";
-  const label = alias ? `Service ${name}, ${v.message ?? ""}` : `Service ${name} ${address}, ${ends}, ${v.status ?? ""}, held by no interface${outside}`;
+  const label = alias ? `Service ${name}, ${address}, ${v.message ?? ""}` : `Service ${name} ${address}, ${ends}, ${v.status ?? ""}, held by no interface${outside}`;
   return target(v, label, m, svg`
     <rect class="box" x=${s.x} y=${s.y} width=${s.w} height=${s.h} rx=${s.h / 2}></rect>
     ${s.density === "full"

@@ -3,14 +3,12 @@
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Vertex } from "../model";
-import { changing, isStopped, refused, removeNode, tellNode } from "../state/cluster";
+import { changing, isCordoned, isStopped, refused, removeNode, tellNode } from "../state/cluster";
 import { vertices } from "../state/store";
 import { plural } from "../state/text";
 
 /** The node whose removal waits for a yes, and where it was asked for. */
 const asked = signal<{ id: string; where: string } | null>(null);
-
-export const isCordoned = (v: Vertex): boolean => v.status?.includes("SchedulingDisabled") ?? false;
 
 export function nodeActions(v: Vertex, where: string): TemplateResult {
   const busy = changing.value !== null;

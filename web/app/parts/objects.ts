@@ -4,7 +4,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { Vertex } from "../model";
 import { podState } from "../map/draw";
 import { moveInList } from "../state/keys";
-import { isStopped } from "../state/cluster";
+import { isCordoned, isStopped } from "../state/cluster";
 import { Part } from "../state/part";
 import { objectID, showObject, view } from "../state/selection";
 import { vertices } from "../state/store";
@@ -50,7 +50,7 @@ export function statusOf(v: Vertex): TemplateResult {
 function tone(v: Vertex): string {
   if (v.kind === "Pod") return podState(v);
   if (v.kind === "Service") return (v.have ?? 0) > 0 || v.status === "ExternalName" ? "virtual" : "empty";
-  if (v.kind === "Node") return isStopped(v) || !v.ready ? "failing" : v.status?.includes("SchedulingDisabled") ? "starting" : "ready";
+  if (v.kind === "Node") return isStopped(v) || !v.ready ? "failing" : isCordoned(v) ? "starting" : "ready";
   return v.ready || (COUNTED.includes(v.kind) && v.have === v.want) ? "ready" : "starting";
 }
 
@@ -63,8 +63,9 @@ function words(v: Vertex): string {
 
 /** kubectl's words for a node, and what it cannot know. */
 export function nodeWords(v: Vertex): string {
-  const status = (v.status ?? "").replace(",SchedulingDisabled", ", cordoned");
-  return isStopped(v) ? `stopped, ${status}` : status;
+  const status = `${isCordoned(v) ? "cordoned, " : ""}${(v.status ?? "").replace(",SchedulingDisabled", "")}`;
+  if (!isStopped(v)) return status;
+  return v.ready ? `stopped; the API still says ${status}` : `stopped, ${status}`;
 }
 
 /** The kind, as it is said: only what is no kind of the API's differs. */

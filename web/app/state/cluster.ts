@@ -19,6 +19,8 @@ export const nodes = computed(() =>
 /** Whether a node is switched off: its API object learns of it later, and cannot tell it from a broken wire. */
 export const isStopped = (v: Vertex): boolean => v.kind === "Node" && (session.value?.stopped ?? []).includes(v.name);
 
+export const isCordoned = (v: Vertex): boolean => v.status?.includes("SchedulingDisabled") ?? false;
+
 export const cni = computed(() => session.value?.options.cni || "routed");
 
 async function change(about: string, done: string, act: () => Promise<void>): Promise<void> {
