@@ -33,6 +33,8 @@ type pods struct {
 
 	mu        sync.Mutex
 	sandboxes map[string]sandbox
+	known     map[string]joint // by ID; see joints
+	joinedBy  string           // the CNI of what is known
 }
 
 type sandbox struct {
@@ -45,8 +47,8 @@ type sandbox struct {
 }
 
 func newPods(users *nsexec.UserNS, n *network.Network) *pods {
-	return &pods{users: users, network: n, changed: func() {},
-		ready: func(context.Context, types.UID, string) error { return nil }, sandboxes: map[string]sandbox{}}
+	return &pods{users: users, network: n, changed: func() {}, sandboxes: map[string]sandbox{}, known: map[string]joint{},
+		ready: func(context.Context, types.UID, string) error { return nil }}
 }
 
 // joined tells whether it has a network of its own.
@@ -78,19 +80,6 @@ func (p *pods) vertex(ip netip.Addr) string {
 		}
 	}
 	return ""
-}
-
-// wiring is how each pod was joined to the network, by vertex.
-func (p *pods) wiring() map[string][]string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := make(map[string][]string, len(p.sandboxes))
-	for id, s := range p.sandboxes {
-		if s.joined() {
-			all[network.PodVertex(s.name)] = p.network.Wiring(id)
-		}
-	}
-	return all
 }
 
 // on gives one node's kubelet its part of the network.

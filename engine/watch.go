@@ -54,7 +54,7 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	}
 	watcher, err := topology.NewWatcher(topology.WatcherConfig{
 		Factory: s.api.Informers(),
-		Network: func() topology.Network { return topology.Network{Places: places, Wiring: s.pods.wiring()} },
+		Network: func() topology.Network { return s.joined(topology.Network{Places: places}) },
 		Changed: s.feed.SetGraph,
 	})
 	if err != nil {

@@ -52,6 +52,13 @@ func TestBrowser(t *testing.T) {
 	p.Click(".packet.reply")
 	p.Until(`[...document.querySelectorAll(".hops mark")].some(m => m.textContent === ` + chromium.Quote(vip+":80") + `)`)
 
+	// How the pod was joined: as commands, and as CNI's ADD with its result.
+	p.Click("[data-vertex='pod/default/my-pod']")
+	p.Until(`document.querySelector(".wiring").textContent.includes("ip ")`)
+	p.Until(`document.querySelector(".facts-list .mono").textContent.startsWith("10.244.") &&
+		[...document.querySelectorAll(".call pre")].some(pre => pre.textContent.includes("CNI_COMMAND=ADD")) &&
+		[...document.querySelectorAll(".call pre")].some(pre => pre.textContent.includes('"address": "' + document.querySelector(".facts-list .mono").textContent.split(",")[0]))`)
+
 	// All of it is still there after a reload.
 	before := chromium.Eval[string](p, `location.href`)
 	chromium.Eval[bool](p, `(window.before = true, setTimeout(() => location.reload(), 0), true)`)
