@@ -19,7 +19,7 @@ type joint struct {
 // joined adds to what the topology is told how pods and nodes are joined.
 func (s *Session) joined(n topology.Network) topology.Network {
 	n.Wiring, n.CNI = s.pods.joints(s.Info().Options.CNI)
-	for _, node := range s.nodes {
+	for _, node := range s.nodes.list() {
 		n.Wiring[network.NodeVertex(node.Name)] = s.network.NodeWiring(node.Name)
 	}
 	return n
