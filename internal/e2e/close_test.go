@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 see server/stream
+
 package e2e
 
 import (
