@@ -139,9 +139,12 @@ func TestNodesLeaveNothing(t *testing.T) {
 		until(t, 60*time.Second, "its pod runs", func() string {
 			return map[bool]string{false: "not yet"}[len(x.pods("visitor")) == 1]
 		})
-		if a := x.send("node/node-1", "http://"+x.pods("visitor")[0].IPs[0]).Answers[0]; a.Status != 200 {
-			t.Fatalf("%+v", a)
-		}
+		until(t, 20*time.Second, "it answers", func() string {
+			if a := x.send("node/node-1", "http://"+x.pods("visitor")[0].IPs[0]).Answers[0]; a.Status != 200 {
+				return fmt.Sprintf("%+v", a)
+			}
+			return ""
+		})
 		x.node("POST", "/node-4/stop")
 		x.node("POST", "/node-4/start")
 		x.node("POST", "/node-3/stop")
