@@ -263,7 +263,7 @@ func (l *lab) try(ctx context.Context, p *probe) bool {
 
 // ask reports whether a datagram is answered, before ctx is done.
 func (l *lab) ask(ctx context.Context, from, to string) bool {
-	c, err := l.places[from].DialContext(ctx, "udp4", to)
+	c, err := l.places[from].DialContext(ctx, "udp", to)
 	if err != nil {
 		return false
 	}
