@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -55,20 +56,22 @@ func newLab(t *testing.T, cni network.CNI) *lab {
 	var nodes []network.Node
 	for i := 1; i <= 2; i++ {
 		n := network.Node{Name: fmt.Sprintf("node-%d", i), IP: netip.MustParseAddr(fmt.Sprintf("172.18.0.1%d", i)), PodCIDR: netip.MustParsePrefix(fmt.Sprintf("10.244.%d.0/24", i))}
+		n.IP6, n.PodCIDR6 = six(n.IP), netip.PrefixFrom(six(n.PodCIDR.Addr()), 64)
 		nodes = append(nodes, n)
-		for _, a := range []netip.Addr{n.IP, n.PodCIDR.Addr(), n.PodCIDR.Addr().Next()} {
-			l.names[a] = "node/" + n.Name
+		for _, prefix := range []netip.Prefix{n.PodCIDR, n.PodCIDR6} {
+			l.names[prefix.Addr()], l.names[prefix.Addr().Next()] = "node/"+n.Name, "node/"+n.Name
 		}
+		l.names[n.IP], l.names[n.IP6] = "node/"+n.Name, "node/"+n.Name
 	}
 	client := netip.MustParseAddr("172.18.0.100")
-	l.names[client] = "client"
-	if err := l.net.Set(t.Context(), network.Desired{Nodes: nodes, ClientIP: client, CNI: cni}); err != nil {
+	l.names[client], l.names[six(client)] = "client", "client"
+	if err := l.net.Set(t.Context(), network.Desired{Nodes: nodes, ClientIP: client, ClientIP6: six(client), CNI: cni}); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []struct{ name, node string }{{"shop", "node-1"}, {"web-0", "node-1"}, {"web-1", "node-2"}, {"web-2", "node-2"}} {
 		l.pod(p.name, p.node)
 	}
-	cidr := &networking.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}, Spec: networking.ServiceCIDRSpec{CIDRs: []string{"10.96.0.0/16"}}}
+	cidr := &networking.ServiceCIDR{ObjectMeta: metav1.ObjectMeta{Name: "kubernetes"}, Spec: networking.ServiceCIDRSpec{CIDRs: []string{"10.96.0.0/16", "fd00:10:96::/112"}}}
 	if _, err := l.client.NetworkingV1().ServiceCIDRs().Create(t.Context(), cidr, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +98,7 @@ func (l *lab) proxies(nodes []network.Node) {
 	}
 	l.t.Cleanup(func() { all.Close(); cancel(); factory.Shutdown() })
 	for _, n := range nodes {
-		if _, err := all.Start(ctx, proxy.Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, NS: l.net.Node(n.Name)}); err != nil {
+		if _, err := all.Start(ctx, proxy.Node{Name: n.Name, IP: n.IP, PodCIDR: n.PodCIDR, IP6: n.IP6, PodCIDR6: n.PodCIDR6, NS: l.net.Node(n.Name)}); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -118,9 +121,9 @@ func (l *lab) pod(name, node string) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	p.IP = at.IP
-	l.pods[name], l.names[at.IP] = p, "pod/default/"+name
-	li, err := ns.Listen("tcp4", "0.0.0.0:8080")
+	p.IP, p.IP6 = at.IP, at.IP6
+	l.pods[name], l.names[at.IP], l.names[at.IP6] = p, "pod/default/"+name, "pod/default/"+name
+	li, err := ns.Listen("tcp", ":8080")
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -131,7 +134,7 @@ func (l *lab) pod(name, node string) {
 
 func (l *lab) service(name, ip string, nodePort int32, pods []string, change func(*v1.ServiceSpec)) {
 	s := &v1.Service{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", UID: types.UID(name)}, Spec: v1.ServiceSpec{
-		Type: v1.ServiceTypeClusterIP, ClusterIP: ip, ClusterIPs: []string{ip}, IPFamilies: []v1.IPFamily{v1.IPv4Protocol},
+		Type: v1.ServiceTypeClusterIP, ClusterIP: ip, ClusterIPs: []string{ip, six(netip.MustParseAddr(ip)).String()}, IPFamilies: []v1.IPFamily{v1.IPv4Protocol, v1.IPv6Protocol},
 		Ports: []v1.ServicePort{{Name: "http", Port: 80, TargetPort: intstr.FromInt32(8080), Protocol: v1.ProtocolTCP, NodePort: nodePort}},
 	}}
 	if nodePort != 0 {
@@ -141,19 +144,47 @@ func (l *lab) service(name, ip string, nodePort int32, pods []string, change fun
 		change(&s.Spec)
 	}
 	port, number, protocol, ready := "http", int32(8080), v1.ProtocolTCP, true
-	e := &discovery.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: name + "-abc", Namespace: "default", Labels: map[string]string{discovery.LabelServiceName: name}},
-		AddressType: discovery.AddressTypeIPv4, Ports: []discovery.EndpointPort{{Name: &port, Port: &number, Protocol: &protocol}}}
-	for _, p := range pods {
-		node := l.pods[p].Node
-		e.Endpoints = append(e.Endpoints, discovery.Endpoint{Addresses: []string{l.pods[p].IP.String()}, NodeName: &node,
-			Conditions: discovery.EndpointConditions{Ready: &ready, Serving: &ready}})
-	}
 	if _, err := l.client.CoreV1().Services("default").Create(l.t.Context(), s, metav1.CreateOptions{}); err != nil {
 		l.t.Fatal(err)
 	}
-	if _, err := l.client.DiscoveryV1().EndpointSlices("default").Create(l.t.Context(), e, metav1.CreateOptions{}); err != nil {
-		l.t.Fatal(err)
+	for _, family := range []discovery.AddressType{discovery.AddressTypeIPv4, discovery.AddressTypeIPv6} {
+		e := &discovery.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: name + "-" + string(family), Namespace: "default", Labels: map[string]string{discovery.LabelServiceName: name}},
+			AddressType: family, Ports: []discovery.EndpointPort{{Name: &port, Port: &number, Protocol: &protocol}}}
+		for _, p := range pods {
+			ip, node := l.pods[p].IP, l.pods[p].Node
+			if family == discovery.AddressTypeIPv6 {
+				ip = l.pods[p].IP6
+			}
+			e.Endpoints = append(e.Endpoints, discovery.Endpoint{Addresses: []string{ip.String()}, NodeName: &node,
+				Conditions: discovery.EndpointConditions{Ready: &ready, Serving: &ready}})
+		}
+		if _, err := l.client.DiscoveryV1().EndpointSlices("default").Create(l.t.Context(), e, metav1.CreateOptions{}); err != nil {
+			l.t.Fatal(err)
+		}
 	}
+}
+
+// six is the address of IPv6 that stands beside one of IPv4.
+func six(a netip.Addr) netip.Addr {
+	b := a.As4()
+	prefix := map[[2]byte]string{{172, 18}: "fd00:172:18", {10, 244}: "fd00:10:244", {10, 96}: "fd00:10:96"}[[2]byte(b[:2])]
+	if b[1] == 244 {
+		return netip.MustParseAddr(fmt.Sprintf("%s:%d::%d", prefix, b[2], b[3]))
+	}
+	return netip.MustParseAddr(fmt.Sprintf("%s::%x", prefix, int(b[2])<<8+int(b[3])))
+}
+
+var (
+	address        = regexp.MustCompile(`\b\d+\.\d+\.\d+\.\d+\b`)
+	addressAndPort = regexp.MustCompile(`\b(\d+\.\d+\.\d+\.\d+):`)
+)
+
+// inSix is a text with its addresses of IPv4 turned into those beside them, and with
+// what IPv6 says of an address that a node's route calls unreachable.
+func inSix(text string) string {
+	text = strings.Replace(text, "it cannot reach 10.244.2.77", "it has no route to the address", 1)
+	text = addressAndPort.ReplaceAllString(text, "[$1]:")
+	return address.ReplaceAllStringFunc(text, func(s string) string { return six(netip.MustParseAddr(s)).String() })
 }
 
 func (l *lab) namespace(vertex string) *nsexec.NetNS {
@@ -205,7 +236,7 @@ func (l *lab) watch() *trace.Tracer {
 func (l *lab) send(from, to string) (who string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
-	if c, err := l.namespace(from).DialContext(ctx, "tcp4", to); err == nil {
+	if c, err := l.namespace(from).DialContext(ctx, "tcp", to); err == nil {
 		fmt.Fprintf(c, "GET / HTTP/1.0\r\n\r\n")
 		if r, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil {
 			b, _ := io.ReadAll(r.Body)
@@ -240,11 +271,14 @@ func (l *lab) get(t *trace.Tracer, from, to string) (who string, all []model.Jou
 // pods are joined to their nodes.
 func TestKubeProxy(t *testing.T) {
 	for _, cni := range []network.CNI{network.Routed, network.Bridge, network.VXLAN} {
-		t.Run(string(cni), func(t *testing.T) { testKubeProxy(t, cni) })
+		for family, of := range map[string]func(string) string{"IPv4": func(s string) string { return s }, "IPv6": inSix} {
+			t.Run(string(cni)+" "+family, func(t *testing.T) { testKubeProxy(t, cni, of) })
+		}
 	}
 }
 
-func testKubeProxy(t *testing.T, cni network.CNI) {
+// testKubeProxy is TestKubeProxy for what of makes of addresses.
+func testKubeProxy(t *testing.T, cni network.CNI, of func(string) string) {
 	l := newLab(t, cni)
 	tracer := l.watch()
 	endpoint := map[string]int{"pod/default/web-0": 1, "pod/default/web-1": 2, "pod/default/web-2": 3}
@@ -273,9 +307,9 @@ func testKubeProxy(t *testing.T, cni network.CNI) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.name == "no such pod" && cni != network.Routed {
-				t.Skip("the node asks for it by ARP, for longer than the test waits")
+				t.Skip("the node looks for it on its bridge, for longer than the test waits")
 			}
-			who, all := l.get(tracer, test.from, test.to)
+			who, all := l.get(tracer, test.from, of(test.to))
 			if len(all) == 0 || all[0].Summary != "SYN" {
 				t.Fatalf("no SYN among:\n%s", tracetest.Render(all...))
 			}
@@ -285,6 +319,7 @@ func testKubeProxy(t *testing.T, cni network.CNI) {
 				n := endpoint[who]
 				want = strings.NewReplacer("endpoint N of", fmt.Sprintf("endpoint %d of", n), "IP:", l.pods[strings.TrimPrefix(who, "pod/default/")].IP.String()+":").Replace(want)
 			}
+			want = of(want)
 			var d *model.Decision
 			for _, h := range j.Hops {
 				if h.Decision != nil && h.Decision.Kind == test.kind {
@@ -303,7 +338,7 @@ func testKubeProxy(t *testing.T, cni network.CNI) {
 		})
 	}
 	for i := range 3 {
-		who, all := l.get(tracer, "pod/default/shop", "10.96.0.21:80")
+		who, all := l.get(tracer, "pod/default/shop", of("10.96.0.21:80"))
 		want := fmt.Sprintf("endpoint %d of 2 of Service default/sticky", endpoint[who]-1)
 		if len(all) == 0 || !strings.Contains(tracetest.Render(all[0]), want) || i > 0 != strings.Contains(tracetest.Render(all[0]), "session affinity") {
 			t.Errorf("want %s:\n%s", want, tracetest.Render(all...))
