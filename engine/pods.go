@@ -34,7 +34,6 @@ type pods struct {
 	mu        sync.Mutex
 	sandboxes map[string]sandbox
 	known     map[string]joint // by ID; see joints
-	joinedBy  string           // the CNI of what is known
 }
 
 type sandbox struct {
@@ -199,7 +198,11 @@ func (p *pods) set(ctx context.Context, d network.Desired) error {
 			d.Pods = append(d.Pods, pod)
 		}
 	}
-	return p.network.Set(ctx, d)
+	err := p.network.Set(ctx, d)
+	p.mu.Lock()
+	clear(p.known)
+	p.mu.Unlock()
+	return err
 }
 
 // all are the sandboxes by ID.

@@ -18,7 +18,7 @@ type joint struct {
 
 // joined adds to what the topology is told how pods and nodes are joined.
 func (s *Session) joined(n topology.Network) topology.Network {
-	n.Wiring, n.CNI = s.pods.joints(s.Info().Options.CNI)
+	n.Wiring, n.CNI = s.pods.joints()
 	for _, node := range s.nodes.list() {
 		n.Wiring[network.NodeVertex(node.Name)] = s.network.NodeWiring(node.Name)
 	}
@@ -26,14 +26,10 @@ func (s *Session) joined(n topology.Network) topology.Network {
 }
 
 // joints are those of all pods, by vertex. What the network says of a pod is
-// remembered, because the graph is built often, for as long as cni is the same.
-func (p *pods) joints(cni string) (wiring map[string][]string, calls map[string]*model.CNI) {
+// remembered, because the graph is built often, until the network is set anew.
+func (p *pods) joints() (wiring map[string][]string, calls map[string]*model.CNI) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.joinedBy != cni {
-		p.joinedBy = cni
-		clear(p.known)
-	}
 	wiring, calls = map[string][]string{}, map[string]*model.CNI{}
 	for id, s := range p.sandboxes {
 		if !s.joined() {
