@@ -23,14 +23,18 @@ func (s *Server) seedDefinitions(ctx context.Context, gold *Session) error {
 	if len(s.config.Definitions) == 0 {
 		return nil
 	}
-	if _, err := gold.customServer(); err != nil {
+	start := time.Now()
+	served, err := gold.customServer()
+	if err != nil {
 		return err
 	}
+	served.settle(ctx) // or clients are told to come again after a second
 	c, err := clientset.NewForConfig(gold.client)
 	if err != nil {
 		return err
 	}
 	crds := c.ApiextensionsV1().CustomResourceDefinitions()
+	var all []*apiextensionsv1.CustomResourceDefinition
 	for _, text := range s.config.Definitions {
 		crd := &apiextensionsv1.CustomResourceDefinition{}
 		if err := yaml.Unmarshal(text, crd); err != nil {
@@ -40,10 +44,14 @@ func (s *Server) seedDefinitions(ctx context.Context, gold *Session) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", crd.Name, err)
 		}
-		if err := serves(ctx, crds, made); err != nil {
+		all = append(all, made)
+	}
+	for _, crd := range all {
+		if err := serves(ctx, crds, crd); err != nil {
 			return fmt.Errorf("%s: %w", crd.Name, err)
 		}
 	}
+	s.lap("definitions", &start)
 	return gold.seedCustom(ctx, s.config.Custom)
 }
 
@@ -64,9 +72,9 @@ func (s *Session) seedCustom(ctx context.Context, objects []Custom) error {
 	rest := c.ApiextensionsV1().RESTClient()
 	for _, o := range objects {
 		err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
-			err := rest.Post().AbsPath(o.Path).SetHeader("Content-Type", "application/json").Body(o.Body).Do(ctx).Error()
-			if apierrors.IsNotFound(err) {
-				return false, nil
+			err := rest.Post().MaxRetries(0).AbsPath(o.Path).SetHeader("Content-Type", "application/json").Body(o.Body).Do(ctx).Error()
+			if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) {
+				return false, nil // the client would come again after a second
 			}
 			return true, err
 		})
