@@ -13,7 +13,7 @@ import (
 )
 
 // dated are the kinds whose age a learner sees in lists.
-var dated = []string{"/minions/", "/namespaces/", "/services/specs/", "/services/endpoints/", "/endpointslices/", "/serviceaccounts/", "/configmaps/", "/deployments/"}
+var dated = []string{"/minions/", "/namespaces/", "/services/specs/", "/services/endpoints/", "/endpointslices/", "/ipaddresses/", "/servicecidrs/", "/serviceaccounts/", "/configmaps/", "/deployments/"}
 
 // bear makes what a session begins with as old as the session, not as the golden tenant.
 func bear(t *store.Tenant, now time.Time) error {

@@ -45,6 +45,9 @@ func (s *Server) bootstrap(ctx context.Context) error {
 			return fmt.Errorf("golden tenant: seed: %w", err)
 		}
 	}
+	if err := seedServiceCIDR(ctx, c, serviceCIDR); err != nil {
+		return fmt.Errorf("golden tenant: %w", err)
+	}
 	if err := s.seedDefinitions(ctx, gold); err != nil {
 		return fmt.Errorf("golden tenant: definitions: %w", err)
 	}
@@ -62,9 +65,9 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	return nil
 }
 
-// goldenKey names a set of nodes, whenever they were last heard of.
-func goldenKey(nodes []corev1.Node) (string, error) {
-	if len(nodes) == 0 {
+// goldenKey names a set of nodes, whenever they were last heard of, and the families.
+func goldenKey(nodes []corev1.Node, dualStack bool) (string, error) {
+	if len(nodes) == 0 && !dualStack {
 		return "", nil
 	}
 	timeless := make([]corev1.Node, len(nodes))
@@ -76,12 +79,12 @@ func goldenKey(nodes []corev1.Node) (string, error) {
 		}
 	}
 	b, err := json.Marshal(timeless)
-	return string(b), err
+	return fmt.Sprint(dualStack, " ", string(b)), err
 }
 
 // goldenWith returns the golden tenant with nodes in it, made once for each set.
-func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node) (*store.Tenant, error) {
-	key, err := goldenKey(nodes)
+func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node, dualStack bool) (*store.Tenant, error) {
+	key, err := goldenKey(nodes, dualStack)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +106,11 @@ func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node) (*store.Te
 	for i := range nodes {
 		if err := seedNode(ctx, c, &nodes[i]); err != nil {
 			return nil, fmt.Errorf("node %s: %w", nodes[i].Name, err)
+		}
+	}
+	if dualStack {
+		if err := extendServiceCIDR(ctx, c, serviceCIDR6); err != nil {
+			return nil, err
 		}
 	}
 	s.golden[key] = t.Clone()

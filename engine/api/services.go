@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,7 +11,6 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/proxy"
-	netutils "k8s.io/utils/net"
 
 	api "k8s.io/kubernetes/pkg/apis/core"
 	kubeoptions "k8s.io/kubernetes/pkg/kubeapiserver/options"
@@ -24,28 +22,26 @@ import (
 
 // addresses hands out one session's cluster IPs and node ports.
 type addresses struct {
-	ips   map[api.IPFamily]ipallocator.Interface // of IPv6 too in dual-stack sessions only
+	ips   []*clusterIPs // of IPv6 too in dual-stack sessions only
 	ports *portallocator.PortAllocator
 	rest  *servicestore.REST // only its hooks are used
 	proxy *service.ProxyREST
 }
 
 func (s *Session) newAddresses(dualStack bool) (*addresses, error) {
-	a := &addresses{ips: map[api.IPFamily]ipallocator.Interface{}}
+	a := &addresses{}
 	ranges := []string{serviceCIDR}
 	if dualStack {
 		ranges = append(ranges, serviceCIDR6)
 	}
+	byFamily := map[api.IPFamily]ipallocator.Interface{}
 	for _, r := range ranges {
-		_, cidr, err := netutils.ParseCIDRSloppy(r)
+		ips, err := s.newClusterIPs(r)
 		if err != nil {
 			return nil, err
 		}
-		ips, err := ipallocator.NewInMemory(cidr)
-		if err != nil {
-			return nil, err
-		}
-		a.ips[api.IPFamily(ips.IPFamily())] = ips
+		a.ips = append(a.ips, ips)
+		byFamily[ips.IPFamily()] = ips
 	}
 	var err error
 	if a.ports, err = portallocator.NewInMemory(kubeoptions.DefaultServiceNodePortRange); err != nil {
@@ -56,22 +52,21 @@ func (s *Session) newAddresses(dualStack bool) (*addresses, error) {
 		return nil, err
 	}
 	a.rest, _, a.proxy, err = servicestore.NewREST(s.server.storage, api.IPv4Protocol,
-		a.ips, a.ports, slices, s.server.getters.podStorage, podTransport())
+		byFamily, a.ports, slices, s.server.getters.podStorage, podTransport())
 	return a, err
 }
 
-// replay takes what the Services of a cloned tenant hold already.
+func (a *addresses) close() {
+	for _, ips := range a.ips {
+		ips.close()
+	}
+}
+
+// replay takes the node ports that the Services of a cloned tenant hold already;
+// their cluster IPs are objects of the tenant.
 func (a *addresses) replay(services []corev1.Service) error {
 	for i := range services {
 		svc := &services[i]
-		for _, ip := range svc.Spec.ClusterIPs {
-			if ip == corev1.ClusterIPNone {
-				continue
-			}
-			if err := a.allocate(netutils.ParseIPSloppy(ip)); err != nil {
-				return fmt.Errorf("service %s/%s, IP %s: %w", svc.Namespace, svc.Name, ip, err)
-			}
-		}
 		ports := map[int32]bool{svc.Spec.HealthCheckNodePort: true}
 		for _, p := range svc.Spec.Ports {
 			ports[p.NodePort] = true // TCP and UDP may share one
@@ -86,18 +81,6 @@ func (a *addresses) replay(services []corev1.Service) error {
 		}
 	}
 	return nil
-}
-
-func (a *addresses) allocate(ip net.IP) error {
-	family := api.IPv4Protocol
-	if netutils.IsIPv6(ip) {
-		family = api.IPv6Protocol
-	}
-	ips, ok := a.ips[family]
-	if !ok {
-		return fmt.Errorf("%s is not configured on this cluster", family) // as upstream refuses it
-	}
-	return ips.Allocate(ip)
 }
 
 // servicesOfSession is the shared services registry, allocating by session.

@@ -59,7 +59,7 @@ type Session struct {
 // addresses and keys. Its informers are started as their kinds are used.
 // The session lives until Close; ctx bounds the opening only.
 func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
-	gold, err := s.goldenWith(ctx, o.Nodes)
+	gold, err := s.goldenWith(ctx, o.Nodes, o.DualStack)
 	if err != nil {
 		return nil, fmt.Errorf("api: golden tenant: %w", err)
 	}
@@ -167,6 +167,7 @@ func (s *Session) Close() {
 	s.closing.Do(func() {
 		s.custom.close()
 		s.cancel()
+		s.addresses.close()
 		s.tenant.Close()
 		s.informers.Shutdown()
 	})

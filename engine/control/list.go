@@ -22,6 +22,7 @@ import (
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/replication"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
+	"k8s.io/kubernetes/pkg/controller/servicecidrs"
 	"k8s.io/kubernetes/pkg/controller/statefulset"
 	"k8s.io/kubernetes/pkg/controller/tainteviction"
 	"k8s.io/kubernetes/pkg/controller/ttl"
@@ -112,6 +113,10 @@ func (s *Controllers) cluster() []controller {
 		{"endpointslice-mirroring", nil, kinds("endpoints"), func(ctx context.Context, f *informer.Factory) (run, error) {
 			m := endpointslicemirroring.NewController(ctx, f.Core().V1().Endpoints(), f.Discovery().V1().EndpointSlices(), f.Core().V1().Services(), 1000, c, 0)
 			return func(ctx context.Context) { m.Run(ctx, 1) }, nil
+		}},
+		{"service-cidr", nil, kinds("servicecidrs.networking.k8s.io"), func(ctx context.Context, f *informer.Factory) (run, error) {
+			r := servicecidrs.NewController(ctx, f.Networking().V1().ServiceCIDRs(), f.Networking().V1().IPAddresses(), c)
+			return func(ctx context.Context) { r.Run(ctx, 1) }, nil
 		}},
 		{"namespace", nil, kinds("namespaces"), s.namespaces},
 		{"serviceaccount", nil, kinds("namespaces", "serviceaccounts"), func(ctx context.Context, f *informer.Factory) (run, error) {
