@@ -14,11 +14,12 @@ import (
 	"github.com/podhop/podhop/engine/ingress"
 	"github.com/podhop/podhop/engine/ingress/plan"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/internal/nsexec"
 )
 
 // seed creates the add-ons that every session begins with.
-func seed(ctx context.Context, c kubernetes.Interface) error {
-	return errors.Join(dns.Install(ctx, c, clusterDNS.String()), ingress.Seed(ctx, c))
+func (e *Engine) seed(ctx context.Context, c kubernetes.Interface) error {
+	return errors.Join(dns.Install(ctx, c, clusterDNS.String(), e.cfg.DNSUpstream), ingress.Seed(ctx, c))
 }
 
 // custom are the objects of custom resources that every session begins with.
@@ -30,13 +31,14 @@ func custom() []api.Custom {
 // made them: those of the Deployment coredns, and a learner's own.
 func (s *Session) openDNS(context.Context, []network.Node) error {
 	core := s.api.Informers().Core().V1()
-	s.dns = dns.NewServers(dns.ServersConfig{
-		Resolver: dns.NewResolver(dns.Config{
-			Zone: "cluster.local", Services: core.Services().Lister(), Namespaces: core.Namespaces().Lister(),
-			EndpointSlices: s.api.Informers().Discovery().V1().EndpointSlices().Lister(),
-		}),
-		Desired: s.dnsPods, Log: s.log,
-	})
+	names := dns.Config{
+		Zone: "cluster.local", Services: core.Services().Lister(), Namespaces: core.Namespaces().Lister(),
+		EndpointSlices: s.api.Informers().Discovery().V1().EndpointSlices().Lister(),
+	}
+	if outside := s.engine.cfg.DNSUpstream; outside != "" {
+		names.Forward = dns.Forward(nsexec.DialOutside, outside)
+	}
+	s.dns = dns.NewServers(dns.ServersConfig{Resolver: dns.NewResolver(names), Desired: s.dnsPods, Log: s.log})
 	s.onClose(s.dns.Close)
 	s.pods.onLeaving(s.dns.Stop)
 	_, err := core.Pods().Informer().AddEventHandler(cache.FilteringResourceEventHandler{

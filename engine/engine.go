@@ -51,6 +51,9 @@ type Config struct {
 	// APIServerTLS serves each session's API to its own pods, with a certificate of
 	// that authority for APIServerNames. Nil: in the cluster nobody answers.
 	APIServerTLS *tls.Config
+	// DNSUpstream is the resolver ("ip:port", TCP) that sessions' DNS asks for names
+	// outside of the cluster, by nsexec.DialOutside; "": such names are refused.
+	DNSUpstream string
 	// World is what nsexec.Enter answered.
 	World *nsexec.Environment
 	Log   *slog.Logger
@@ -124,7 +127,7 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	shared := api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: seed, Definitions: definitions, Custom: custom()}
+	shared := api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: e.seed, Definitions: definitions, Custom: custom()}
 	if cfg.APIServerTLS != nil {
 		shared.APIServer = apiServer
 	}

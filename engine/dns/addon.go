@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -23,13 +24,14 @@ const (
 )
 
 // corefile is kubeadm's, without what is not there: it tells who looks what to expect.
+// Its verb is for what is known of names outside.
 const corefile = `# Answered by Podhop in CoreDNS' place, as this says; the file itself is not read.
 .:53 {
     kubernetes cluster.local in-addr.arpa ip6.arpa {
        pods insecure
        ttl 5
     }
-    loadbalance
+%s    loadbalance
 }
 `
 
@@ -37,14 +39,20 @@ const corefile = `# Answered by Podhop in CoreDNS' place, as this says; the file
 // (k8s.io/kubernetes/cmd/kubeadm/app/phases/addons/dns/manifests.go), by the same
 // names. There are no probes: the answers come from beside the container, and a
 // hundred idle sessions would be probed 20 times a second for nothing.
-func Install(ctx context.Context, c kubernetes.Interface, clusterIP string) error {
+//
+// upstream is the resolver that is asked for names outside, "" if there is none.
+func Install(ctx context.Context, c kubernetes.Interface, clusterIP, upstream string) error {
+	forward := ""
+	if upstream != "" {
+		forward = "    forward . tcp://" + upstream + "\n"
+	}
 	o := metav1.CreateOptions{}
 	app := map[string]string{"k8s-app": "kube-dns"}
 	meta := metav1.ObjectMeta{Name: "coredns", Namespace: metav1.NamespaceSystem}
 	if _, err := c.CoreV1().ServiceAccounts(meta.Namespace).Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, o); err != nil {
 		return err
 	}
-	if _, err := c.CoreV1().ConfigMaps(meta.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"Corefile": corefile}}, o); err != nil {
+	if _, err := c.CoreV1().ConfigMaps(meta.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"Corefile": fmt.Sprintf(corefile, forward)}}, o); err != nil {
 		return err
 	}
 	role := metav1.ObjectMeta{Name: "system:coredns"}

@@ -26,6 +26,9 @@ type Config struct {
 	Services       corelisters.ServiceLister
 	EndpointSlices discoverylisters.EndpointSliceLister
 	Namespaces     corelisters.NamespaceLister
+	// Forward, if set, answers a message of one question about a name outside of the
+	// cluster. Nil: such names are refused.
+	Forward func(*dns.Msg) (*dns.Msg, error)
 }
 
 // A Resolver knows the names of one cluster. It is safe for concurrent use.
@@ -45,8 +48,8 @@ type Result struct {
 	Answer, Authority, Additional []dns.RR
 }
 
-// Resolve answers a question. Names outside of the cluster are refused: there is
-// nobody to ask for them.
+// Resolve answers a question. Names outside of the cluster are refused: whether
+// there is somebody to ask for them is a Server's matter.
 func (r *Resolver) Resolve(q dns.Question) Result {
 	if q.Qclass != dns.ClassINET {
 		return Result{Rcode: dns.RcodeRefused}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,8 @@ type Server struct {
 	udp      net.PacketConn
 	tcp      net.Listener
 	work     sync.WaitGroup
+	// forwarding holds a token for each question that waits for an answer from outside.
+	forwarding chan struct{}
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // nil once closed
@@ -41,7 +44,7 @@ type Server struct {
 // Listen starts a server; it can be asked when Listen has returned. Close it:
 // its sockets keep the namespace.
 func Listen(ns Namespace, r *Resolver) (*Server, error) {
-	s := &Server{resolver: r, conns: map[net.Conn]struct{}{}}
+	s := &Server{resolver: r, conns: map[net.Conn]struct{}{}, forwarding: make(chan struct{}, maxForwarded)}
 	var err error
 	if s.udp, err = ns.ListenPacket("udp", ":53"); err != nil {
 		return nil, err
@@ -80,9 +83,25 @@ func (s *Server) serveUDP() {
 		if err != nil {
 			continue // an ICMP error for an earlier answer
 		}
-		if answer := s.answer(buf[:n], false); answer != nil {
-			_, _ = s.udp.WriteTo(answer, from) // who does not get it asks again
+		if !s.resolver.forwards(buf[:n]) {
+			s.answerUDP(buf[:n], from)
+			continue
 		}
+		select { // the answer comes from far away: others need not wait for it
+		case s.forwarding <- struct{}{}:
+			question := slices.Clone(buf[:n])
+			s.work.Go(func() {
+				defer func() { <-s.forwarding }()
+				s.answerUDP(question, from)
+			})
+		default:
+		}
+	}
+}
+
+func (s *Server) answerUDP(question []byte, from net.Addr) {
+	if answer := s.answer(question, false); answer != nil {
+		_, _ = s.udp.WriteTo(answer, from) // who does not get it asks again
 	}
 }
 
@@ -173,6 +192,10 @@ func (r *Resolver) reply(m *dns.Msg, err error) *dns.Msg {
 	a.SetRcode(m, found.Rcode)
 	a.Authoritative = found.Rcode != dns.RcodeRefused
 	a.Answer, a.Ns, a.Extra = found.Answer, found.Authority, found.Additional
+	if found.Rcode == dns.RcodeRefused && r.Forward != nil && m.Question[0].Qclass == dns.ClassINET {
+		r.forward(m, a)
+		found.Rcode = a.Rcode
+	}
 	if len(a.Answer) > 0 && a.Answer[0].Header().Rrtype != dns.TypeCNAME {
 		// Whoever takes the first gets each in turn, as with CoreDNS' loadbalance.
 		rand.Shuffle(len(a.Answer), func(i, j int) { a.Answer[i], a.Answer[j] = a.Answer[j], a.Answer[i] })

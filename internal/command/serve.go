@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -35,6 +36,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.listenAPI, "listen-api", ":8443", "`address` of the Kubernetes API, over TLS, for kubectl")
 	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
+	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
 	registerEngine(fs, &c.engine)
 }
@@ -91,6 +93,10 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if err := level.UnmarshalText([]byte(cfg.log)); err != nil {
 		return fmt.Errorf("--log %q: must be debug, info, warn or error", cfg.log)
 	}
+	var err error
+	if cfg.engine.DNSUpstream, err = resolver(cfg.engine.DNSUpstream); err != nil {
+		return err
+	}
 	if !nsexec.Inside() {
 		return superviseServe(cfg)
 	}
@@ -101,10 +107,27 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	})
 }
 
+// resolver completes the flag --dns-upstream to "ip:port".
+func resolver(address string) (string, error) {
+	if address == "" {
+		return "", nil
+	}
+	if ip, err := netip.ParseAddr(address); err == nil {
+		return netip.AddrPortFrom(ip, 53).String(), nil
+	}
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return "", fmt.Errorf("--dns-upstream %s: must be an IP address, with a port if it is not 53", address)
+	}
+	return ap.String(), nil
+}
+
 func superviseServe(cfg serveConfig) error {
-	code, err := nsexec.Supervise(nsexec.SuperviseConfig{
-		Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI},
-	})
+	outside := nsexec.SuperviseConfig{Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI}}
+	if cfg.engine.DNSUpstream != "" { // whoever starts the server may name one of the host's own neighbours
+		outside.DialAlso = []string{cfg.engine.DNSUpstream}
+	}
+	code, err := nsexec.Supervise(outside)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) && errors.Is(err, syscall.EADDRINUSE) {

@@ -108,7 +108,7 @@ func outsidePair() (requests, asker *os.File, err error) {
 }
 
 // serveOutside answers DialOutside's requests until the socket is closed.
-func serveOutside(requests *os.File, anyAddress bool) {
+func serveOutside(requests *os.File, may func(address string) bool) {
 	raw, err := requests.SyscallConn()
 	if err != nil {
 		return
@@ -127,13 +127,13 @@ func serveOutside(requests *os.File, anyAddress bool) {
 		if err != nil || len(fds) != 1 {
 			continue
 		}
-		go answerDial(os.NewFile(uintptr(fds[0]), "answer"), string(text[:n]), anyAddress)
+		go answerDial(os.NewFile(uintptr(fds[0]), "answer"), string(text[:n]), may)
 	}
 }
 
-func answerDial(answer *os.File, request string, anyAddress bool) {
+func answerDial(answer *os.File, request string, may func(address string) bool) {
 	defer answer.Close()
-	fd, err := dialFor(request, anyAddress)
+	fd, err := dialFor(request, may)
 	if err != nil {
 		text := err.Error()
 		_ = unix.Sendmsg(int(answer.Fd()), []byte(text[:min(len(text), 500)]), nil, nil, 0)
@@ -143,13 +143,13 @@ func answerDial(answer *os.File, request string, anyAddress bool) {
 	_ = unix.Sendmsg(int(answer.Fd()), []byte("ok"), unix.UnixRights(int(fd.Fd())), nil, 0)
 }
 
-func dialFor(request string, anyAddress bool) (*os.File, error) {
+func dialFor(request string, may func(address string) bool) (*os.File, error) {
 	var network, address string
 	if _, err := fmt.Sscan(request, &network, &address); err != nil {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: outsideTimeout, Control: func(_, address string, _ syscall.RawConn) error {
-		if ap, err := netip.ParseAddrPort(address); err != nil || !anyAddress && !public(ap.Addr()) {
+		if !may(address) {
 			return fmt.Errorf("%s: %w", address, ErrNotPublic)
 		}
 		return nil

@@ -56,6 +56,17 @@ func TestDialOutside(t *testing.T) {
 	}
 }
 
+func TestMayDial(t *testing.T) {
+	cfg := SuperviseConfig{DialAlso: []string{"192.168.1.1:53"}}
+	for address, want := range map[string]bool{
+		"1.1.1.1:443": true, "192.168.1.1:53": true, "192.168.1.1:80": false, "192.168.1.2:53": false, "rubbish": false,
+	} {
+		if got := cfg.mayDial(address); got != want {
+			t.Errorf("%s: %v", address, got)
+		}
+	}
+}
+
 func TestPublic(t *testing.T) {
 	for addr, want := range map[string]bool{
 		"1.1.1.1": true, "2606:4700::1": true, "::ffff:1.1.1.1": true,

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -44,6 +46,8 @@ type SuperviseConfig struct {
 	Listening func(name string, addr net.Addr)
 	// DialAnywhere lets DialOutside reach addresses that are not public, too.
 	DialAnywhere bool
+	// DialAlso are addresses ("ip:port") that it reaches though they are not public.
+	DialAlso []string
 	// IDs is the mapping to ask for; nil chooses the largest that this user may have.
 	IDs []IDMap
 }
@@ -187,7 +191,7 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		}
 	}
 	p.close() // a listener that the server closes must be closed
-	go serveOutside(requests, cfg.DialAnywhere)
+	go serveOutside(requests, cfg.mayDial)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for {
@@ -229,4 +233,10 @@ func hint() string {
 		return "in a container, run it with --security-opt seccomp=unconfined --security-opt systempaths=unconfined"
 	}
 	return "user, mount, pid and network namespaces are needed"
+}
+
+// mayDial tells whether DialOutside may reach an address.
+func (cfg SuperviseConfig) mayDial(address string) bool {
+	ap, err := netip.ParseAddrPort(address)
+	return err == nil && (cfg.DialAnywhere || public(ap.Addr()) || slices.Contains(cfg.DialAlso, address))
 }
