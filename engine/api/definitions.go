@@ -64,6 +64,7 @@ type Custom struct {
 
 // seedCustom creates objects, and gives them the status that their bodies have. A
 // definition is served a moment after it is established: until then it is not found.
+// They are applied, for upstream has the first creations of a kind wait for 2 s.
 func (s *Session) seedCustom(ctx context.Context, objects []Custom) error {
 	c, err := clientset.NewForConfig(s.client)
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *Session) seedCustom(ctx context.Context, objects []Custom) error {
 	rest := c.ApiextensionsV1().RESTClient()
 	for _, o := range objects {
 		err := wait.PollUntilContextTimeout(ctx, 5*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
-			err := rest.Post().MaxRetries(0).AbsPath(o.Path).SetHeader("Content-Type", "application/json").Body(o.Body).Do(ctx).Error()
+			err := rest.Patch(types.ApplyPatchType).MaxRetries(0).AbsPath(o.Path, o.Name).Param("fieldManager", "podhop").Body(o.Body).Do(ctx).Error()
 			if apierrors.IsNotFound(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) {
 				return false, nil // the client would come again after a second
 			}
