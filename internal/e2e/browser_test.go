@@ -69,3 +69,25 @@ func TestBrowser(t *testing.T) {
 	p.Click("#tab-journeys")
 	p.Until(`document.querySelector("journey-list tr td")?.closest("table").textContent.includes("my-service")`)
 }
+
+// TestBrowserVXLAN is a cluster that is not as usual: chosen where it is opened,
+// looked into, and switched while it runs.
+func TestBrowserVXLAN(t *testing.T) {
+	s := start(t, t.TempDir())
+	p := chromium.Open(t, s.URL, chromium.Options{})
+	p.Click(".options summary")
+	p.Click("[name=nodes][value='2']")
+	p.Click("[name=cni][value=vxlan]")
+	p.Click(".opening .primary")
+	p.Until(`document.querySelector(".link.live") && document.querySelector(".open-cluster")?.textContent === "2 nodes, vxlan"`)
+	p.Click("[data-vertex='node/node-1']")
+	p.Click("#look-addr")
+	p.Until(`/flannel\.1:.*\n(.*\n)*?.*inet 10\.244\.1\.0\//.test(document.querySelector("#look pre")?.textContent)`)
+	p.Click("#look-cni")
+	p.Until(`document.querySelector("#look pre").textContent.includes('"type": "flannel"')`)
+	p.Click("#cluster [value=routed]")
+	p.Click(".switch")
+	p.Until(`document.querySelector(".open-cluster").textContent === "2 nodes, routed"`)
+	p.Click("#look-link")
+	p.Until(`document.querySelector("#look pre").textContent.includes("eth0") && !document.querySelector("#look pre").textContent.includes("flannel.1")`)
+}
