@@ -48,7 +48,7 @@ func (l *lab) change(service string, change func(*v1.Service)) {
 func (l *lab) endpoint(service string, change func(i int, e *discovery.Endpoint)) {
 	l.t.Helper()
 	slices := l.client.DiscoveryV1().EndpointSlices("default")
-	s, err := slices.Get(l.t.Context(), service+"-abc", metav1.GetOptions{})
+	s, err := slices.Get(l.t.Context(), service+"-ipv4", metav1.GetOptions{})
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestDatagrams(t *testing.T) {
 	port := func(p network.Pod) {
 		l.endpoints("names", p)
 		slices := l.client.DiscoveryV1().EndpointSlices("default")
-		s, err := slices.Get(t.Context(), "names-abc", metav1.GetOptions{})
+		s, err := slices.Get(t.Context(), "names-ipv4", metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +308,7 @@ func TestSCTP(t *testing.T) {
 	})
 	l.endpoints("web", b)
 	slices := l.client.DiscoveryV1().EndpointSlices("default")
-	s, err := slices.Get(t.Context(), "web-abc", metav1.GetOptions{})
+	s, err := slices.Get(t.Context(), "web-ipv4", metav1.GetOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
