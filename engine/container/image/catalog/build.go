@@ -176,7 +176,7 @@ func (b *build) fingerprint(r Recipe) string {
 	return fingerprint(r, b.recipes, b.sources, inputs...)
 }
 
-// fingerprints reads those of the images that are there.
+// fingerprints reads those of the images that are there, with all of their blobs.
 func (b *build) fingerprints() (map[string]string, error) {
 	index, err := b.layout.ImageIndex()
 	if err != nil {
@@ -188,9 +188,31 @@ func (b *build) fingerprints() (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for _, m := range manifest.Manifests {
+		if !b.whole(m.Digest) {
+			continue
+		}
 		out[m.Annotations[AnnotationName]] = m.Annotations[annotationFingerprint]
 	}
 	return out, nil
+}
+
+// whole tells whether the layout has the image's manifest and what that names. One
+// that lost a blob, to a full disk or a hand, is built anew.
+func (b *build) whole(digest v1.Hash) bool {
+	img, err := b.layout.Image(digest)
+	if err != nil {
+		return false
+	}
+	manifest, err := img.Manifest()
+	if err != nil {
+		return false
+	}
+	for _, d := range append(manifest.Layers, manifest.Config) {
+		if info, err := os.Stat(filepath.Join(b.Dir, "blobs", d.Digest.Algorithm, d.Digest.Hex)); err != nil || info.Size() != d.Size {
+			return false
+		}
+	}
+	return true
 }
 
 // packages fetches what the recipes and their bases need.

@@ -67,6 +67,49 @@ func TestBuildOnlyWhatChanged(t *testing.T) {
 	}
 }
 
+// An image that lost a blob is built anew, the others are left alone.
+func TestBuildMendsBlobs(t *testing.T) {
+	cfg := Config{Dir: t.TempDir(), Cache: t.TempDir(), Recipes: []Recipe{{Name: "plain-base"}, plain("a", "1"), plain("b", "2")}}
+	if _, err := Build(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	path, err := layout.FromPath(cfg.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := path.ImageIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range manifest.Manifests {
+		if m.Annotations[AnnotationName] != "a" {
+			continue
+		}
+		img, err := path.Image(m.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := img.ConfigName()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := path.RemoveBlob(config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := Build(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(res.Built, []string{"a"}) || !slices.Equal(res.UpToDate, []string{"b"}) {
+		t.Errorf("built %v, up to date %v", res.Built, res.UpToDate)
+	}
+}
+
 func TestSkippedSaysWhy(t *testing.T) {
 	r := plain("a", "1")
 	r.Keep = []string{"/usr/bin/nosuch"}
