@@ -59,7 +59,8 @@ func (p coreProvider) NewRESTStorage(rc serverstorage.APIResourceConfigSource, g
 		return info, err
 	}
 	v1 := info.VersionedResourcesStorageMap["v1"]
-	v1["services"] = newServicesOfSession(v1["services"].(*servicestore.REST))
+	v1["services"] = servicesOfSession{v1["services"].(*servicestore.REST)}
+	v1["services/status"] = serviceStatusOfSession{v1["services/status"].(*servicestore.StatusREST)}
 	v1["services/proxy"] = serviceProxyOfSession{v1["services/proxy"].(*service.ProxyREST)}
 	v1["pods/eviction"] = evictionOfSession{v1["pods/eviction"].(*podstore.EvictionREST), g}
 	v1["pods/log"].(*podrest.LogREST).KubeletConn = kubeletsOfSession{}

@@ -6,9 +6,9 @@ import (
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/proxy"
 
@@ -22,10 +22,11 @@ import (
 
 // addresses hands out one session's cluster IPs and node ports.
 type addresses struct {
-	ips   []*clusterIPs // of IPv6 too in dual-stack sessions only
-	ports *portallocator.PortAllocator
-	rest  *servicestore.REST // only its hooks are used
-	proxy *service.ProxyREST
+	ips    []*clusterIPs // of IPv6 too in dual-stack sessions only
+	ports  *portallocator.PortAllocator
+	rest   *servicestore.REST
+	status *servicestore.StatusREST
+	proxy  *service.ProxyREST
 }
 
 func (s *Session) newAddresses(dualStack bool) (*addresses, error) {
@@ -51,7 +52,7 @@ func (s *Session) newAddresses(dualStack bool) (*addresses, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.rest, _, a.proxy, err = servicestore.NewREST(s.server.storage, api.IPv4Protocol,
+	a.rest, a.status, a.proxy, err = servicestore.NewREST(s.server.storage, api.IPv4Protocol,
 		byFamily, a.ports, slices, s.server.getters.podStorage, podTransport())
 	return a, err
 }
@@ -83,38 +84,53 @@ func (a *addresses) replay(services []corev1.Service) error {
 	return nil
 }
 
-// servicesOfSession is the shared services registry, allocating by session.
+// servicesOfSession reads as the shared services registry does, and writes through
+// the session's own: it allocates, and whichever way a Service goes (by itself, with
+// its namespace, by an update that takes the last finalizer) it gives back.
 type servicesOfSession struct{ *servicestore.REST }
 
-func newServicesOfSession(r *servicestore.REST) servicesOfSession {
-	r.Store.BeginCreate = func(ctx context.Context, obj runtime.Object, o *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
-		s, err := sessionFrom(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return s.addresses.rest.BeginCreate(ctx, obj, o)
+func (servicesOfSession) Create(ctx context.Context, obj runtime.Object, v rest.ValidateObjectFunc, o *metav1.CreateOptions) (runtime.Object, error) {
+	s, err := sessionFrom(ctx)
+	if err != nil {
+		return nil, err
 	}
-	r.Store.BeginUpdate = func(ctx context.Context, obj, old runtime.Object, o *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
-		s, err := sessionFrom(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return s.addresses.rest.BeginUpdate(ctx, obj, old, o)
-	}
-	r.Store.AfterDelete = nil // it gets no context: see Delete
-	return servicesOfSession{r}
+	return s.addresses.rest.Create(ctx, obj, v, o)
 }
 
-func (r servicesOfSession) Delete(ctx context.Context, name string, v rest.ValidateObjectFunc, o *metav1.DeleteOptions) (runtime.Object, bool, error) {
-	obj, gone, err := r.REST.Delete(ctx, name, v, o)
-	if svc, ok := obj.(*api.Service); ok && gone && err == nil {
-		s, err := sessionFrom(ctx)
-		if err != nil {
-			return nil, false, err
-		}
-		s.addresses.rest.Store.AfterDelete(svc, o)
+func (servicesOfSession) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, v rest.ValidateObjectFunc, u rest.ValidateObjectUpdateFunc, create bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	s, err := sessionFrom(ctx)
+	if err != nil {
+		return nil, false, err
 	}
-	return obj, gone, err
+	return s.addresses.rest.Update(ctx, name, obj, v, u, create, o)
+}
+
+func (servicesOfSession) Delete(ctx context.Context, name string, v rest.ValidateObjectFunc, o *metav1.DeleteOptions) (runtime.Object, bool, error) {
+	s, err := sessionFrom(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	return s.addresses.rest.Delete(ctx, name, v, o)
+}
+
+func (servicesOfSession) DeleteCollection(ctx context.Context, v rest.ValidateObjectFunc, o *metav1.DeleteOptions, l *metainternalversion.ListOptions) (runtime.Object, error) {
+	s, err := sessionFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.addresses.rest.DeleteCollection(ctx, v, o, l)
+}
+
+// serviceStatusOfSession writes through the session's own registry too: upstream's
+// service controller takes the finalizer of a load balancer by the status.
+type serviceStatusOfSession struct{ *servicestore.StatusREST }
+
+func (serviceStatusOfSession) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, v rest.ValidateObjectFunc, u rest.ValidateObjectUpdateFunc, create bool, o *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	s, err := sessionFrom(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	return s.addresses.status.Update(ctx, name, obj, v, u, create, o)
 }
 
 // serviceProxyOfSession finds the endpoints in the session's informers.

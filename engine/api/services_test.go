@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 )
@@ -158,4 +159,70 @@ func TestServiceFamilies(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestServiceGoes has a load balancer's Service go in each way that there is, and
+// takes the addresses and the ports that it had again.
+func TestServiceGoes(t *testing.T) {
+	s := server(t)
+	ss, err := s.Open(t.Context(), Options{ID: "a", DualStack: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(ss.Close)
+	c, err := kubernetes.NewForConfig(ss.ClientConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const finalizer = "service.kubernetes.io/load-balancer-cleanup"
+	services := c.CoreV1().Services("default")
+	remove := func() error { return services.Delete(t.Context(), "web", metav1.DeleteOptions{}) }
+	patch := func(subresources ...string) func() error {
+		return func() error {
+			if err := remove(); err != nil {
+				return err
+			}
+			p := []byte(`{"metadata": {"$deleteFromPrimitiveList/finalizers": ["` + finalizer + `"]}}`)
+			_, err := services.Patch(t.Context(), "web", types.StrategicMergePatchType, p, metav1.PatchOptions{}, subresources...)
+			return err
+		}
+	}
+	for _, w := range []struct {
+		by         string
+		finalizers []string
+		goes       func() error
+	}{
+		{"itself", nil, remove},
+		{"update", []string{finalizer}, patch()},
+		{"status", []string{finalizer}, patch("status")},
+		{"collection", nil, func() error {
+			return c.CoreV1().RESTClient().Delete().Namespace("default").Resource("services").Param("labelSelector", "app=web").Do(t.Context()).Error()
+		}},
+		{"update", []string{finalizer}, patch()}, // what is taken again is given back again
+	} {
+		svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "web", Labels: map[string]string{"app": "web"}, Finalizers: w.finalizers}, Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, ExternalTrafficPolicy: corev1.ServiceExternalTrafficPolicyLocal, HealthCheckNodePort: 30081,
+			ClusterIP: "10.96.7.7", ClusterIPs: []string{"10.96.7.7", "fd00:10:96::7"}, IPFamilyPolicy: new(corev1.IPFamilyPolicyRequireDualStack),
+			Ports: []corev1.ServicePort{{Port: 80, NodePort: 30080}}}}
+		if _, err := services.Create(t.Context(), svc, metav1.CreateOptions{}); err != nil {
+			t.Fatalf("%s: %v", w.by, err)
+		}
+		if _, err := c.NetworkingV1().IPAddresses().Get(t.Context(), "fd00:10:96::7", metav1.GetOptions{}); err != nil {
+			t.Errorf("%s: %v", w.by, err)
+		}
+		if err := w.goes(); err != nil {
+			t.Fatalf("%s: %v", w.by, err)
+		}
+		if _, err := services.Get(t.Context(), "web", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+			t.Errorf("%s: the Service: %v", w.by, err)
+		}
+		for _, ip := range svc.Spec.ClusterIPs {
+			if _, err := c.NetworkingV1().IPAddresses().Get(t.Context(), ip, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+				t.Errorf("%s: %s: %v", w.by, ip, err)
+			}
+		}
+		if ss.addresses.ports.Has(30080) || ss.addresses.ports.Has(30081) {
+			t.Errorf("%s: a node port is still taken", w.by)
+		}
+	}
 }
