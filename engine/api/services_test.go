@@ -100,6 +100,10 @@ func TestServiceFamilies(t *testing.T) {
 		f := start(t, true, node("10.244.1.0/24", "fd00:10:244:1::/64"))
 		svc, err := f.CoreV1().Services("default").Get(t.Context(), "kubernetes", metav1.GetOptions{})
 		f.has(svc, err, single, "10.96.0.1")
+		cidr, err := f.NetworkingV1().ServiceCIDRs().Get(t.Context(), "kubernetes", metav1.GetOptions{})
+		if err != nil || !slices.Equal(cidr.Spec.CIDRs, []string{"10.96.0.0/16", "fd00:10:96::/112"}) || len(cidr.Status.Conditions) != 1 {
+			t.Errorf("%v %v: %v", cidr.Spec.CIDRs, cidr.Status.Conditions, err)
+		}
 		svc, err = f.create("default", nil)
 		f.has(svc, err, single, "10.96.")
 		svc, err = f.create("six", policyOf(single, v6))

@@ -151,6 +151,11 @@ func TestDualStack(t *testing.T) {
 		if a := x.send("client", "http://["+x.pods("web")[0].IPs[1]+"]").Answers[0]; a.Outcome != "unreachable" {
 			t.Errorf("a pod from outside: %+v", a)
 		}
+		for _, to := range []string{"http://10.96.255.1", "http://[fd00:10:96::ff01]"} { // which no Service has: kube-proxy drops it
+			if a := x.send("pod/default/shell", to).Answers[0]; a.Outcome != "timeout" {
+				t.Errorf("%s: %+v", to, a)
+			}
+		}
 	})
 	x.run(t, "names", func(t *testing.T, x *session) {
 		pod := x.pods("web")[0].IPs[1]
