@@ -171,12 +171,16 @@ func TestEndpointConditions(t *testing.T) {
 func TestAffinity(t *testing.T) {
 	l := newLab(t, 1)
 	l.start(Config{})
-	a, b, c := l.pod("a", "node-1"), l.pod("b", "node-1"), l.pod("c", "node-1")
+	a := l.pod("a", "node-1")
+	var others []network.Pod // many, so that another choice is soon made
+	for _, name := range strings.Split("bcdefghi", "") {
+		others = append(others, l.pod(name, "node-1"))
+	}
 	l.service("web", "10.96.0.20", func(s *v1.Service) {
 		s.Spec.SessionAffinity = v1.ServiceAffinityClientIP
 		s.Spec.SessionAffinityConfig = &v1.SessionAffinityConfig{ClientIP: &v1.ClientIPConfig{TimeoutSeconds: new(int32(2))}}
 	})
-	l.endpoints("web", b, c)
+	l.endpoints("web", others...)
 	l.until("answered", func() string { return strings.TrimSuffix(get(a.NS, "10.96.0.20:80"), " sees 10.244.1.2")[1:] })
 	first := get(a.NS, "10.96.0.20:80")
 	for range 16 {
@@ -184,8 +188,7 @@ func TestAffinity(t *testing.T) {
 			t.Fatalf("%s, after %s", got, first)
 		}
 	}
-	// The kernel forgets the client, and lets it choose again.
-	l.until("forgotten", func() string {
+	remembered := func() string {
 		var out []byte
 		err := l.net.Node("node-1").Do(func() (err error) {
 			out, err = exec.Command("nft", "list", "table", "ip", "kube-proxy").Output()
@@ -203,10 +206,16 @@ func TestAffinity(t *testing.T) {
 			return string(out)
 		}
 		return ""
-	})
+	}
+	if remembered() == "" {
+		t.Error("the kernel does not remember the client")
+	}
+	// The kernel forgets the client, and lets it choose again; each ask makes it remember anew.
 	l.until("another choice", func() string {
+		if missing := remembered(); missing != "" {
+			return missing
+		}
 		if got := get(a.NS, "10.96.0.20:80"); got == first {
-			time.Sleep(2100 * time.Millisecond) // each ask makes the kernel remember for so long
 			return got
 		}
 		return ""
