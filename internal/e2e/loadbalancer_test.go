@@ -46,11 +46,6 @@ apiVersion: v1
 kind: Service
 metadata: {name: elsewhere}
 spec: {type: LoadBalancer, loadBalancerClass: example.com/other, selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: greedy}
-spec: {type: LoadBalancer, loadBalancerIP: 203.0.113.77, selector: {app: web}, ports: [{port: 80}]}
 `)
 	x.kubectl("wait", "--for=condition=Ready", "pod/one", "pod/two", "--timeout=60s")
 	// says waits until an attempt ends so; want is part of its outcome or body.
@@ -108,6 +103,14 @@ spec: {type: LoadBalancer, loadBalancerIP: 203.0.113.77, selector: {app: web}, p
 		}
 	})
 	x.run(t, "an address that is taken", func(t *testing.T, x *session) {
+		// Upstream's controller serves Services side by side: who comes later must lose.
+		events(x, "local", "EnsuredLoadBalancer")
+		x.apply(`
+apiVersion: v1
+kind: Service
+metadata: {name: greedy}
+spec: {type: LoadBalancer, loadBalancerIP: 203.0.113.77, selector: {app: web}, ports: [{port: 80}]}
+`)
 		events(x, "greedy", "Error syncing load balancer: failed to ensure load balancer: 203.0.113.77: address in use by another Service")
 		if out := x.kubectl("get", "service", "greedy"); !strings.Contains(out, "<pending>") {
 			t.Error(out)
