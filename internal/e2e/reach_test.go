@@ -5,13 +5,25 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/podhop/podhop/engine/model"
 )
 
-// TestReach asks from everywhere to everywhere: who is answered, and how the others
-// learn that they are not.
+// TestReach asks from everywhere to everywhere, whatever carries pods' packets: who is
+// answered, and how the others learn that they are not.
 func TestReach(t *testing.T) {
 	s := start(t, t.TempDir())
-	x := s.open()
+	for _, cni := range []string{"routed", "bridge", "vxlan"} {
+		t.Run(cni, func(t *testing.T) {
+			t.Parallel()
+			server := *s
+			server.t = t
+			reach(t, server.openWith(model.SessionOptions{CNI: cni}))
+		})
+	}
+}
+
+func reach(t *testing.T, x *session) {
 	var pods []string
 	for name, node := range map[string]string{"from": "node-1", "here": "node-1", "there": "node-2"} {
 		pods = append(pods, fmt.Sprintf(`apiVersion: v1
@@ -53,6 +65,18 @@ endpoints: [{addresses: [` + there + `], conditions: {ready: true}}]
 	until(t, 30*time.Second, "an address", func() string {
 		return map[bool]string{false: "none yet"}[ip("service", "web", "{.status.loadBalancer.ingress[0].ip}") == "203.0.113.1"]
 	})
+	x.apply(`apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  rules:
+  - host: example.com
+    http: {paths: [{path: /app, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}, {path: /nobody, pathType: Prefix, backend: {service: {name: nobody, port: {number: 80}}}}]}
+`)
+	x.answers("client", "http://example.com/app", 200, "Hostname: ")
+	x.answers("client", "https://example.com/app", 200, "Hostname: ")
+	x.answers("client", "http://example.com/nobody", 503, "has no ready endpoint")
+	proxy := ip("ingress", "web", "{.status.loadBalancer.ingress[0].ip}")
 	const answered, refused, timeout, unreachable = "answered", "refused", "timeout", "unreachable"
 	const pod, node, client = "pod/default/from", "node/node-1", "client"
 	for _, c := range []struct {
@@ -77,6 +101,7 @@ endpoints: [{addresses: [` + there + `], conditions: {ready: true}}]
 		{"load balancer", "203.0.113.1", map[string]string{pod: answered, node: answered, client: answered}},
 		{"load balancer, its other port", "203.0.113.1:8080", map[string]string{pod: answered, node: answered, client: answered}},
 		{"load balancer that there is not", "203.0.113.99", map[string]string{client: unreachable}},
+		{"Ingress, without its host", proxy, map[string]string{pod: answered, node: answered, client: answered}},
 		{"the API server", "172.18.0.10:6443", map[string]string{pod: answered, node: answered, client: answered}},
 		{"the API server's Service", "10.96.0.1:443", map[string]string{pod: answered, node: answered, client: unreachable}},
 	} {
