@@ -177,3 +177,37 @@ func TestTools(t *testing.T) {
 		t.Errorf("pause: %+v", st)
 	}
 }
+
+// TestWgetTimeout asks as the tutorial on network policies does, a server that
+// answers and one that only listens.
+func TestWgetTimeout(t *testing.T) {
+	for _, reference := range []string{"busybox:1.28", "curlimages/curl"} {
+		t.Run(strings.NewReplacer("/", "-", ":", "-").Replace(reference), func(t *testing.T) {
+			s := testSession(t, testHost(t), 1, nil)
+			c := run(t, s, func(s *Spec) {
+				s.Image = testImage(t, reference)
+				s.Command = []string{"sh", "-c", "echo hello >/tmp/hello; nc -ll -p 8081 -e sleep 1000 & exec busybox httpd -f -p 8080 -h /tmp"}
+			})
+			get(t, c, "http://127.0.0.1:8080/hello")
+			for _, tt := range []struct {
+				args, out, errs string
+				code            int
+			}{
+				{"-qO- -T 2 127.0.0.1:8080/hello", "hello\n", "", 0},
+				{"-qT2 -O - 127.0.0.1:8080/hello", "hello\n", "", 0},
+				{"-O/dev/stdout --timeout=2 -q 127.0.0.1:8080/hello", "hello\n", "", 0},
+				{"--spider --timeout=1 127.0.0.1:8080/hello", "", "Connecting to 127.0.0.1:8080 (127.0.0.1:8080)\nremote file exists\n", 0},
+				{"--spider --timeout 1 127.0.0.1:8081", "", "Connecting to 127.0.0.1:8081 (127.0.0.1:8081)\nwget: download timed out\n", 1},
+				{"-T 1 -qO- 127.0.0.1:8081", "", "wget: download timed out\n", 1},
+				{"-T 1 -qO- 127.0.0.1:8082", "", "wget: can't connect to remote host (127.0.0.1): Connection refused\n", 1},
+				{"-T soon -qO- 127.0.0.1:8080/hello", "", "wget: invalid number 'soon'\n", 1},
+				{"-qO- 127.0.0.1:8080/hello", "hello\n", "", 0},
+			} {
+				out, errs, code, err := c.ExecSync(t.Context(), append([]string{"sh", "-c", "wget $*", "sh"}, strings.Fields(tt.args)...), 20*time.Second)
+				if err != nil || string(out) != tt.out || string(errs) != tt.errs || int(code) != tt.code {
+					t.Errorf("wget %s: %q, %q, code %d, %v", tt.args, out, errs, code, err)
+				}
+			}
+		})
+	}
+}

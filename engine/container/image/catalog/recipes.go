@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	_ "embed"
 	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -11,6 +12,12 @@ const (
 	script = fs.FileMode(0o755)
 	path0  = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
+
+// wget stands before busybox's. That of the package busybox-static would not be
+// held up by it: its shell, xargs and timeout prefer applets to what PATH has.
+//
+//go:embed wget.sh
+var wget string
 
 // library names an official image, at its registry and the usual mirrors of it.
 func library(name, oldest, newest string, words ...string) Names {
@@ -57,20 +64,20 @@ nogroup:x:65534:
 func Recipes() []Recipe {
 	return append(hellos(), []Recipe{
 		{
-			Name: "busybox", Packages: []string{"busybox-static"}, Keep: []string{"/bin/busybox"}, Applets: "/usr/bin",
-			Files:  skeleton(),
+			Name: "busybox", Packages: []string{"busybox", "libc6"}, Keep: []string{"/bin/busybox"}, Applets: "/usr/bin",
+			Files:  append(skeleton(), File{Path: "/usr/bin/wget", Mode: script, Text: wget}),
 			Config: v1.Config{Env: []string{path0}, Cmd: []string{"sh"}},
 			Names: []Names{library("busybox", "1.20", "1.38", "stable", "unstable"),
 				{Repositories: []string{"registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google_containers/busybox", "gcr.io/google-containers/busybox", "registry.k8s.io/e2e-test-images/busybox"}, Oldest: "1.20", Newest: "1.38"}},
-			VersionOf: "busybox-static",
+			VersionOf: "busybox",
 		},
 		{
 			Name:     "base",
-			Packages: []string{"busybox-static", "bash", "dash", "base-files", "ncurses-base", "libc6", "libgcc-s1"},
-			// Pthread_exit loads libgcc_s by itself. The shell is not busybox: that prefers its own ip, nc and httpd to real ones.
+			Packages: []string{"busybox", "bash", "dash", "base-files", "ncurses-base", "libc6", "libgcc-s1"},
+			// Pthread_exit loads libgcc_s by itself. The shell is Debian's own.
 			Keep: []string{"/bin/busybox", "/bin/bash", "/bin/dash", "/lib/*-linux-gnu*/libgcc_s.so.1", "/usr/lib/os-release", "/etc/os-release", "/etc/debian_version",
 				"/lib/terminfo/x/xterm", "/lib/terminfo/x/xterm-256color", "/lib/terminfo/l/linux", "/lib/terminfo/v/vt100", "/lib/terminfo/s/screen"},
-			Applets: "/usr/bin", Files: append(skeleton(), File{Path: "/usr/bin/sh", Link: "dash"}),
+			Applets: "/usr/bin", Files: append(skeleton(), File{Path: "/usr/bin/sh", Link: "dash"}, File{Path: "/usr/bin/wget", Mode: script, Text: wget}),
 		},
 		{
 			// What nearly every image wants, so that it is kept and unpacked once.
