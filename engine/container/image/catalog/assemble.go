@@ -101,6 +101,17 @@ func (b *build) tree(ctx context.Context, r Recipe) (tree, error) {
 		e.mode = 0o755
 		t[merged(r.Programs[program])] = e
 	}
+	for _, source := range slices.Sorted(maps.Keys(r.Sources)) {
+		file, err := sourceFile(ctx, source, b.ModuleDir)
+		if err != nil {
+			return nil, err
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		t.add(File{Path: r.Sources[source], Text: string(text)})
+	}
 	for _, f := range r.Files {
 		t.add(f)
 	}

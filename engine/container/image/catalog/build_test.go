@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"crypto/tls"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,6 +123,25 @@ func TestSkippedSaysWhy(t *testing.T) {
 	}
 	if err := res.Skipped["a"]; err == nil || !strings.Contains(err.Error(), "no package has /usr/bin/nosuch") {
 		t.Errorf("skipped a: %v", err)
+	}
+}
+
+// TestSources takes a file of a Go package into an image.
+func TestSources(t *testing.T) {
+	b := build{Config: Config{ModuleDir: ".", Progress: func(string, int, int) {}}}
+	r := Recipe{Name: "a", Sources: map[string]string{
+		"k8s.io/kubernetes/test/images/agnhost/porter/localhost.crt": "/localhost.crt",
+		"k8s.io/kubernetes/test/images/agnhost/porter/localhost.key": "/localhost.key"}}
+	tree, err := b.tree(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tls.X509KeyPair([]byte(tree["/localhost.crt"].text), []byte(tree["/localhost.key"].text)); err != nil {
+		t.Error(err)
+	}
+	r.Sources = map[string]string{"k8s.io/kubernetes/nosuch/file": "/file"}
+	if _, err := b.tree(t.Context(), r); err == nil || !strings.Contains(err.Error(), "k8s.io/kubernetes/nosuch") {
+		t.Errorf("of a package that is not there: %v", err)
 	}
 }
 

@@ -68,6 +68,23 @@ func buildProgram(ctx context.Context, name, moduleDir, file string, sources map
 	return nil
 }
 
+// sourceFile finds a file of a Go package ("IMPORT PATH/NAME") as the checkout of
+// Podhop in moduleDir has it.
+func sourceFile(ctx context.Context, name, moduleDir string) (string, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return "", ErrNoGo
+	}
+	cmd := exec.CommandContext(ctx, "go", "list", "-find", "-f", "{{.Dir}}", path.Dir(name))
+	cmd.Dir, cmd.Env = moduleDir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go list %s: %w: %s", path.Dir(name), err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), path.Base(name)), nil
+}
+
 // upstreamVersion is the version of Kubernetes this binary is built with.
 func upstreamVersion() string {
 	info, ok := debug.ReadBuildInfo()

@@ -28,6 +28,9 @@ type Recipe struct {
 	// Programs are Go programs: import path or, for our own, "programs/NAME" ->
 	// absolute path in the image.
 	Programs map[string]string
+	// Sources are files of Go packages, of the modules that Programs are built
+	// from: import path and name -> absolute path in the image.
+	Sources map[string]string
 	// Applets makes a symbolic link for each busybox applet in this folder, "" for none.
 	Applets string
 	// CACertificates adds the bundle /etc/ssl/certs/ca-certificates.crt.

@@ -90,6 +90,8 @@ func Recipes() []Recipe {
 		curl(),
 		{
 			Name: "agnhost", Base: "tools", Programs: map[string]string{"k8s.io/kubernetes/test/images/agnhost": "/agnhost"},
+			Sources: map[string]string{"k8s.io/kubernetes/test/images/agnhost/porter/localhost.crt": "/localhost.crt",
+				"k8s.io/kubernetes/test/images/agnhost/porter/localhost.key": "/localhost.key"},
 			Files: []File{{Path: "/agnhost-2", Link: "agnhost"}, {Path: "/uploads", Mode: dir},
 				{Path: "/etc/passwd", Text: passwd + "user-defined-in-image:x:1000:1000::/home/user-defined-in-image:/bin/sh\n"},
 				{Path: "/etc/group", Text: group + "user-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n"}},
