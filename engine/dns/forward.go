@@ -40,19 +40,21 @@ func (r *Resolver) forwards(question []byte) bool {
 	if r.Forward == nil || m.Unpack(question) != nil || len(m.Question) != 1 || m.Question[0].Qclass != dns.ClassINET {
 		return false
 	}
-	_, ours := r.find(dns.CanonicalName(m.Question[0].Name))
-	return !ours
+	return r.Resolve(m.Question[0]).Outside != ""
 }
 
-// forward fills a with what the resolver outside says to m.
-func (r *Resolver) forward(m, a *dns.Msg) {
-	found, err := r.Forward(m)
+// forward adds to a what the resolver outside says to the question in m, asked for
+// name: that of the question, or the target of an alias that a holds already.
+func (r *Resolver) forward(m, a *dns.Msg, name string) {
+	q := m.Copy()
+	q.Question[0].Name = name
+	found, err := r.Forward(q)
 	if err != nil {
 		a.Rcode = dns.RcodeServerFailure
 		return
 	}
 	a.Rcode, a.RecursionAvailable = found.Rcode, true
-	a.Answer, a.Ns = found.Answer, found.Ns
+	a.Answer, a.Ns = append(a.Answer, found.Answer...), found.Ns
 	for _, rr := range found.Extra {
 		if rr.Header().Rrtype != dns.TypeOPT { // that is between the two of them
 			a.Extra = append(a.Extra, rr)

@@ -46,6 +46,9 @@ func NewResolver(c Config) *Resolver {
 type Result struct {
 	Rcode                         int
 	Answer, Authority, Additional []dns.RR
+	// Outside is the name that somebody outside of the cluster has to be asked for:
+	// that of the question, or the target of an ExternalName; "" for none.
+	Outside string
 }
 
 // Resolve answers a question. Names outside of the cluster are refused: whether
@@ -59,9 +62,10 @@ func (r *Resolver) Resolve(q dns.Question) Result {
 		e, ours := r.find(dns.CanonicalName(name))
 		switch {
 		case !ours && len(out.Answer) == 0:
-			out.Rcode = dns.RcodeRefused
+			out.Rcode, out.Outside = dns.RcodeRefused, name
 			return out
-		case !ours: // an ExternalName: its target is for the asker to look up
+		case !ours: // an ExternalName: without a Forward its target is for the asker to look up
+			out.Outside = name
 			return out
 		case !e.exists:
 			out.Rcode, out.Authority = dns.RcodeNameError, []dns.RR{r.soa()}

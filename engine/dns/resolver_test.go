@@ -72,7 +72,7 @@ func cluster() *Resolver {
 			service("six", "2001:db8::6", corev1.ServicePort{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}),
 			service("headless", "None", corev1.ServicePort{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}),
 			service("idle", "None"), service("many", "None"),
-			external("foo", "www.example.com"), external("near", "kubernetes.default.svc.cluster.local"),
+			external("foo", "www.example.com"), external("lost", "nobody.example"), external("near", "kubernetes.default.svc.cluster.local"),
 			external("gone", "nobody.default.svc.cluster.local"), external("loop", "loop.default.svc.cluster.local"),
 		)),
 		EndpointSlices: discoverylisters.NewEndpointSliceLister(indexer(

@@ -192,8 +192,8 @@ func (r *Resolver) reply(m *dns.Msg, err error) *dns.Msg {
 	a.SetRcode(m, found.Rcode)
 	a.Authoritative = found.Rcode != dns.RcodeRefused
 	a.Answer, a.Ns, a.Extra = found.Answer, found.Authority, found.Additional
-	if found.Rcode == dns.RcodeRefused && r.Forward != nil && m.Question[0].Qclass == dns.ClassINET {
-		r.forward(m, a)
+	if found.Outside != "" && r.Forward != nil {
+		r.forward(m, a, found.Outside)
 		found.Rcode = a.Rcode
 	}
 	if len(a.Answer) > 0 && a.Answer[0].Header().Rrtype != dns.TypeCNAME {
