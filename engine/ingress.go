@@ -9,9 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/podhop/podhop/engine/ingress"
+	"github.com/podhop/podhop/engine/ingress/plan"
 	"github.com/podhop/podhop/engine/ingress/proxy"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
 )
 
@@ -22,6 +24,12 @@ func (s *Session) openIngress(context.Context, []network.Node) (err error) {
 		Pods:    s.proxyPods,
 		Runs:    func(pod *corev1.Pod) bool { return s.engine.proxyImage != "" && s.runs(pod, s.engine.proxyImage) },
 		Relayed: s.relayed, Log: s.log,
+		Gateways: func(list func() plan.GatewayObjects) {
+			s.topology.Also(func(o *topology.Objects) {
+				g := list()
+				o.Gateways, o.HTTPRoutes, o.GRPCRoutes = g.Gateways, g.HTTPRoutes, g.GRPCRoutes
+			})
+		},
 	})
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/proxy"
+	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -46,6 +47,7 @@ type Session struct {
 	feed       *feed.Feed
 	dns        *dns.Servers
 	ingress    *ingress.Controller
+	topology   *topology.Watcher
 	tracer     *trace.Tracer
 
 	// ctx ends when the session closes; work counts the goroutines under it.

@@ -60,7 +60,7 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	if err != nil {
 		return err
 	}
-	s.pods.changed = watcher.Touch
+	s.topology, s.pods.changed = watcher, watcher.Touch
 	client, err := kubernetes.NewForConfig(s.api.ClientConfig())
 	if err != nil {
 		return err

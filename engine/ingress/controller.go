@@ -46,7 +46,11 @@ type Config struct {
 	Runs func(*corev1.Pod) bool
 	// Relayed, if set, is told which connection belongs to which.
 	Relayed func(pod string, r proxy.Relay)
-	Log     *slog.Logger
+	// Gateways, if set, is told how to list the objects of the Gateway API, when they
+	// begin to be watched and after each change. It must be quick; list may be called
+	// from anywhere.
+	Gateways func(list func() plan.GatewayObjects)
+	Log      *slog.Logger
 }
 
 // A Pod is where a proxy may serve.

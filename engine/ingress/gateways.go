@@ -103,13 +103,8 @@ func (c *Controller) beginGateways(ctx context.Context, namespaces corelisters.N
 			return err
 		}
 	}
-	f.StartWithContext(ctx)
-	c.done.Go(func() { <-ctx.Done(); f.Shutdown() })
-	if s := f.WaitForCacheSyncWithContext(ctx); s.Err != nil {
-		return s.Err
-	}
 	all := labels.Everything()
-	c.gateways = &gateways{c: c, client: client, list: func() (g plan.GatewayObjects) {
+	list := func() (g plan.GatewayObjects) {
 		g.Classes, _ = v1.GatewayClasses().Lister().List(all)
 		g.Gateways, _ = v1.Gateways().Lister().List(all)
 		g.HTTPRoutes, _ = v1.HTTPRoutes().Lister().List(all)
@@ -123,7 +118,25 @@ func (c *Controller) beginGateways(ctx context.Context, namespaces corelisters.N
 			return ns
 		}
 		return g
-	}}
+	}
+	if tell := c.cfg.Gateways; tell != nil {
+		again := func() { tell(list) }
+		for _, i := range []cache.SharedIndexInformer{v1.Gateways().Informer(), v1.HTTPRoutes().Informer(), v1.GRPCRoutes().Informer()} {
+			if _, err := i.AddEventHandler(cache.ResourceEventHandlerFuncs{
+				AddFunc:    func(any) { again() },
+				UpdateFunc: func(any, any) { again() },
+				DeleteFunc: func(any) { again() },
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	f.StartWithContext(ctx)
+	c.done.Go(func() { <-ctx.Done(); f.Shutdown() })
+	if s := f.WaitForCacheSyncWithContext(ctx); s.Err != nil {
+		return s.Err
+	}
+	c.gateways = &gateways{c: c, client: client, list: list}
 	return nil
 }
 

@@ -31,6 +31,7 @@ func Build(o *Objects, n *Network) model.Graph {
 	workloads(o, &g)
 	services(o, &g)
 	ingresses(o, &g)
+	gateways(o, &g)
 	policies(o, &g)
 	for i := range g.Vertices {
 		v := &g.Vertices[i]

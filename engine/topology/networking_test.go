@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 func TestIngresses(t *testing.T) {
@@ -106,5 +107,81 @@ spec:
 		if line := got[i].Name + ": " + got[i].Value; line != want[i] {
 			t.Errorf("got %q, want %q", line, want[i])
 		}
+	}
+}
+
+func TestGateways(t *testing.T) {
+	o := Objects{
+		Services: []*corev1.Service{
+			parse[corev1.Service](t, "metadata: {name: app1, namespace: default}\nspec: {type: ExternalName, externalName: x}"),
+		},
+		Gateways: []*gatewayv1.Gateway{
+			parse[gatewayv1.Gateway](t, `
+metadata: {name: web, namespace: default}
+spec:
+  gatewayClassName: podhop
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+  - {name: api, port: 80, protocol: HTTP, hostname: api.example.com}
+  - {name: https, port: 443, protocol: HTTPS, hostname: "*.example.com", tls: {certificateRefs: [{name: cert}]}}
+status:
+  addresses: [{type: IPAddress, value: 203.0.113.2}]
+  conditions: [{type: Accepted, status: "True", reason: Accepted}, {type: Programmed, status: "True", reason: Programmed}]
+  listeners: [{name: http, attachedRoutes: 1}, {name: api, attachedRoutes: 2}]`),
+			parse[gatewayv1.Gateway](t, `
+metadata: {name: waits, namespace: other}
+spec: {gatewayClassName: podhop, listeners: [{name: u, port: 53, protocol: UDP}]}
+status: {conditions: [{type: Programmed, status: "False", reason: Invalid, message: no listener can be served}]}`),
+			parse[gatewayv1.Gateway](t, "metadata: {name: foreign, namespace: other}\nspec: {gatewayClassName: else}"),
+		},
+		HTTPRoutes: []*gatewayv1.HTTPRoute{
+			parse[gatewayv1.HTTPRoute](t, `
+metadata: {name: shop, namespace: default}
+spec:
+  parentRefs: [{name: web, sectionName: http}, {name: web, port: 443}]
+  hostnames: [shop.example.com, "*.shop.example.com"]
+  rules:
+  - matches: [{path: {type: PathPrefix, value: /old}, method: GET, headers: [{name: a, value: b}], queryParams: [{name: c, value: d}]}]
+    filters: [{type: URLRewrite}]
+    backendRefs: [{name: app1, port: 8080, weight: 3}, {name: nobody, namespace: other, port: 80, weight: 1}]
+  - filters: [{type: RequestRedirect}]
+status:
+  parents:
+  - parentRef: {name: web, sectionName: http}
+    conditions: [{type: Accepted, status: "True", reason: Accepted}, {type: ResolvedRefs, status: "False", reason: BackendNotFound, message: Service other/nobody is not there}]
+  - parentRef: {name: web, port: 443}
+    conditions: [{type: Accepted, status: "True", reason: Accepted}]`),
+			parse[gatewayv1.HTTPRoute](t, `
+metadata: {name: lost, namespace: default}
+spec: {parentRefs: [{name: gone, namespace: other}, {name: app1, kind: Service, group: ""}], rules: [{backendRefs: [{name: b, kind: Bucket}]}]}`),
+			parse[gatewayv1.HTTPRoute](t, `
+metadata: {name: refused, namespace: other}
+spec: {parentRefs: [{name: web, namespace: default}]}
+status: {parents: [{parentRef: {name: web, namespace: default}, conditions: [{type: Accepted, status: "False", reason: NotAllowedByListeners, message: no listener takes it}]}]}`),
+		},
+		GRPCRoutes: []*gatewayv1.GRPCRoute{
+			parse[gatewayv1.GRPCRoute](t, `
+metadata: {name: echo, namespace: default}
+spec:
+  parentRefs: [{name: web}]
+  rules: [{matches: [{method: {type: Exact, service: pkg.Echo, method: Say}}, {method: {service: pkg.Echo}, headers: [{name: a, value: b}]}], backendRefs: [{name: app1, port: 90}]}]
+status: {parents: [{parentRef: {name: web}, conditions: [{type: Accepted, status: "True", reason: Accepted}, {type: ResolvedRefs, status: "True", reason: ResolvedRefs}]}]}`),
+		},
+	}
+	const want = `gateway/default/web {external:[203.0.113.2],ports:[{protocol:TCP,port:80},{protocol:TCP,port:443}],status:Programmed,ready:true,conditions:[{type:Accepted,status:True,reason:Accepted},{type:Programmed,status:True,reason:Programmed}],facts:[{name:Class,value:podhop},{name:Listener,value:http, HTTP on port 80, 1 route},{name:Listener,value:api, HTTP on port 80, api.example.com, 2 routes},{name:Listener,value:https, HTTPS on port 443, *.example.com, Secret cert}]}
+gateway/other/foreign {status:no controller,ready:false,facts:[{name:Class,value:else}]}
+gateway/other/waits {ports:[{protocol:UDP,port:53}],status:Invalid,ready:false,message:no listener can be served,conditions:[{type:Programmed,status:False,reason:Invalid,message:no listener can be served}],facts:[{name:Class,value:podhop},{name:Listener,value:u, UDP on port 53}]}
+grpcroute/default/echo {status:Accepted,ready:true,conditions:[{type:Accepted,status:True,reason:Accepted},{type:ResolvedRefs,status:True,reason:ResolvedRefs}],rules:[{path:/pkg.Echo/Say,text:rule 1, Exact,to:service/default/app1,port:90},{path:/pkg.Echo/*,text:rule 1, header a=b,to:service/default/app1,port:90}],facts:[{name:Parent,value:web}]}
+httproute/default/lost {status:not attached,ready:false,message:there is no Gateway gone,rules:[{text:rule 1, to Bucket b}],facts:[{name:Parent,value:other/gone},{name:Parent,value:app1}]}
+httproute/default/shop {status:BackendNotFound,ready:false,message:Service other/nobody is not there,conditions:[{type:Accepted,status:True,reason:Accepted},{type:ResolvedRefs,status:False,reason:BackendNotFound,message:Service other/nobody is not there},{type:Accepted,status:True,reason:Accepted}],rules:[{host:shop.example.com,path:/old,text:rule 1, PathPrefix, GET, header a=b, query c=d, URLRewrite, weight 3,to:service/default/app1,port:8080},{host:shop.example.com,path:/old,text:rule 1, PathPrefix, GET, header a=b, query c=d, URLRewrite, weight 1,to:service/other/nobody,port:80},{host:shop.example.com,text:rule 2, RequestRedirect, no backend},{host:*.shop.example.com,path:/old,text:rule 1, PathPrefix, GET, header a=b, query c=d, URLRewrite, weight 3,to:service/default/app1,port:8080},{host:*.shop.example.com,path:/old,text:rule 1, PathPrefix, GET, header a=b, query c=d, URLRewrite, weight 1,to:service/other/nobody,port:80},{host:*.shop.example.com,text:rule 2, RequestRedirect, no backend}],facts:[{name:Parent,value:web, listener http},{name:Parent,value:web, port 443}]}
+httproute/other/refused {status:NotAllowedByListeners,ready:false,message:no listener takes it,conditions:[{type:Accepted,status:False,reason:NotAllowedByListeners,message:no listener takes it}],facts:[{name:Parent,value:default/web}]}
+service/default/app1 {status:ExternalName,ready:true,message:an alias of x,facts:[{name:External name,value:x}]}
+gateway/default/web->grpcroute/default/echo
+gateway/default/web->httproute/default/shop
+grpcroute/default/echo->service/default/app1
+httproute/default/shop->service/default/app1
+`
+	if got := text(t, Build(&o, &Network{})); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -28,6 +29,9 @@ type Objects struct {
 	CronJobs               []*batchv1.CronJob
 	Ingresses              []*networkingv1.Ingress
 	NetworkPolicies        []*networkingv1.NetworkPolicy
+	Gateways               []*gatewayv1.Gateway
+	HTTPRoutes             []*gatewayv1.HTTPRoute
+	GRPCRoutes             []*gatewayv1.GRPCRoute
 }
 
 // Network is what the API does not know: the session's parts outside of it, and

@@ -3,6 +3,7 @@ package topology
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,10 +31,14 @@ type WatcherConfig struct {
 
 // A Watcher builds the graph anew when something it is built of has changed. It
 // keeps no state of its own: each graph comes from the whole of the caches.
+//
+// Those of the Gateway API are not the Factory's: whoever begins to watch these
+// says so with Also, and before nothing is spent on them.
 type Watcher struct {
 	cfg    WatcherConfig
 	list   func() Objects
 	synced []cache.DoneChecker
+	also   atomic.Pointer[func(*Objects)]
 	dirty  chan struct{} // holds one token if there is something to build
 }
 
@@ -104,6 +109,14 @@ func (w *Watcher) Touch() {
 	}
 }
 
+// Also has list add to the objects that each graph is built of, instead of what
+// was given before, and the graph built anew. It never waits, and may be called
+// from anywhere; so may list be.
+func (w *Watcher) Also(list func(*Objects)) {
+	w.also.Store(&list)
+	w.Touch()
+}
+
 // Run hands out the first graph when all caches are filled, and one after every
 // burst of changes, until ctx is done.
 func (w *Watcher) Run(ctx context.Context) {
@@ -137,6 +150,9 @@ func (w *Watcher) Run(ctx context.Context) {
 		}
 		built = time.Now()
 		objects, network := w.list(), w.cfg.Network()
+		if also := w.also.Load(); also != nil {
+			(*also)(&objects)
+		}
 		w.cfg.Changed(Build(&objects, &network))
 	}
 }

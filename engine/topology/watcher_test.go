@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -61,6 +62,11 @@ func TestWatcher(t *testing.T) {
 		t.Fatal(err)
 	}
 	until("client , pod/default/a Running")
+	w.Also(func(o *Objects) {
+		o.Gateways = []*gatewayv1.Gateway{{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}}}
+	})
+	until("client , gateway/default/web no controller, pod/default/a Running")
+	w.Also(func(*Objects) {})
 	if err := pods.Delete(ctx, "a", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
