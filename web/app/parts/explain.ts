@@ -19,6 +19,9 @@ export function explain(v: Vertex): TemplateResult | typeof nothing {
       return html`<p>Rules for requests of HTTP: a controller's proxy takes them at its address, and asks a Service on its own. Two connections, one request.</p>`;
     case "Gateway":
       return html`<p>Where requests come in. Routes attach to it, and say which Service they go to.</p>`;
+    case "HTTPRoute":
+    case "GRPCRoute":
+      return html`<p>Which requests of a Gateway go to which Service. It says so only where the Gateway has accepted it.</p>`;
     case "NetworkPolicy":
       return html`<p>The pods that it selects are isolated: each node drops what none of their policies lets through.</p>`;
     default:

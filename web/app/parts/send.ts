@@ -57,6 +57,7 @@ class SendBar extends Part {
       <summary><b class=${tone(a)}>${verdict(a)}</b> <span class="muted">in ${duration(a.duration)}${a.remote ? html`, <span class="mono">${a.local ? `${a.local} → ` : ""}${a.remote}</span>` : nothing}</span>
       ${a.error ? html`<span class="bad">${a.error}</span>` : a.body ? html`<span class="mono peek">${a.body.replace(/\s+/g, " ").slice(0, 90)}</span>` : nothing}</summary>
       ${a.body ? html`<pre tabindex="0" aria-label="Body of the answer">${a.body}</pre>` : html`<p class="muted">The answer had no body.</p>`}
+      ${[a.resolved, a.certificate].filter(Boolean).map((said) => html`<p class="muted said">${said}</p>`)}
     </details>`;
   }
 
