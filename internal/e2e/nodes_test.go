@@ -113,6 +113,7 @@ spec:
 
 // TestNodes has machines come, go, stop and start under pods that go on working.
 func TestNodes(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s := start(t, t.TempDir())
 	x := s.openWith(model.SessionOptions{Nodes: 1})
 	x.ready("node-1")

@@ -12,6 +12,7 @@ import (
 // TestReach asks from everywhere to everywhere, whatever carries pods' packets: who is
 // answered, and how the others learn that they are not.
 func TestReach(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s := start(t, t.TempDir())
 	for _, cni := range []string{"routed", "bridge", "vxlan"} {
 		t.Run(cni, func(t *testing.T) {

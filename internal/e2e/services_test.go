@@ -70,6 +70,7 @@ spec: {trafficDistribution: PreferSameZone, selector: {app: web}, ports: [{port:
 
 // TestServiceFeatures has Services of each kind lead to whom they should.
 func TestServiceFeatures(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s := start(t, t.TempDir())
 	x := s.open()
 	for node, zone := range map[string]string{"node-1": "east", "node-2": "west", "node-3": "west"} {
