@@ -206,14 +206,8 @@ func httpRules(r *gatewayv1.HTTPRoute) (rules []model.Rule) {
 			line.Text = strings.Join(words, ", ")
 			matches = append(matches, line)
 		}
-		var filters []string
-		for k := range rule.Filters {
-			filters = append(filters, string(rule.Filters[k].Type))
-		}
-		var backends []gatewayv1.BackendRef
-		for k := range rule.BackendRefs {
-			backends = append(backends, rule.BackendRefs[k].BackendRef)
-		}
+		filters := each(rule.Filters, func(f *gatewayv1.HTTPRouteFilter) string { return string(f.Type) })
+		backends := each(rule.BackendRefs, func(b *gatewayv1.HTTPBackendRef) gatewayv1.BackendRef { return b.BackendRef })
 		rules = append(rules, routeRules(r.Namespace, i, matches, filters, backends)...)
 	}
 	return rules
@@ -246,17 +240,20 @@ func grpcRules(r *gatewayv1.GRPCRoute) (rules []model.Rule) {
 			line.Text = strings.Join(words, ", ")
 			matches = append(matches, line)
 		}
-		var filters []string
-		for k := range rule.Filters {
-			filters = append(filters, string(rule.Filters[k].Type))
-		}
-		var backends []gatewayv1.BackendRef
-		for k := range rule.BackendRefs {
-			backends = append(backends, rule.BackendRefs[k].BackendRef)
-		}
+		filters := each(rule.Filters, func(f *gatewayv1.GRPCRouteFilter) string { return string(f.Type) })
+		backends := each(rule.BackendRefs, func(b *gatewayv1.GRPCBackendRef) gatewayv1.BackendRef { return b.BackendRef })
 		rules = append(rules, routeRules(r.Namespace, i, matches, filters, backends)...)
 	}
 	return rules
+}
+
+// each is what of makes of every entry.
+func each[T, U any](list []T, of func(*T) U) []U {
+	var all []U
+	for i := range list {
+		all = append(all, of(&list[i]))
+	}
+	return all
 }
 
 // routeRules are one line for each match and backend of a route's i'th rule, from 0.
