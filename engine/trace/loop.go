@@ -141,7 +141,7 @@ func (l *loop) take(now int64) {
 		if !w.Seen() && j.Verdict == explain.Underway && (l.governor.partial(time.Now()) || redirect(w)) {
 			continue
 		}
-		l.relays.explain(w, &j, l.t.index)
+		l.relays.explain(w, &j, func(protocol uint8, t record.Tuple) string { return l.joiner.Conversation(protocol, t, now) })
 		l.last++
 		j.ID = "j" + strconv.FormatUint(l.last, 10)
 		l.t.index.add(w, j.ID)

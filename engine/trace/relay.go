@@ -88,14 +88,15 @@ func (x *relays) find(w *join.Way) (r *Relay, sent bool) {
 	return nil, false
 }
 
-// explain adds to a journey what a proxy told of its connection.
-func (x *relays) explain(w *join.Way, j *model.Journey, index *index) {
+// explain adds to a journey what a proxy told of its connection; conversation tells
+// which one a tuple's packets belong to.
+func (x *relays) explain(w *join.Way, j *model.Journey, conversation func(protocol uint8, t record.Tuple) string) {
 	r, sent := x.find(w)
 	if r == nil {
 		return
 	}
 	if r.Backend.Local.IsValid() {
-		j.Via = index.conversation(r.Protocol, r.Client.Local, r.Client.Remote)
+		j.Via = conversation(protocolNumber(r.Protocol), record.Tuple{Source: r.Client.Remote, Destination: r.Client.Local})
 	}
 	if sent && says(w) && len(j.Hops) > 0 {
 		j.Hops = slices.Insert(j.Hops, 0, decided(j, r.Decision))

@@ -8,6 +8,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace/join"
 	"github.com/podhop/podhop/engine/trace/packet"
+	"github.com/podhop/podhop/engine/trace/record"
 )
 
 func socket(local, remote string) Socket {
@@ -24,13 +25,15 @@ func TestRelays(t *testing.T) {
 	client, backend := socket("10.244.1.2:80", "172.18.0.100:40000"), socket("10.244.1.2:50000", "10.244.2.2:8080")
 	from := Socket{Local: client.Remote, Remote: client.Local}
 	answers := Socket{Local: backend.Remote, Remote: backend.Local}
-	index, relays := newIndex(), newRelays()
-	index.add(way("c1", from, packet.SYN, 0), "j1")
+	relays := newRelays()
+	conversation := func(_ uint8, t record.Tuple) string {
+		return map[record.Tuple]string{{Source: from.Local, Destination: from.Remote}: "c1"}[t]
+	}
 	chose := model.Decision{Kind: "proxy", Sentence: "chose"}
 	relays.put(Relay{Protocol: "tcp", Client: client, Backend: backend, Decision: chose})
 	explain := func(s Socket, flags uint8, payload int) (via string, decided bool) {
 		j := model.Journey{From: "pod/a/proxy", Hops: []model.Hop{{Sentence: "first"}}}
-		relays.explain(way("c2", s, flags, payload), &j, index)
+		relays.explain(way("c2", s, flags, payload), &j, conversation)
 		return j.Via, j.Hops[0].Decision != nil && j.Hops[0].Place.Vertex == "pod/a/proxy" && j.Hops[1].Sentence == "first"
 	}
 	for _, c := range []struct {

@@ -214,3 +214,17 @@ func verdicts(x *session, r model.RequestResult) (all []string) {
 	}
 	return all
 }
+
+// tell says of journeys what a failing test should.
+func (x *session) tell(ids []string) string {
+	var b strings.Builder
+	for _, id := range ids {
+		var j model.Journey
+		x.call("GET", x.path("/journeys/"+id), nil, &j)
+		fmt.Fprintf(&b, "%s of %s via %q: %s, %s to %s\n", j.ID, j.Conversation, j.Via, j.Summary, j.From, j.To)
+		for _, h := range j.Hops {
+			fmt.Fprintf(&b, "\t%s: %s\n", h.Place.Vertex, h.Sentence)
+		}
+	}
+	return b.String()
+}

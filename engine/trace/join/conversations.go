@@ -78,6 +78,18 @@ func (v *conversations) assignError(w *Way, c *connections, now int64) bool {
 	return true
 }
 
+// expect is the conversation of packets with the flow; if none has been taken yet,
+// the one that they will join.
+func (v *conversations) expect(f flow, c *connections, now int64) string {
+	flows := c.closure(f)
+	m, ok := v.lookup(flows)
+	if !ok {
+		m = v.open(&packet.Packet{}, flows, c)
+		v.put(m, flows, now)
+	}
+	return m.id
+}
+
 func (v *conversations) lookup(flows []flow) (membership, bool) {
 	for _, f := range flows {
 		if m, ok := v.byFlow[f]; ok {

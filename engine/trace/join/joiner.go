@@ -183,6 +183,13 @@ func (j *Joiner) Take(now int64) []Way {
 	return ways
 }
 
+// Conversation is the conversation of packets with a tuple. Packets that are still on
+// their way, or not heard of yet, will join it: captures of different namespaces do not
+// hand over in the order in which things happened.
+func (j *Joiner) Conversation(protocol uint8, t record.Tuple, now int64) string {
+	return j.conversations.expect(flow{protocol: protocol, tuple: t}, j.connections, now)
+}
+
 // tidy forgets what no packet that is still on its way can need.
 func (j *Joiner) tidy(now int64) {
 	for id, t := range j.traces {

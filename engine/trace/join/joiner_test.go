@@ -67,6 +67,30 @@ func shape(all []Way) string {
 
 const in, out = "node/node-1 veth in", "node/node-1 eth0 out"
 
+// Whoever asks for a connection's conversation before its first packet is whole is
+// told the one that the packet will join, behind NAT too.
+func TestExpectedConversation(t *testing.T) {
+	s := sent{"10.244.1.2:4000", "10.96.0.1:80", packet.TCP, 9, 64, 7, 0, packet.SYN, ""}
+	masqueraded := s
+	masqueraded.from, masqueraded.to = "172.18.0.11:4000", "10.244.2.2:80"
+	j := New(Config{})
+	j.Add(s.at(0, in), 1)
+	to := record.Tuple{Source: netip.MustParseAddrPort(masqueraded.from), Destination: netip.MustParseAddrPort(masqueraded.to)}
+	expected := j.Conversation(packet.TCP, to, 1)
+	all := ways(j, masqueraded.at(5, out))
+	if shape(all) != expected+"/2" || all[0].Reply {
+		t.Errorf("%s, expected %s", shape(all), expected)
+	}
+	if got := j.Conversation(packet.TCP, to, 2); got != expected {
+		t.Errorf("then %s", got)
+	}
+	// The same ports again: another conversation, and the latest is told.
+	masqueraded.seq, masqueraded.id = 70, 10
+	if all := ways(j, masqueraded.at(9, out)); all[0].Conversation == expected || j.Conversation(packet.TCP, to, 3) != all[0].Conversation {
+		t.Errorf("the ports' next use: %s", shape(all))
+	}
+}
+
 // A SYN ACK has no IP ID: sent again it is equal, but another packet.
 func TestRetransmission(t *testing.T) {
 	s := sent{"10.244.2.2:80", "10.244.1.2:4000", packet.TCP, 0, 64, 7, 8, packet.SYN | packet.ACK, ""}
