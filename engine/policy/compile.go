@@ -27,9 +27,11 @@ type Input struct {
 
 // A Plan is what the policies come to. It is never changed, and may be read by many.
 type Plan struct {
-	pods     []*pod // in order of their names
-	byIP     map[netip.Addr]*pod
-	policies []*policy // in order of their names
+	in         Input
+	namespaces map[string]labels.Set
+	pods       []*pod // in order of their names
+	byIP       map[netip.Addr]*pod
+	policies   []*policy // in order of their names
 }
 
 type pod struct {
@@ -53,6 +55,8 @@ type rule struct {
 	note note.Note
 	peer *peer // nil is everybody
 	port port
+	// source is the peer as it was written, if it was.
+	source *networking.NetworkPolicyPeer
 }
 
 type peer struct {
@@ -73,7 +77,10 @@ type port struct {
 // Compile plans. Pods on their node's own network and those that have no address are
 // left out: policies do not apply to them, and select none of them.
 func Compile(in Input) *Plan {
-	c := compiler{Plan: &Plan{byIP: map[netip.Addr]*pod{}}, addresses: in.Addresses, namespaces: map[string]labels.Set{}, in: map[string][]*pod{}, selections: map[string]*selection{}}
+	c := compiler{
+		Plan:   &Plan{in: in, byIP: map[netip.Addr]*pod{}, namespaces: map[string]labels.Set{}},
+		podsIn: map[string][]*pod{}, selections: map[string]*selection{},
+	}
 	for _, n := range in.Namespaces {
 		c.namespaces[n.Name] = n.Labels
 	}
@@ -82,7 +89,7 @@ func Compile(in Input) *Plan {
 	}
 	slices.SortFunc(c.pods, func(a, b *pod) int { return cmp.Compare(a.name, b.name) })
 	for _, p := range c.pods {
-		c.in[p.object.Namespace] = append(c.in[p.object.Namespace], p)
+		c.podsIn[p.object.Namespace] = append(c.podsIn[p.object.Namespace], p)
 	}
 	all := slices.Clone(in.Policies)
 	slices.SortFunc(all, func(a, b *networking.NetworkPolicy) int {
@@ -96,9 +103,7 @@ func Compile(in Input) *Plan {
 
 type compiler struct {
 	*Plan
-	addresses  map[types.UID][]netip.Addr
-	namespaces map[string]labels.Set
-	in         map[string][]*pod     // by namespace
+	podsIn     map[string][]*pod     // by namespace
 	selections map[string]*selection // by what selects
 }
 
@@ -108,8 +113,8 @@ func (c *compiler) pod(o *v1.Pod) {
 	}
 	p := &pod{name: o.Namespace + "/" + o.Name, object: o}
 	switch {
-	case c.addresses != nil:
-		p.ips = c.addresses[o.UID]
+	case c.in.Addresses != nil:
+		p.ips = c.in.Addresses[o.UID]
 	case o.Status.Phase != v1.PodSucceeded && o.Status.Phase != v1.PodFailed:
 		for _, ip := range o.Status.PodIPs {
 			if a, err := netip.ParseAddr(ip.IP); err == nil {
@@ -135,7 +140,7 @@ func (c *compiler) pod(o *v1.Pod) {
 
 func (c *compiler) policy(o *networking.NetworkPolicy) {
 	p := &policy{name: o.Namespace + "/" + o.Name}
-	p.selected = selectPods(c.in[o.Namespace], &o.Spec.PodSelector)
+	p.selected = selectPods(c.podsIn[o.Namespace], &o.Spec.PodSelector)
 	types := o.Spec.PolicyTypes
 	if len(types) == 0 { // as the API server defaults them
 		types = []networking.PolicyType{networking.PolicyTypeIngress}
@@ -167,10 +172,11 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 	from []networking.NetworkPolicyPeer, ports []networking.NetworkPolicyPort) (out []*rule) {
 	type named struct {
 		*peer
-		text string
-		pods func() []*pod // asked for by a port's name only
+		source *networking.NetworkPolicyPeer
+		text   string
+		pods   func() []*pod // asked for by a port's name only
 	}
-	peers := []named{{nil, "any peer", func() []*pod { return c.pods }}}
+	peers := []named{{nil, nil, "any peer", func() []*pod { return c.pods }}}
 	if len(from) > 0 {
 		peers = nil
 	}
@@ -191,11 +197,11 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 			x.ranges = selected.ranges
 			pods = func() []*pod { return selected.pods }
 		}
-		peers = append(peers, named{x, "peer " + peerText(&from[i]), pods})
+		peers = append(peers, named{x, &from[i], "peer " + peerText(&from[i]), pods})
 	}
 	for _, x := range peers {
 		add := func(w port, text string) {
-			out = append(out, &rule{peer: x.peer, port: w, note: note.Note{
+			out = append(out, &rule{peer: x.peer, source: x.source, port: w, note: note.Note{
 				Direction: direction, Policies: []string{p.name}, Rule: index, Detail: x.text + ", " + text,
 			}})
 		}
@@ -231,15 +237,15 @@ func (c *compiler) peerPods(namespace string, x *networking.NetworkPolicyPeer) *
 	}
 	s := &selection{}
 	if x.NamespaceSelector == nil {
-		s.pods = selectPods(c.in[namespace], x.PodSelector)
+		s.pods = selectPods(c.podsIn[namespace], x.PodSelector)
 	} else if by, err := metav1.LabelSelectorAsSelector(x.NamespaceSelector); err == nil { // the API server lets no other in
 		for name, set := range c.namespaces {
 			switch {
 			case !by.Matches(set):
 			case x.PodSelector == nil:
-				s.pods = append(s.pods, c.in[name]...)
+				s.pods = append(s.pods, c.podsIn[name]...)
 			default:
-				s.pods = append(s.pods, selectPods(c.in[name], x.PodSelector)...)
+				s.pods = append(s.pods, selectPods(c.podsIn[name], x.PodSelector)...)
 			}
 		}
 	}

@@ -44,8 +44,8 @@ func podOf(name, ip, node, host, app string) *v1.Pod {
 func world() Input {
 	in := Input{
 		Namespaces: []*v1.Namespace{
-			{ObjectMeta: metav1.ObjectMeta{Name: "default", Labels: map[string]string{"team": "a"}}},
-			{ObjectMeta: metav1.ObjectMeta{Name: "other", Labels: map[string]string{"team": "b"}}},
+			{ObjectMeta: metav1.ObjectMeta{Name: "default", Labels: map[string]string{"team": "a", v1.LabelMetadataName: "default"}}},
+			{ObjectMeta: metav1.ObjectMeta{Name: "other", Labels: map[string]string{"team": "b", v1.LabelMetadataName: "other"}}},
 		},
 		Pods: []*v1.Pod{
 			podOf("default/my-app", "10.244.1.2", "node-1", "172.18.0.11", "my-app"),
