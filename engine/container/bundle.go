@@ -2,6 +2,7 @@ package container
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -90,6 +91,8 @@ type plan struct {
 	mounts []Mount
 	// openFiles is RLIMIT_NOFILE's hard limit here, which cannot be raised.
 	openFiles uint64
+	// cgroups are the container's own, by where it sees them.
+	cgroups map[string]string
 }
 
 // oci makes the runtime's configuration, less seccomp.
@@ -141,7 +144,7 @@ func (p plan) oci() (*specs.Spec, error) {
 	out := &specs.Spec{
 		Version: "1.0.2", Process: process,
 		Root:   &specs.Root{Path: p.rootfs, Readonly: s.ReadonlyRootfs},
-		Mounts: standardMounts(p.singleID),
+		Mounts: slices.Concat(standardMounts(p.singleID), cgroupMounts(p.cgroups)),
 		Linux:  &specs.Linux{Namespaces: p.namespaces(), MaskedPaths: maskedPaths, ReadonlyPaths: readonlyPaths, Sysctl: s.Sysctls},
 	}
 	if s.MaskedPaths != nil {
@@ -225,4 +228,18 @@ func standardMounts(singleID bool) []specs.Mount {
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}},
 	}
+}
+
+// cgroupMounts show a container its own groups and no others: programs look
+// there for what they may use.
+func cgroupMounts(sources map[string]string) (mounts []specs.Mount) {
+	if len(sources) > 0 && sources[cgroupRoot] == "" {
+		mounts = append(mounts, specs.Mount{Destination: cgroupRoot, Type: "tmpfs", Source: "cgroup",
+			Options: []string{"nosuid", "noexec", "nodev", "mode=755", "size=64k"}})
+	}
+	for _, to := range slices.Sorted(maps.Keys(sources)) {
+		mounts = append(mounts, specs.Mount{Destination: to, Type: "bind", Source: sources[to],
+			Options: []string{"bind", "nosuid", "noexec", "nodev", "ro"}})
+	}
+	return mounts
 }

@@ -50,9 +50,10 @@ func (c *cgroups) distinct(dirs map[string]string) []string {
 	return out
 }
 
-// session makes the group of a session, which has its containers' below it.
-func (c *cgroups) session(name string, r Resources) (*cgroup, error) {
-	g, err := c.make(c.dirs, name, r)
+// inner makes a group that has others below it, and in version 2 no processes
+// of its own.
+func (c *cgroups) inner(parents map[string]string, name string, r Resources) (*cgroup, error) {
+	g, err := c.make(parents, name, r)
 	if err == nil && c.v2 {
 		err = enableControllers(g.dirs["pids"])
 	}
@@ -62,7 +63,12 @@ func (c *cgroups) session(name string, r Resources) (*cgroup, error) {
 	return g, err
 }
 
-// sub makes a group in this one.
+// session makes the group of a session.
+func (c *cgroups) session(name string, r Resources) (*cgroup, error) {
+	return c.inner(c.dirs, name, r)
+}
+
+// sub makes a container's group in this one.
 func (g *cgroup) sub(name string, r Resources) (*cgroup, error) { return g.of.make(g.dirs, name, r) }
 
 func (c *cgroups) make(parents map[string]string, name string, r Resources) (*cgroup, error) {
@@ -81,18 +87,47 @@ func (c *cgroups) make(parents map[string]string, name string, r Resources) (*cg
 	return g, nil
 }
 
-// limit sets what is not zero.
+// limit sets what is not zero. Version 1 wants the limit of memory to be at most
+// that of memory and swap at any time, so which of them can be written first
+// depends on what they were: what fails is tried once more after the others.
 func (g *cgroup) limit(r Resources) error {
+	var again []write
 	for _, w := range limits(r, g.of.v2) {
-		if g.dirs[w.controller] == "" {
-			continue
-		}
-		err := writeFile(filepath.Join(g.dirs[w.controller], w.file), w.value)
-		if err != nil && !(w.optional && errors.Is(err, fs.ErrNotExist)) {
-			return err
+		if g.write(w) != nil {
+			again = append(again, w)
 		}
 	}
-	return nil
+	var errs []error
+	for _, w := range again {
+		errs = append(errs, g.write(w))
+	}
+	return errors.Join(errs...)
+}
+
+func (g *cgroup) write(w write) error {
+	if g.dirs[w.controller] == "" {
+		return nil
+	}
+	err := writeFile(filepath.Join(g.dirs[w.controller], w.file), w.value)
+	if w.optional && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// mounts are where a container sees its group, and what is to be mounted there.
+func (g *cgroup) mounts() map[string]string {
+	switch {
+	case g == nil:
+		return nil
+	case g.of.v2:
+		return map[string]string{cgroupRoot: g.dirs["pids"]}
+	}
+	out := map[string]string{}
+	for controller, dir := range g.dirs {
+		out[filepath.Join(cgroupRoot, controller)] = dir
+	}
+	return out
 }
 
 // start starts a program in the group. Without a group it just starts it.

@@ -106,3 +106,47 @@ func TestControlFiles(t *testing.T) {
 		t.Errorf("memory is at %q", got)
 	}
 }
+
+// TestOOMKilled reads the counters of both versions, as kernels write them.
+func TestOOMKilled(t *testing.T) {
+	for _, tt := range []struct {
+		name, file, text string
+		v2, want         bool
+	}{
+		{"v1", "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", false, true},
+		{"v1, alive", "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n", false, false},
+		{"v2", "memory.events", "low 0\nhigh 0\nmax 28\noom 2\noom_kill 2\noom_group_kill 1\n", true, true},
+		{"v2, alive", "memory.events", "low 0\nhigh 0\nmax 28\noom 0\noom_kill 0\noom_group_kill 0\n", true, false},
+		{"v2, of the other version's file", "memory.oom_control", "oom_kill 1\n", true, false},
+	} {
+		dir := t.TempDir()
+		os.WriteFile(filepath.Join(dir, tt.file), []byte(tt.text), 0o600)
+		g := &cgroup{of: &cgroups{v2: tt.v2}, dirs: map[string]string{"memory": dir}}
+		if got := g.oomKilled(); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
+// TestLimitFiles writes to plain files, of which some are missing.
+func TestLimitFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{"memory.limit_in_bytes", "memory.memsw.limit_in_bytes"} {
+		os.WriteFile(filepath.Join(dir, file), nil, 0o600)
+	}
+	g := &cgroup{of: &cgroups{}, dirs: map[string]string{"memory": dir}}
+	if err := g.limit(Resources{Memory: 1 << 20, Pids: 5}); err != nil { // no pids controller: nothing to write
+		t.Error(err)
+	}
+	os.Remove(filepath.Join(dir, "memory.memsw.limit_in_bytes")) // no accounting of swap
+	if err := g.limit(Resources{Memory: 2 << 20}); err != nil {
+		t.Error(err)
+	}
+	if text, _ := os.ReadFile(filepath.Join(dir, "memory.limit_in_bytes")); string(text) != "2097152" {
+		t.Errorf("limit %q", text)
+	}
+	os.Remove(filepath.Join(dir, "memory.limit_in_bytes"))
+	if err := g.limit(Resources{Memory: 3 << 20}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such file: %v", err)
+	}
+}

@@ -65,21 +65,23 @@ func (c *Container) create(ctx context.Context) error {
 	if err := unix.Mount("overlay", rootfs, "overlay", unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
 		return fmt.Errorf("mount overlay of %d layers: %w", len(lowers), err)
 	}
-	if c.config, err = c.plan(rootfs); err != nil {
-		return err
+	parent := s.cgroup
+	if c.spec.Group != nil {
+		parent = c.spec.Group.cgroup
 	}
-	if s.cgroup != nil {
-		if c.cgroup, err = s.cgroup.sub(c.spec.ID, c.spec.Resources); err != nil {
+	if parent != nil {
+		if c.cgroup, err = parent.sub(c.spec.ID, c.spec.Resources); err != nil {
 			return err
 		}
 	}
-	return nil
+	c.config, err = c.plan(rootfs)
+	return err
 }
 
 // plan gathers what the configuration needs to know, and makes it.
 func (c *Container) plan(rootfs string) (*specs.Spec, error) {
 	s := c.session
-	p := plan{spec: c.spec, rootfs: rootfs, singleID: s.host.SingleID(), openFiles: s.host.env.OpenFiles, userNS: s.cfg.UserNS.Path()}
+	p := plan{spec: c.spec, rootfs: rootfs, singleID: s.host.SingleID(), openFiles: s.host.env.OpenFiles, cgroups: c.cgroup.mounts(), userNS: s.cfg.UserNS.Path()}
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
 		return nil, err

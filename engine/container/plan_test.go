@@ -140,23 +140,30 @@ func TestAccounts(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	r := Resources{CPUShares: 512, CPUQuota: 50_000, Memory: 64 << 20, Pids: 100}
+	lifted := Resources{CPUQuota: -1, CPUPeriod: 50_000, Memory: -1}
+	files := Resources{Unified: map[string]string{"memory.oom.group": "1", "memory.high": "max", "../x": "1", "cgroup.procs": "1"}}
 	for _, tt := range []struct {
+		name string
+		r    Resources
 		v2   bool
 		want string
 	}{
-		{false, "pids.max=100 memory.limit_in_bytes=67108864 memory.memsw.limit_in_bytes=67108864 cpu.shares=512 cpu.cfs_period_us=100000 cpu.cfs_quota_us=50000"},
-		{true, "pids.max=100 memory.max=67108864 memory.swap.max=0 cpu.weight=20 cpu.max=50000 100000"},
+		{"all", r, false, "pids.max=100 memory.limit_in_bytes=67108864 memory.memsw.limit_in_bytes=67108864 cpu.shares=512 cpu.cfs_period_us=100000 cpu.cfs_quota_us=50000"},
+		{"all", r, true, "pids.max=100 memory.max=67108864 memory.swap.max=0 cpu.weight=20 cpu.max=50000 100000"},
+		{"none", Resources{}, false, ""},
+		{"none", Resources{}, true, ""},
+		{"lifted", lifted, false, "memory.limit_in_bytes=-1 memory.memsw.limit_in_bytes=-1 cpu.cfs_quota_us=-1"},
+		{"lifted", lifted, true, "memory.max=max cpu.max=max 50000"},
+		{"version 2's own", files, false, ""},
+		{"version 2's own", files, true, "memory.high=max memory.oom.group=1"},
 	} {
 		var got []string
-		for _, w := range limits(r, tt.v2) {
+		for _, w := range limits(tt.r, tt.v2) {
 			got = append(got, w.file+"="+w.value)
 		}
 		if strings.Join(got, " ") != tt.want {
-			t.Errorf("v2 %v:\n got %s\nwant %s", tt.v2, strings.Join(got, " "), tt.want)
+			t.Errorf("%s, v2 %v:\n got %s\nwant %s", tt.name, tt.v2, strings.Join(got, " "), tt.want)
 		}
-	}
-	if got := limits(Resources{}, true); len(got) != 0 {
-		t.Errorf("no limits: %v", got)
 	}
 }
 

@@ -52,8 +52,10 @@ type Spec struct {
 	// StdinOnce closes standard input when the first attached client goes.
 	StdinOnce bool
 	// LogPath is a file that gets the output in the kubelet's CRI format, "" for none.
-	LogPath      string
-	Resources    Resources
+	LogPath   string
+	Resources Resources
+	// Group is the cgroup to be in; the session's own by default.
+	Group        *Group
 	Capabilities Capabilities
 	// ReadonlyRootfs mounts the root file system read-only.
 	ReadonlyRootfs bool
@@ -99,14 +101,17 @@ type Mount struct {
 type Resources struct {
 	// CPUShares is a weight as in cgroup v1 (1024 is one CPU).
 	CPUShares int64
-	// CPUQuota and CPUPeriod, in microseconds.
+	// CPUQuota and CPUPeriod, in microseconds; a quota of -1 is none, and lifts one.
 	CPUQuota, CPUPeriod int64
-	// Memory in bytes.
+	// Memory in bytes, swap included; -1 lifts a limit.
 	Memory int64
 	// Pids is the most processes and threads.
 	Pids int64
 	// OOMScoreAdj is the kernel's oom_score_adj.
 	OOMScoreAdj int
+	// Unified are values for files of memory in version 2, by file: memory.high,
+	// memory.low, memory.min and memory.oom.group. Others are not written.
+	Unified map[string]string
 }
 
 // Capabilities change the default set (that of containerd); names with or
