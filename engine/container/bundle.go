@@ -164,16 +164,28 @@ func (p plan) oci() (*specs.Spec, error) {
 		}
 		destination := path.Clean(m.Destination)
 		out.Mounts = slices.DeleteFunc(out.Mounts, func(o specs.Mount) bool { return o.Destination == destination })
-		mount := specs.Mount{Destination: destination, Type: "bind", Source: m.Source, Options: []string{"rbind", "nosuid", "nodev", "rprivate"}}
-		if m.Tmpfs > 0 {
-			mount = specs.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", fmt.Sprintf("size=%d", m.Tmpfs)}}
-		}
-		if m.Readonly {
-			mount.Options = append(mount.Options, "ro")
-		}
-		out.Mounts = append(out.Mounts, mount)
+		out.Mounts = append(out.Mounts, m.oci(destination))
 	}
 	return out, nil
+}
+
+func (m Mount) oci(destination string) specs.Mount {
+	mount := specs.Mount{Destination: destination, Type: "bind", Source: m.Source, Options: []string{"rbind", "nosuid", "nodev", "rprivate"}}
+	switch {
+	case m.Tmpfs > 0:
+		mount = specs.Mount{Destination: destination, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", fmt.Sprintf("size=%d", m.Tmpfs)}}
+	case m.Slave:
+		mount.Options[3] = "rslave"
+	}
+	switch {
+	case m.RecursiveReadonly:
+		mount.Options = append(mount.Options, "ro", "rro")
+	case m.Image != nil:
+		mount.Options = append(mount.Options, "ro", "noexec")
+	case m.Readonly:
+		mount.Options = append(mount.Options, "ro")
+	}
+	return mount
 }
 
 // environment joins the image's variables and the container's.

@@ -74,12 +74,12 @@ func (c *Container) create(ctx context.Context) error {
 			return err
 		}
 	}
-	c.config, err = c.plan(rootfs)
+	c.config, err = c.plan(ctx, rootfs)
 	return err
 }
 
 // plan gathers what the configuration needs to know, and makes it.
-func (c *Container) plan(rootfs string) (*specs.Spec, error) {
+func (c *Container) plan(ctx context.Context, rootfs string) (*specs.Spec, error) {
 	s := c.session
 	p := plan{spec: c.spec, rootfs: rootfs, singleID: s.host.SingleID(), openFiles: s.host.env.OpenFiles, cgroups: c.cgroup.mounts(), userNS: s.cfg.UserNS.Path()}
 	root, err := os.OpenRoot(rootfs)
@@ -101,11 +101,15 @@ func (c *Container) plan(rootfs string) (*specs.Spec, error) {
 		}
 		p.pidNS = fmt.Sprintf("/proc/%d/ns/pid", pid)
 	}
-	for _, m := range c.spec.Mounts {
-		if m.Tmpfs == 0 {
-			if m.Source, err = s.source(m.Source); err != nil {
-				return nil, fmt.Errorf("mount %s: %w", m.Destination, err)
-			}
+	for i, m := range c.spec.Mounts {
+		switch {
+		case m.Image != nil:
+			m.Source, err = c.imageVolume(ctx, i, m)
+		case m.Tmpfs == 0:
+			m.Source, err = s.source(m.Source)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("mount %s: %w", m.Destination, err)
 		}
 		p.mounts = append(p.mounts, m)
 	}

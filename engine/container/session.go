@@ -41,6 +41,8 @@ type Session struct {
 	dir    string // of the server
 	mapped bool   // ids differ from the server's
 
+	mounting sync.Mutex // held while what is mounted below Dir changes
+
 	mu         sync.Mutex
 	closed     bool
 	containers map[string]*Container

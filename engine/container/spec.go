@@ -92,6 +92,14 @@ type Mount struct {
 	// Destination is an absolute path in the container; it is made if missing.
 	Destination string
 	Readonly    bool
+	// RecursiveReadonly makes what is mounted below Source read-only, too.
+	RecursiveReadonly bool
+	// Slave has mounts appear that are made below Source later.
+	Slave bool
+	// Image mounts the image's files in place of Source, read-only and without
+	// programs that can be run; SubPath is a path inside of it.
+	Image   *image.Image
+	SubPath string
 	// Tmpfs mounts a new tmpfs of this many bytes in place of Source.
 	Tmpfs int64
 }

@@ -71,6 +71,11 @@ func (c *Container) Remove() error {
 		<-c.done
 	}
 	errs := []error{c.cgroup.remove()}
+	if volumes, err := os.ReadDir(c.imageVolumes()); err == nil {
+		for _, v := range volumes {
+			errs = append(errs, unmount(filepath.Join(c.imageVolumes(), v.Name())))
+		}
+	}
 	if err := unix.Unmount(filepath.Join(c.root, "rootfs"), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, fmt.Errorf("unmount: %w", err))
 	}
