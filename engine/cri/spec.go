@@ -16,8 +16,11 @@ import (
 // learners, in the events of their pod.
 var (
 	errPrivileged = errors.New("privileged containers are not allowed in this playground: they would reach beyond their pod; ask for single capabilities instead (securityContext.capabilities.add)")
-	errHostPID    = errors.New("hostPID is not allowed in this playground: nodes here have no processes of their own")
-	errHostIPC    = errors.New("hostIPC is not allowed in this playground: nodes here have no processes of their own")
+	// Upstream lets privileged containers alone ask for it.
+	errBidirectional = errors.New("mountPropagation Bidirectional is not allowed in this playground: containers mount nothing on their node")
+
+	errHostPID = errors.New("hostPID is not allowed in this playground: nodes here have no processes of their own")
+	errHostIPC = errors.New("hostIPC is not allowed in this playground: nodes here have no processes of their own")
 )
 
 func refuseHostNamespaces(ns *runtimeapi.NamespaceOption) error {
@@ -105,15 +108,12 @@ func (r *Runtime) mounts(m *member) ([]container.Mount, error) {
 	var mounts []container.Mount
 	has := map[string]bool{}
 	for _, c := range m.config.GetMounts() {
-		if c.GetImage().GetImage() != "" {
-			return nil, fmt.Errorf("image volumes are not offered in this playground yet (%s)", c.ContainerPath)
-		}
-		source := filepath.Clean(c.HostPath)
-		if !under(r.cfg.NodeFiles, source) {
-			return nil, fmt.Errorf("mount %s: %s is not a path of this node", c.ContainerPath, c.HostPath)
+		mount, err := r.mount(c)
+		if err != nil {
+			return nil, fmt.Errorf("mount %s: %w", c.ContainerPath, err)
 		}
 		has[path.Clean(c.ContainerPath)] = true
-		mounts = append(mounts, container.Mount{Source: source, Destination: c.ContainerPath, Readonly: c.Readonly})
+		mounts = append(mounts, mount)
 	}
 	readonly := m.config.GetLinux().GetSecurityContext().GetReadonlyRootfs()
 	for _, name := range []string{"hostname", "resolv.conf"} {
@@ -122,6 +122,29 @@ func (r *Runtime) mounts(m *member) ([]container.Mount, error) {
 		}
 	}
 	return mounts, nil
+}
+
+func (r *Runtime) mount(m *runtimeapi.Mount) (container.Mount, error) {
+	out := container.Mount{Destination: m.ContainerPath, Readonly: m.Readonly, RecursiveReadonly: m.RecursiveReadOnly}
+	if ref := m.GetImage().GetImage(); ref != "" {
+		img, ok := r.images.lookup(ref)
+		if !ok {
+			return out, notFound("image", ref)
+		}
+		out.Image, out.SubPath, out.Readonly = &img.Image, m.GetImageSubPath(), true
+		return out, nil
+	}
+	switch m.Propagation {
+	case runtimeapi.MountPropagation_PROPAGATION_BIDIRECTIONAL:
+		return out, errBidirectional
+	case runtimeapi.MountPropagation_PROPAGATION_HOST_TO_CONTAINER:
+		out.Slave = true
+	}
+	out.Source = filepath.Clean(m.HostPath)
+	if !under(r.cfg.NodeFiles, out.Source) {
+		return out, fmt.Errorf("%s is not a path of this node", m.HostPath)
+	}
+	return out, nil
 }
 
 func under(root, name string) bool {

@@ -72,15 +72,27 @@ func TestSpec(t *testing.T) {
 			c.Mounts = []*runtimeapi.Mount{
 				{ContainerPath: "/etc/resolv.conf", HostPath: f.files + "/mine"},
 				{ContainerPath: "/data", HostPath: f.files + "/pods/x/data", Readonly: true},
+				{ContainerPath: "/deep", HostPath: f.files + "/pods/x/deep", Readonly: true, RecursiveReadOnly: true},
+				{ContainerPath: "/slave", HostPath: f.files + "/pods/x/slave", Propagation: runtimeapi.MountPropagation_PROPAGATION_HOST_TO_CONTAINER},
 			}
 		}, func(t *testing.T, f *fixture, s container.Spec) {
-			got := s.Mounts[:2]
+			got := s.Mounts[:4]
 			want := []container.Mount{
 				{Source: f.files + "/mine", Destination: "/etc/resolv.conf"},
 				{Source: f.files + "/pods/x/data", Destination: "/data", Readonly: true},
+				{Source: f.files + "/pods/x/deep", Destination: "/deep", Readonly: true, RecursiveReadonly: true},
+				{Source: f.files + "/pods/x/slave", Destination: "/slave", Slave: true},
 			}
-			if !reflect.DeepEqual(got, want) || len(s.Mounts) != 3 {
+			if !reflect.DeepEqual(got, want) || len(s.Mounts) != 5 {
 				t.Errorf("got %+v", s.Mounts)
+			}
+		}},
+		{"image volume", func(f *fixture, c *runtimeapi.ContainerConfig) {
+			c.Mounts = []*runtimeapi.Mount{{ContainerPath: "/x", Readonly: true, Image: c.Image, ImageSubPath: "etc"}}
+		}, func(t *testing.T, f *fixture, s container.Spec) {
+			m := s.Mounts[0]
+			if m.Image == nil || m.Image.ID != s.Image.ID || m.SubPath != "etc" || !m.Readonly || m.Source != "" {
+				t.Errorf("got %+v", m)
 			}
 		}},
 		{"stop signal", func(_ *fixture, c *runtimeapi.ContainerConfig) {
@@ -116,9 +128,12 @@ func TestContainerRefusals(t *testing.T) {
 		{"out of the node's folder", func(c *runtimeapi.ContainerConfig) {
 			c.Mounts = []*runtimeapi.Mount{{ContainerPath: "/x", HostPath: "/tmp/../etc"}}
 		}, "/tmp/../etc is not a path of this node"},
-		{"image volume", func(c *runtimeapi.ContainerConfig) {
+		{"image volume that was not pulled", func(c *runtimeapi.ContainerConfig) {
 			c.Mounts = []*runtimeapi.Mount{{ContainerPath: "/x", Image: &runtimeapi.ImageSpec{Image: "y"}}}
-		}, "image volumes are not offered"},
+		}, `image "y": not found`},
+		{"mounts that the node would see", func(c *runtimeapi.ContainerConfig) {
+			c.Mounts = []*runtimeapi.Mount{{ContainerPath: "/x", HostPath: "/tmp", Propagation: runtimeapi.MountPropagation_PROPAGATION_BIDIRECTIONAL}}
+		}, "mountPropagation Bidirectional is not allowed"},
 		{"image that was not pulled", func(c *runtimeapi.ContainerConfig) { c.Image.Image = "other" }, `image "other": not found`},
 	}
 	for _, test := range tests {
