@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,8 +78,34 @@ func serveStripped(w http.ResponseWriter, r *http.Request, session Session, path
 	*stripped.URL = *r.URL
 	stripped.URL.Path, stripped.URL.RawPath = path.Path, path.RawPath
 	stripped.RequestURI = stripped.URL.RequestURI()
+	if serverName(r) == "" && proxies.MatchString(path.Path) && r.Header.Get("Upgrade") == "" {
+		w = redirects{w, strings.TrimSuffix(r.URL.EscapedPath(), path.EscapedPath())}
+	}
 	session.API().ServeHTTP(w, stripped)
 }
+
+var proxies = regexp.MustCompile(`^/api/v1/(nodes|namespaces/[^/]+/(pods|services))/[^/]+/proxy$`)
+
+// redirects keeps those who name a session by path alone below that path: the
+// proxy subresources of pods, Services and nodes send whoever asks for .../proxy
+// on to .../proxy/, by the path that the API knows. Who has the session's name
+// by TLS needs no path, and kubectl proxy, which adds it, would have it twice.
+type redirects struct {
+	http.ResponseWriter
+	below string
+}
+
+func (w redirects) WriteHeader(code int) {
+	if to := w.Header().Get("Location"); code == http.StatusMovedPermanently && strings.HasPrefix(to, "/") {
+		w.Header().Set("Location", w.below+to)
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w redirects) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush is what upstream asks of every writer.
+func (w redirects) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
 // byName takes the first label of a host name of more than one.
 func byName(host string) (string, bool) {

@@ -144,6 +144,28 @@ func TestKubeconfig(t *testing.T) {
 	if got := get(c, strings.TrimSuffix(cfg.Host, "/k8s/one")+"/healthz"); !strings.HasPrefix(got, "one GET /healthz ") {
 		t.Errorf("by the handshake's name: %s", got)
 	}
+	redirect := func(cfg *rest.Config) string {
+		t.Helper()
+		transport, err := rest.TransportFor(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, _ := http.NewRequest("GET", cfg.Host+"/api/v1/namespaces/a/pods/b/proxy", nil)
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.Header.Get("Location")
+	}
+	if got := redirect(cfg); got != "/api/v1/namespaces/a/pods/b/proxy/" {
+		t.Errorf("who has the name is sent on to %s", got)
+	}
+	unnamed := rest.CopyConfig(cfg)
+	unnamed.ServerName = ""
+	if got := redirect(unnamed); got != "/k8s/one/api/v1/namespaces/a/pods/b/proxy/" {
+		t.Errorf("who has the path alone is sent on to %s", got)
+	}
 	localhost, lc := client("localhost")
 	if got := get(lc, localhost.Host+"/api"); !strings.HasPrefix(got, "one GET /api ") {
 		t.Errorf("as localhost: %s", got)

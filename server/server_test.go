@@ -142,6 +142,11 @@ func (s *fakeSession) Token(context.Context) (string, error)     { return "token
 
 func (s *fakeSession) API() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/proxy") { // as upstream's proxy subresources
+			w.Header().Set("Location", r.URL.Path+"/")
+			w.WriteHeader(http.StatusMovedPermanently)
+			return
+		}
 		fmt.Fprintf(w, "%s %s %s escaped=%s uri=%s", s.id, r.Method, r.URL.Path, r.URL.EscapedPath(), r.RequestURI)
 	})
 }
