@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	componentversion "k8s.io/component-base/version"
@@ -12,6 +13,7 @@ import (
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
 	"github.com/podhop/podhop/engine/trace/record"
@@ -30,9 +32,13 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	s.feed = feed.New(feed.Config{Watched: s.watched}, s.Info())
 	s.onClose(func() error { s.feed.Close(); return nil })
 
+	judge := judge{now: func() (*policy.Plan, time.Time) { return s.policies.Plan() }} // nobody watches before they are there
 	s.tracer, err = trace.New(trace.Config{
 		Sources: s.sources, Names: s.vertexOf, Log: s.log,
-		Emit: func(j model.Journey) { s.feed.Journey(&j) },
+		Emit: func(j model.Journey) {
+			judge.look(&j)
+			s.feed.Journey(&j)
+		},
 		Lost: func(n uint64, reason string) { s.feed.Lost(n, reason) },
 	})
 	if err != nil {

@@ -26,6 +26,20 @@ type Journey struct {
 	Duration int64 `json:"duration"`
 	Length   int   `json:"length"` // bytes, with the IP header
 	Hops     []Hop `json:"hops"`
+	// Advice is what would have let a packet through that a NetworkPolicy ended, the
+	// smallest change first. Each was tried by the planner.
+	Advice []Advice `json:"advice,omitempty"`
+	// Defect says that the kernel did otherwise than the policies' plan: a mistake
+	// of Podhop's own.
+	Defect string `json:"defect,omitempty"`
+}
+
+// An Advice is a change that would let a packet through.
+type Advice struct {
+	Sentence string `json:"sentence"`
+	// Command makes the change with kubectl, Manifest is a NetworkPolicy that makes it.
+	Command  string `json:"command,omitempty"`
+	Manifest string `json:"manifest,omitempty"`
 }
 
 // A Hop is one step of a journey: something the kernel was seen to do.

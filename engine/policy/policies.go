@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -61,6 +62,8 @@ type Policies struct {
 	tried   uint64             // of them, how many the last sync answered, on nodes where it could
 	known   map[types.UID]bool // the pods that the last plan had; nil where it had no policy
 	changed chan struct{}      // closed and made anew after each sync
+	plan    *Plan              // the last that was written
+	since   time.Time          // when it had been
 }
 
 // A place is a node and its rules.
@@ -145,6 +148,17 @@ func (p *Policies) touch() uint64 {
 	default:
 	}
 	return n
+}
+
+// Plan is what was last written, nil before, and since when all nodes enforce it; the
+// zero time says that they do not yet, or that there is something newer.
+func (p *Policies) Plan() (plan *Plan, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.ContainsFunc(p.places, func(at *place) bool { return at.done < p.wanted }) {
+		return p.plan, time.Time{}
+	}
+	return p.plan, p.since
 }
 
 // Settled waits until every node's rules answer all events handed over so far.

@@ -82,6 +82,7 @@ func (p *Policies) sync(ctx context.Context) error {
 		}
 	}
 	p.tried, p.known = wanted, nil
+	p.plan, p.since = plan, time.Now()
 	if len(in.Policies) > 0 {
 		p.known = make(map[types.UID]bool, len(in.Pods))
 		for _, o := range in.Pods {

@@ -60,7 +60,7 @@ spec: {containers: [{name: nginx, image: nginx}]}
 	})
 	to := "http://" + x.pods("my-app")[0].IPs[0]
 	// says waits until a request of a pod ends so, and its SYN's journey says why.
-	says := func(t *testing.T, x *session, from, outcome, verdict, sentence string) {
+	says := func(t *testing.T, x *session, from, outcome, verdict, sentence string) (found model.Journey) {
 		t.Helper()
 		until(t, 30*time.Second, from+" is "+outcome+": "+sentence, func() string {
 			r := x.send("pod/default/"+from, to)
@@ -82,12 +82,18 @@ spec: {containers: [{name: nginx, image: nginx}]}
 				}
 				got += fmt.Sprintf("\n%s: %s", j.Verdict, told)
 				if r.Answers[0].Outcome == outcome && j.Verdict == verdict && strings.HasPrefix(told, sentence) && (told != "") == (sentence != "") {
+					found = j
 					return ""
 				}
 			}
 			return got
 		})
+		if found.Defect != "" {
+			t.Errorf("%s", found.Defect)
+		}
+		return found
 	}
+	var advice []model.Advice
 	x.run(t, "without a policy", func(t *testing.T, x *session) {
 		says(t, x, "other-app", "answered", "delivered", "")
 	})
@@ -95,7 +101,7 @@ spec: {containers: [{name: nginx, image: nginx}]}
 		t.Fatalf("%+v", r)
 	}
 	x.run(t, "the article's", func(t *testing.T, x *session) {
-		says(t, x, "other-app", "timeout", "dropped", "No ingress rule of default/my-network-policy admits it; that policy selects my-app, ")
+		advice = says(t, x, "other-app", "timeout", "dropped", "No ingress rule of default/my-network-policy admits it; that policy selects my-app, ").Advice
 		says(t, x, "allowed-app", "answered", "delivered",
 			"Allowed by NetworkPolicy default/my-network-policy, ingress rule 1 (peer app=allowed-app, port 80).")
 		if out := x.kubectl("get", "networkpolicy"); !strings.Contains(out, "my-network-policy") {
@@ -106,13 +112,18 @@ spec: {containers: [{name: nginx, image: nginx}]}
 			t.Errorf("the pod's own node: %+v", a)
 		}
 	})
-	x.run(t, "another label", func(t *testing.T, x *session) {
-		x.kubectl("label", "--overwrite", "pod/other-app", "app=allowed-app")
+	x.run(t, "the label that is advised", func(t *testing.T, x *session) {
+		if len(advice) != 2 || !strings.HasPrefix(advice[0].Command, "kubectl label ") {
+			t.Fatalf("%+v", advice)
+		}
+		x.kubectl(strings.Fields(advice[0].Command)[1:]...)
 		says(t, x, "other-app", "answered", "delivered", "Allowed by NetworkPolicy default/my-network-policy, ingress rule 1")
 	})
-	x.run(t, "gone", func(t *testing.T, x *session) {
+	x.run(t, "the policy that is advised, and none", func(t *testing.T, x *session) {
 		x.kubectl("label", "--overwrite", "pod/other-app", "app=other-app")
-		x.kubectl("delete", "networkpolicy", "my-network-policy")
+		x.apply(advice[1].Manifest) // adds to the article's
+		says(t, x, "other-app", "answered", "delivered", "Allowed by NetworkPolicy default/allow-ingress-tcp-80, ingress rule 1")
+		x.kubectl("delete", "networkpolicy", "my-network-policy", "allow-ingress-tcp-80")
 		says(t, x, "other-app", "answered", "delivered", "")
 	})
 }

@@ -133,6 +133,8 @@ export interface Journey {
   duration: number;
   length: number;
   hops: Hop[] | null;
+  advice?: Advice[];
+  defect?: string;
 }
 
 export interface Hop {
@@ -178,6 +180,12 @@ export interface Object {
   namespace?: string;
   name: string;
   port?: string;
+}
+
+export interface Advice {
+  sentence: string;
+  command?: string;
+  manifest?: string;
 }
 
 export interface Event {

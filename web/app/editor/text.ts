@@ -23,6 +23,13 @@ export function load(m: Manifest): void {
   applied.value = { kind: "none" };
 }
 
+/** Puts a manifest behind what stands in the editor, of which nothing is lost. */
+export function append(manifest: string): void {
+  const before = text.value.trimEnd();
+  load({ label: "", name: "", text: before ? `${before}\n---\n${manifest}` : manifest });
+  announce("It is in the editor");
+}
+
 export function edit(now: string): void {
   text.value = now;
   if (applied.value.kind === "results" && !applied.value.stale) applied.value = { ...applied.value, stale: true };

@@ -1,6 +1,8 @@
 // A conversation as its packets, and one packet as the ordered list of its hops.
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Header, Hop, Journey } from "../model";
+import { append } from "../editor/text";
+import type { Advice, Header, Hop, Journey } from "../model";
+import { copy } from "../state/copy";
 import { isDecided, outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { moveInList } from "../state/keys";
 import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney, showObject } from "../state/selection";
@@ -52,7 +54,18 @@ function hopList(j: Journey): TemplateResult {
   return html`<ol class="hops" aria-label="Hops of this packet" @keydown=${hopKey}>
     ${hops.map((h, i) => hopItem(h, i, j))}
   </ol>
-  <p class=${`verdict ${j.verdict}`}>${verdictText(j)}</p>`;
+  <p class=${`verdict ${j.verdict}`}>${verdictText(j)}</p>
+  ${j.defect ? html`<p class="bad defect" role="alert">${j.defect}</p>` : nothing}
+  ${j.advice?.length ? advice(j.advice) : nothing}`;
+}
+
+function advice(all: Advice[]): TemplateResult {
+  return html`<section class="advice" aria-labelledby="advice"><h3 id="advice">What would let it through</h3><ol>
+    ${all.map((a) => html`<li><p>${a.sentence}</p>
+      ${a.command ? html`<pre class="rule" tabindex="0" aria-label="The command">${a.command}</pre><button type="button" class="quiet" @click=${() => void copy(a.command!)}>Copy the command</button>` : nothing}
+      ${a.manifest ? html`<details><summary>The policy</summary><pre class="rule" tabindex="0">${a.manifest}</pre></details>
+        <button type="button" class="quiet" @click=${() => append(a.manifest!)}>Put it into the editor</button>` : nothing}</li>`)}
+  </ol></section>`;
 }
 
 function hopKey(event: KeyboardEvent): void {

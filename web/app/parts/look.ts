@@ -2,9 +2,9 @@
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Vertex } from "../model";
-import { announce } from "../state/announce";
 import { look, Problem } from "../state/api";
 import { cni } from "../state/cluster";
+import { copy } from "../state/copy";
 import { moveInList } from "../state/keys";
 import { session } from "../state/store";
 import { clock } from "../state/text";
@@ -52,7 +52,7 @@ function shown(s: Seen): TemplateResult {
   const command = LOOKS.find((l) => l.at === s.at)!.command;
   return html`<div id="look" class="look" role="tabpanel" aria-labelledby=${`look-${s.at}`} aria-busy=${s.state === "asking"}>
     <div class="look-bar"><span class="mono muted">${s.node}: ${command}${s.time ? `, ${clock(s.time)}` : ""}</span>
-      <button type="button" class="quiet" data-copy ?disabled=${!s.text} @click=${() => void copy(s.text)}>${copied.value ? "Copied" : "Copy"}</button>
+      <button type="button" class="quiet" data-copy ?disabled=${!s.text} @click=${() => void copyHere(s.text)}>${copied.value ? "Copied" : "Copy"}</button>
       <button type="button" class="quiet" data-refresh ?disabled=${s.state === "asking"} @click=${() => void fetchLook(s.node, s.at)}>Refresh</button></div>
     ${s.state === "failed" ? html`<p class="bad" role="alert">${s.text}</p>`
       : html`<pre tabindex="0" aria-label=${`${command} on ${s.node}`}>${s.text || (s.state === "asking" ? "…" : "It says nothing.")}</pre>`}
@@ -78,18 +78,7 @@ function key(event: KeyboardEvent): void {
   moveInList(event, "[role=tab]")?.click();
 }
 
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    // Not a secure context, or not allowed: the old way, through a selection.
-    const area = document.createElement("textarea");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
+async function copyHere(text: string): Promise<void> {
+  await copy(text);
   copied.value = true;
-  announce("Copied");
 }

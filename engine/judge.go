@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/policy"
+)
+
+// settled is how long a plan must have held before a packet is judged by it: which
+// rules a packet met while they were being written, nobody knows.
+const settled = time.Second
+
+// maxKnown bounds how many connections' advice is kept: who is dropped tries again.
+const maxKnown = 256
+
+// A judge compares what NetworkPolicies did to packets with what they were to do by
+// the plan, and adds what would have let through one that they dropped. It is not
+// safe for concurrent use.
+type judge struct {
+	now   func() (*policy.Plan, time.Time)
+	plan  *policy.Plan
+	known map[attempt][]model.Advice // by the plan
+}
+
+type attempt struct {
+	from, to netip.Addr
+	protocol v1.Protocol
+	port     uint16
+}
+
+// look adds to a journey what the plan has to say of it.
+func (g *judge) look(j *model.Journey) {
+	plan, since := g.now()
+	if plan == nil || len(j.Hops) == 0 {
+		return
+	}
+	if plan != g.plan || len(g.known) > maxKnown {
+		g.plan, g.known = plan, map[attempt][]model.Advice{}
+	}
+	certain := !since.IsZero() && time.Unix(0, j.Start).Sub(since) >= settled
+	last := &j.Hops[len(j.Hops)-1]
+	protocol := v1.Protocol(j.Protocol)
+	switch d := last.Decision; {
+	case d != nil && d.Kind == "policy" && j.Verdict == "dropped":
+		from, to, ok := ends(last.Header)
+		if !ok {
+			return
+		}
+		j.Advice = g.advice(attempt{from.Addr(), to.Addr(), protocol, to.Port()})
+		if v := plan.Verdict(from.Addr(), to.Addr(), protocol, to.Port()); v.Allowed && certain {
+			j.Defect = fmt.Sprintf("By the policies this packet should have passed (%s), but the kernel dropped it: please report it.", strings.TrimSuffix(v.Sentence, "."))
+		}
+	case certain && j.Verdict == "delivered" && !j.Reply && j.Summary == "SYN":
+		j.Defect = passed(plan, protocol, j)
+	}
+}
+
+func (g *judge) advice(a attempt) []model.Advice {
+	all, ok := g.known[a]
+	if !ok {
+		for _, x := range g.plan.Advice(a.from, a.to, a.protocol, a.port) {
+			all = append(all, model.Advice{Sentence: x.Sentence, Command: x.Command, Manifest: x.Manifest})
+		}
+		g.known[a] = all
+	}
+	return all
+}
+
+// passed is why a packet that opens a connection should not have been delivered. Its
+// source may have been rewritten on the last node, before or after the policies of the
+// pod there saw it: both must be refused.
+func passed(plan *policy.Plan, protocol v1.Protocol, j *model.Journey) string {
+	why := ""
+	_, to, ok := ends(j.Hops[len(j.Hops)-1].Header)
+	if !ok {
+		return ""
+	}
+	for i := range j.Hops {
+		for _, h := range []*model.Header{&j.Hops[i].Header, j.Hops[i].Before} {
+			if h == nil {
+				continue
+			}
+			from, _, ok := ends(*h)
+			if !ok {
+				return ""
+			}
+			v := plan.Verdict(from.Addr(), to.Addr(), protocol, to.Port())
+			if v.Allowed {
+				return ""
+			}
+			why = v.Sentence
+		}
+	}
+	return fmt.Sprintf("By the policies this packet should have been dropped (%s), but it arrived: please report it.", strings.TrimSuffix(why, "."))
+}
+
+func ends(h model.Header) (from, to netip.AddrPort, ok bool) {
+	from, err := netip.ParseAddrPort(h.Source)
+	if err != nil {
+		return from, to, false
+	}
+	to, err = netip.ParseAddrPort(h.Destination)
+	return from, to, err == nil
+}

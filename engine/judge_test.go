@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	v1 "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/policy"
+)
+
+func TestJudge(t *testing.T) {
+	pod := func(name, ip, app string) *v1.Pod {
+		return &v1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{"app": app}},
+			Spec: v1.PodSpec{NodeName: "node-1"}, Status: v1.PodStatus{PodIPs: []v1.PodIP{{IP: ip}}, HostIPs: []v1.HostIP{{IP: "172.18.0.11"}}}}
+	}
+	plan := policy.Compile(policy.Input{
+		Namespaces: []*v1.Namespace{{ObjectMeta: metav1.ObjectMeta{Name: "default", Labels: map[string]string{v1.LabelMetadataName: "default"}}}},
+		Pods:       []*v1.Pod{pod("shop", "10.244.1.2", "shop"), pod("db", "10.244.1.3", "db")},
+		Policies: []*networking.NetworkPolicy{{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "db"},
+			Spec: networking.NetworkPolicySpec{PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}}}}},
+	})
+	written := time.Unix(1000, 0)
+	since := written
+	g := judge{now: func() (*policy.Plan, time.Time) { return plan, since }}
+	journey := func(to, verdict, kind string) model.Journey {
+		h := model.Hop{Header: model.Header{Source: "10.244.1.2:4000", Destination: to}}
+		if kind != "" {
+			h.Decision = &model.Decision{Kind: kind}
+		}
+		j := model.Journey{Protocol: "TCP", Summary: "SYN", Verdict: verdict, Start: written.Add(time.Minute).UnixNano(), Hops: []model.Hop{h}}
+		g.look(&j)
+		return j
+	}
+	if j := journey("10.244.1.3:80", "dropped", "policy"); len(j.Advice) != 1 || j.Advice[0].Manifest == "" || j.Defect != "" {
+		t.Errorf("dropped as it should be: %+v", j)
+	}
+	if j := journey("10.244.1.2:80", "delivered", ""); j.Advice != nil || j.Defect != "" {
+		t.Errorf("delivered as it should be: %+v", j)
+	}
+	if j := journey("10.244.1.2:80", "dropped", "policy"); !strings.Contains(j.Defect, "should have passed") {
+		t.Errorf("dropped without a reason: %+v", j)
+	}
+	if j := journey("10.244.1.3:80", "delivered", ""); !strings.Contains(j.Defect, "should have been dropped") {
+		t.Errorf("delivered without a reason: %+v", j)
+	}
+	since = time.Time{} // something newer is being written
+	if j := journey("10.244.1.3:80", "delivered", ""); j.Defect != "" {
+		t.Errorf("while rules change: %+v", j)
+	}
+	since = written.Add(time.Minute - settled/2)
+	if j := journey("10.244.1.3:80", "delivered", ""); j.Defect != "" {
+		t.Errorf("just after rules changed: %+v", j)
+	}
+}
