@@ -19,8 +19,12 @@ import (
 // cgroupRoot is where nsexec.Enter puts the hierarchies.
 const cgroupRoot = "/sys/fs/cgroup"
 
-// controllers are those that limit something here.
-var controllers = []string{"pids", "memory", "cpu"}
+// controllers are those that limit something here. hierarchies are those of
+// version 1 that are used: there CPU time is counted by a controller of its own.
+var (
+	controllers = []string{"pids", "memory", "cpu"}
+	hierarchies = append(controllers[:3:3], "cpuacct")
+)
 
 // cgroups makes groups for sessions and their containers, in version 1 or 2.
 // The runtime is kept out of it: it is started inside of the container's group,
@@ -42,7 +46,7 @@ type cgroup struct {
 // distinct are the folders without repetition.
 func (c *cgroups) distinct(dirs map[string]string) []string {
 	var out []string
-	for _, controller := range controllers {
+	for _, controller := range hierarchies {
 		if d := dirs[controller]; d != "" && !slices.Contains(out, d) {
 			out = append(out, d)
 		}

@@ -22,7 +22,7 @@ func newCgroups(root, version, key string) (*cgroups, error) {
 	}
 	switch version {
 	case "v1":
-		for _, controller := range controllers {
+		for _, controller := range hierarchies {
 			hierarchy := findHierarchy(root, controller)
 			if hierarchy == "" {
 				continue

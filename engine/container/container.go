@@ -22,6 +22,7 @@ type Container struct {
 	cgroup  *cgroup
 	out     *output
 	done    chan struct{}
+	meter   meter
 
 	mu     sync.Mutex
 	status Status

@@ -70,6 +70,7 @@ func (c *Container) Remove() error {
 		}
 		<-c.done
 	}
+	c.Usage() // the last there is to read of it
 	errs := []error{c.cgroup.remove()}
 	if volumes, err := os.ReadDir(c.imageVolumes()); err == nil {
 		for _, v := range volumes {

@@ -23,6 +23,7 @@ type member struct {
 	config  *runtimeapi.ContainerConfig
 	image   pulled
 	logPath string
+	pace    pace
 
 	remove func() error // once
 }
@@ -113,7 +114,11 @@ func (r *Runtime) RemoveContainer(_ context.Context, id string) error {
 	if err := m.remove(); err != nil {
 		return fmt.Errorf("failed to remove container %q: %w", id, err)
 	}
+	used, _ := m.Usage()
 	r.mu.Lock()
+	if r.members[id] == m {
+		m.sandbox.spent += used.CPU
+	}
 	delete(r.members, id)
 	r.mu.Unlock()
 	r.notify(m.sandbox.uid())

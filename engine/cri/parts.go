@@ -58,6 +58,8 @@ type Containers interface {
 type Container interface {
 	Start(ctx context.Context) error
 	Status() container.Status
+	// Usage tells false where nothing is known.
+	Usage() (container.Usage, bool)
 	// Done is closed once the container has exited and Status says so; also
 	// after a Start that failed.
 	Done() <-chan struct{}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -56,6 +57,7 @@ type Runtime struct {
 	changed   func(podUID string)
 	sandboxes map[string]*sandbox
 	members   map[string]*member
+	spent     time.Duration // CPU time of pods that are removed
 }
 
 var _ internalapi.RuntimeService = (*Runtime)(nil)

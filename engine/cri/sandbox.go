@@ -27,6 +27,7 @@ type sandbox struct {
 	// Under Runtime.mu.
 	ready  bool
 	attach Attachment
+	spent  time.Duration // CPU time of containers that are removed
 }
 
 func (s *sandbox) uid() string { return s.config.GetMetadata().GetUid() }
@@ -129,6 +130,9 @@ func (r *Runtime) RemovePodSandbox(ctx context.Context, id string) error {
 		}
 	}
 	r.mu.Lock()
+	if r.sandboxes[id] == s {
+		r.spent += s.spent
+	}
 	delete(r.sandboxes, id)
 	r.mu.Unlock()
 	r.notify(s.uid())

@@ -2,9 +2,12 @@ package cri
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/podhop/podhop/engine/container"
 )
 
 // ContainerStats says what a container has used, as far as that is known.
@@ -13,7 +16,8 @@ func (r *Runtime) ContainerStats(_ context.Context, id string) (*runtimeapi.Cont
 	if err != nil {
 		return nil, err
 	}
-	return m.stats(), nil
+	s, _, _ := m.stats()
+	return s, nil
 }
 
 // ListContainerStats is of those that run.
@@ -21,16 +25,65 @@ func (r *Runtime) ListContainerStats(_ context.Context, f *runtimeapi.ContainerS
 	var out []*runtimeapi.ContainerStats
 	for _, c := range r.list(f.GetId(), f.GetPodSandboxId(), f.GetLabelSelector()) {
 		if c.running() {
-			out = append(out, c.stats())
+			s, _, _ := c.stats()
+			out = append(out, s)
 		}
 	}
 	return out, nil
 }
 
-func (m *member) stats() *runtimeapi.ContainerStats {
-	return &runtimeapi.ContainerStats{Attributes: &runtimeapi.ContainerAttributes{
+// stats are the container's use. Where it is not known there is no figure, which
+// is better than 0.
+func (m *member) stats() (*runtimeapi.ContainerStats, container.Usage, bool) {
+	s := &runtimeapi.ContainerStats{Attributes: &runtimeapi.ContainerAttributes{
 		Id: m.id, Metadata: m.config.Metadata, Labels: m.config.Labels, Annotations: m.config.Annotations,
-	}} // use is not known yet, and no figure is better than 0
+	}}
+	u, known := m.Usage()
+	if known {
+		s.Cpu, s.Memory = cpuStats(u), memoryStats(u)
+		s.Cpu.UsageNanoCores = m.pace.nanoCores(u)
+	}
+	return s, u, known
+}
+
+func cpuStats(u container.Usage) *runtimeapi.CpuUsage {
+	return &runtimeapi.CpuUsage{Timestamp: u.At.UnixNano(), UsageCoreNanoSeconds: value(uint64(u.CPU))}
+}
+
+func memoryStats(u container.Usage) *runtimeapi.MemoryUsage {
+	m := &runtimeapi.MemoryUsage{
+		Timestamp: u.At.UnixNano(), UsageBytes: value(u.Memory), WorkingSetBytes: value(u.WorkingSet), RssBytes: value(u.RSS),
+		PageFaults: value(u.PageFaults), MajorPageFaults: value(u.MajorFaults),
+	}
+	if u.Limit > 0 {
+		m.AvailableBytes = value(u.Limit - min(u.WorkingSet, u.Limit))
+	}
+	return m
+}
+
+func value(n uint64) *runtimeapi.UInt64Value { return &runtimeapi.UInt64Value{Value: n} }
+
+// A pace is how fast a container uses CPU time, between two of the times that
+// somebody asked.
+type pace struct {
+	mu    sync.Mutex
+	last  container.Usage
+	cores *runtimeapi.UInt64Value // thousand millionths
+}
+
+// nanoCores tells nothing the first time, and the same as before within a second.
+func (p *pace) nanoCores(u container.Usage) *runtimeapi.UInt64Value {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	took := u.At.Sub(p.last.At)
+	if took < time.Second {
+		return p.cores
+	}
+	if !p.last.At.IsZero() {
+		p.cores = value(uint64(float64(max(u.CPU-p.last.CPU, 0)) / took.Seconds()))
+	}
+	p.last = u
+	return p.cores
 }
 
 // PodSandboxStats is of a pod's containers, together.
@@ -61,26 +114,61 @@ func (r *Runtime) ListPodSandboxStats(_ context.Context, f *runtimeapi.PodSandbo
 	return out, nil
 }
 
+// podStats adds up a pod's containers: what runs, and of what has ended the time.
 func (r *Runtime) podStats(s *sandbox) *runtimeapi.PodSandboxStats {
 	linux := &runtimeapi.LinuxPodSandboxStats{}
-	now, cpu, memory, known := time.Now().UnixNano(), uint64(0), uint64(0), false
-	for _, c := range r.list("", s.id, nil) {
+	r.mu.Lock()
+	all, containers := container.Usage{At: time.Now(), CPU: s.spent}, r.of(s.id)
+	r.mu.Unlock()
+	known, cores, pid := false, uint64(0), 0
+	for _, c := range containers {
+		st, u, ok := c.stats()
+		known = known || ok
+		all.CPU += u.CPU
 		if !c.running() {
 			continue
 		}
-		st := c.stats()
 		linux.Containers = append(linux.Containers, st)
-		known = known || st.Cpu != nil
-		cpu += st.GetCpu().GetUsageCoreNanoSeconds().GetValue()
-		memory += st.GetMemory().GetWorkingSetBytes().GetValue()
+		all.Memory, all.WorkingSet, all.RSS = all.Memory+u.Memory, all.WorkingSet+u.WorkingSet, all.RSS+u.RSS
+		all.PageFaults, all.MajorFaults = all.PageFaults+u.PageFaults, all.MajorFaults+u.MajorFaults
+		all.Processes += u.Processes
+		cores += st.GetCpu().GetUsageNanoCores().GetValue()
+		pid = c.Status().Pid
 	}
 	if known {
-		linux.Cpu = &runtimeapi.CpuUsage{Timestamp: now, UsageCoreNanoSeconds: &runtimeapi.UInt64Value{Value: cpu}}
-		linux.Memory = &runtimeapi.MemoryUsage{Timestamp: now, WorkingSetBytes: &runtimeapi.UInt64Value{Value: memory}}
+		linux.Cpu, linux.Memory = cpuStats(all), memoryStats(all)
+		linux.Cpu.UsageNanoCores = value(cores)
+		linux.Process = &runtimeapi.ProcessUsage{Timestamp: all.At.UnixNano(), ProcessCount: value(all.Processes)}
+	}
+	if pid != 0 && !s.host {
+		linux.Network = networkStats(pid)
 	}
 	return &runtimeapi.PodSandboxStats{Linux: linux, Attributes: &runtimeapi.PodSandboxAttributes{
 		Id: s.id, Metadata: s.config.Metadata, Labels: s.config.Labels, Annotations: s.config.Annotations,
 	}}
+}
+
+// Used is what all pods of the node have used: the CPU time of those that there
+// were since the runtime was made, the working set, in bytes, of those that run.
+func (r *Runtime) Used() (cpu time.Duration, workingSet uint64) {
+	r.mu.Lock()
+	cpu = r.spent
+	for _, s := range r.sandboxes {
+		cpu += s.spent
+	}
+	var members []*member
+	for _, m := range r.members {
+		members = append(members, m)
+	}
+	r.mu.Unlock()
+	for _, m := range members {
+		u, _ := m.Usage()
+		cpu += u.CPU
+		if m.running() {
+			workingSet += u.WorkingSet
+		}
+	}
+	return cpu, workingSet
 }
 
 // ListMetricDescriptors has nothing: metrics come from the stats.

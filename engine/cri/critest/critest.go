@@ -114,6 +114,7 @@ type Container struct {
 	mu     sync.Mutex
 	status container.Status
 	grace  time.Duration
+	used   *container.Usage
 	done   chan struct{}
 }
 
@@ -160,6 +161,23 @@ func (c *Container) Status() container.Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.status
+}
+
+// Use has Usage answer u.
+func (c *Container) Use(u container.Usage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used = &u
+}
+
+// Usage is what Use set; it is not known before.
+func (c *Container) Usage() (container.Usage, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.used == nil {
+		return container.Usage{}, false
+	}
+	return *c.used, true
 }
 
 // Done is closed by End.
