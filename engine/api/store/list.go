@@ -90,7 +90,7 @@ func (s *store) read(t *Tenant, key string, withRev uint64, from string, opts st
 	if b == nil {
 		b = &bucket{}
 	}
-	rev := withRev
+	rev, gone := withRev, t.age.look(t.clock(), t.rev)
 	switch {
 	case withRev == 0:
 		rev = t.rev
@@ -99,6 +99,8 @@ func (s *store) read(t *Tenant, key string, withRev uint64, from string, opts st
 		}
 	case withRev > t.rev:
 		return nil, 0, storage.NewTooLargeResourceVersionError(withRev, t.rev, 0)
+	case withRev < gone:
+		return nil, 0, expired(opts, from, key)
 	}
 	items, ok := b.at(rev, key, opts.Recursive)
 	if !ok {

@@ -55,6 +55,7 @@ type Tenant struct {
 	written   map[schema.GroupResource]struct{} // resources written to since the tenant was made or cloned
 	more      chan struct{}                     // closed when there is one more in either
 	expiry    expiry
+	age       age
 	closed    bool
 }
 
@@ -203,6 +204,7 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 			return 0, false, err
 		}
 	}
+	t.age.look(t.clock(), t.rev)
 	t.rev = next.rev
 	switch {
 	case next.data == nil:
