@@ -21,6 +21,7 @@ import (
 	"github.com/podhop/podhop/engine/proxy"
 	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/engine/trace/pcap"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
@@ -49,6 +50,7 @@ type Session struct {
 	ingress    *ingress.Controller
 	topology   *topology.Watcher
 	tracer     *trace.Tracer
+	packets    *pcap.Store
 
 	// ctx ends when the session closes; work counts the goroutines under it.
 	ctx    context.Context

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"runtime"
 	"time"
@@ -16,8 +17,12 @@ import (
 	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
+	"github.com/podhop/podhop/engine/trace/pcap"
 	"github.com/podhop/podhop/engine/trace/record"
 )
+
+// packetsKept is how many bytes of packets a session keeps.
+const packetsKept = 4 << 20
 
 const arch = runtime.GOARCH
 
@@ -33,8 +38,10 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	s.onClose(func() error { s.feed.Close(); return nil })
 
 	judge := judge{now: func() (*policy.Plan, time.Time) { return s.policies.Plan() }} // nobody watches before they are there
+	s.packets = pcap.NewStore(packetsKept)
 	s.tracer, err = trace.New(trace.Config{
 		Sources: s.sources, Names: s.vertexOf, Log: s.log,
+		Frames: func(j *model.Journey, frames []record.Frame) { s.packets.Add(*j, frames) },
 		Emit: func(j model.Journey) {
 			judge.look(&j)
 			s.feed.Journey(&j)
@@ -146,6 +153,10 @@ func (s *Session) vertexOf(ip netip.Addr) string {
 
 // Graph is the topology as viewers have it.
 func (s *Session) Graph() model.Graph { return s.feed.Graph() }
+
+// WritePackets writes the latest packets as pcapng; it fails with model.ErrNotFound if
+// none is kept that the filter lets through.
+func (s *Session) WritePackets(w io.Writer, f model.PacketFilter) error { return s.packets.Write(w, f) }
 
 // Journeys are the recent ones, oldest first.
 func (s *Session) Journeys() []model.Journey { return s.feed.Journeys() }

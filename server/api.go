@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -160,6 +161,21 @@ func (s *Server) getJourney(w http.ResponseWriter, r *http.Request, session Sess
 		return
 	}
 	answer(w, http.StatusOK, journey)
+}
+
+// getPackets answers a capture file.
+func (s *Server) getPackets(w http.ResponseWriter, r *http.Request, session Session) {
+	q := r.URL.Query()
+	w.Header().Set("Content-Type", "application/x-pcapng")
+	w.Header().Set("Content-Disposition", `attachment; filename="podhop.pcapng"`)
+	w.Header().Set("Cache-Control", "no-store")
+	err := session.WritePackets(w, model.PacketFilter{
+		Journey: q.Get("journey"), Conversation: q.Get("conversation"), Vertex: q.Get("vertex"), Device: q.Get("device"),
+	})
+	if errors.Is(err, model.ErrNotFound) {
+		w.Header().Del("Content-Disposition")
+		s.fail(w, r, &problem.Problem{Type: typeNoJourney, Title: "No such packets", Status: http.StatusNotFound, Detail: err.Error()})
+	}
 }
 
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, session Session) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/podhop/podhop/engine/feed"
@@ -46,6 +47,8 @@ type Session interface {
 	Graph() model.Graph
 	Journeys() []model.Journey
 	Journey(id string) (model.Journey, bool)
+	// WritePackets writes pcapng, or fails with model.ErrNotFound before the first byte.
+	WritePackets(w io.Writer, f model.PacketFilter) error
 	Subscribe(after uint64) *feed.Subscription
 	// API is the session's Kubernetes API, at the root of its paths.
 	API() http.Handler

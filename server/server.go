@@ -147,6 +147,7 @@ func (s *Server) routes() chi.Router {
 	r.Get(session+"/topology", s.with(s.getTopology))
 	r.Get(session+"/journeys", s.with(s.getJourneys))
 	r.Get(session+"/journeys/{jid}", s.with(s.getJourney))
+	r.Get(session+"/packets", s.with(s.getPackets))
 	r.Get(session+"/stream", s.with(s.watch))
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)

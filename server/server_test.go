@@ -134,7 +134,14 @@ func (s *fakeSession) Request(_ context.Context, r model.Request) (model.Request
 	return model.RequestResult{Journeys: []string{r.From + ">" + r.To}}, s.err
 }
 
-func (s *fakeSession) Graph() model.Graph                        { return s.feed.Graph() }
+func (s *fakeSession) Graph() model.Graph { return s.feed.Graph() }
+func (s *fakeSession) WritePackets(w io.Writer, f model.PacketFilter) error {
+	if f.Journey == "none" {
+		return fmt.Errorf("%w: no packets", model.ErrNotFound)
+	}
+	_, err := fmt.Fprintf(w, "%+v", f)
+	return err
+}
 func (s *fakeSession) Journeys() []model.Journey                 { return s.feed.Journeys() }
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
 func (s *fakeSession) Subscribe(after uint64) *feed.Subscription { return s.feed.Subscribe(after) }
@@ -268,6 +275,8 @@ func TestAnswers(t *testing.T) {
 		{name: "no such session to watch", request: "GET /api/sessions/two/stream", status: 404, want: "no-session"},
 		{name: "no such session's kubeconfig", request: "GET /api/sessions/two/kubeconfig", status: 404, want: "no-session"},
 		{name: "no such session's page", request: "GET /s/two", status: 410, want: "page: gone"},
+		{name: "packets", request: "GET /api/sessions/one/packets?vertex=client&device=eth0", status: 200, want: "{Journey: Conversation: Vertex:client Device:eth0}"},
+		{name: "no such packets", request: "GET /api/sessions/one/packets?journey=none", status: 404, want: "no-journey"},
 		{name: "no such journey", request: "GET /api/sessions/one/journeys/x", status: 404, want: "no-journey"},
 		{name: "no such lesson", request: "POST /lessons/second", status: 404, want: "page: not found"},
 		{name: "no such path of the API", request: "GET /api/nothing", headers: []string{browser}, status: 404, want: "about:blank: There is nothing at /api/nothing. /api/openapi.yaml lists what there is."},

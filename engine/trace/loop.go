@@ -145,8 +145,20 @@ func (l *loop) take(now int64) {
 		l.last++
 		j.ID = "j" + strconv.FormatUint(l.last, 10)
 		l.t.index.add(w, j.ID)
+		if l.t.cfg.Frames != nil {
+			l.t.cfg.Frames(&j, frames(w))
+		}
 		l.t.cfg.Emit(j)
 	}
+}
+
+func frames(w *join.Way) (all []record.Frame) {
+	for i := range w.Steps {
+		if seen := w.Steps[i].Seen; seen != nil {
+			all = append(all, seen.Frame)
+		}
+	}
+	return all
 }
 
 // redirect reports whether a packet is an ICMP redirect. Of a connection that it

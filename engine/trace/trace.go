@@ -35,6 +35,9 @@ type Config struct {
 	// Emit takes each journey once, whole, in about the order they started. A slow
 	// Emit makes the capture lose packets, and say so.
 	Emit func(model.Journey)
+	// Frames is told, before Emit, what a journey was read from, in the order it
+	// happened. It may keep them. May be nil.
+	Frames func(j *model.Journey, frames []record.Frame)
 	// Lost is told how many records were thrown away, and why. May be nil.
 	Lost func(n uint64, reason string)
 	// TraceRate is how many packets a second, node and hook have their rules

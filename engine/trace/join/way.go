@@ -59,6 +59,8 @@ type Seen struct {
 	Device    record.Device
 	Direction string
 	Packet    packet.Packet
+	// Frame is what it was parsed from.
+	Frame record.Frame
 }
 
 // An Evaluation is one base chain's verdict on a packet: its rule events, in order.

@@ -1,6 +1,7 @@
 // <journey-list>: every conversation that was captured, newest first.
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
+import { packetsURL } from "../state/api";
 import { outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
@@ -19,7 +20,8 @@ class JourneyList extends Part {
       <caption class="hidden">Conversations, newest first</caption>
       <thead><tr><th scope="col">Time</th><th scope="col">Conversation</th><th scope="col">Outcome</th><th scope="col">Endpoint</th><th scope="col">Packets</th><th scope="col">Took</th></tr></thead>
       <tbody>${repeat(all.slice(0, SHOWN), (c) => c.id, row)}</tbody></table>
-      ${all.length > SHOWN ? html`<p class="empty">${all.length - SHOWN} older ones are not listed.</p>` : nothing}`;
+      ${all.length > SHOWN ? html`<p class="empty">${all.length - SHOWN} older ones are not listed.</p>` : nothing}
+      <p class="empty"><a class="link" href=${packetsURL()} download>All that are kept, for Wireshark</a></p>`;
   }
 }
 

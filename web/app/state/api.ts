@@ -37,6 +37,11 @@ function explain(answer: Response, text: string): string {
   return `The server answered ${answer.status} ${answer.statusText}`.trim();
 }
 
+/** Where the latest packets are to be had as a file for Wireshark; all of them without parameters. */
+export function packetsURL(of: Record<string, string> = {}): string {
+  return `${data?.api}/packets?${new URLSearchParams(of)}`;
+}
+
 export async function apply(yaml: string): Promise<ApplyResult[]> {
   return JSON.parse(await ask("POST", "/apply", { type: "application/yaml", text: yaml })) as ApplyResult[];
 }

@@ -1,0 +1,152 @@
+package pcap
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace/record"
+)
+
+// ErrNothing says that no frame is kept of what was asked for.
+var ErrNothing = fmt.Errorf("%w: no packets are kept of that: there are the latest, and only of while somebody watches or sends", model.ErrNotFound)
+
+// maxComment bounds one comment; a block's options count their bytes in 16 bits.
+const maxComment = 4096
+
+// Write writes the frames that a filter lets through as pcapng
+// (draft-ietf-opsawg-pcapng), in the order of their times. Nothing is written with
+// ErrNothing.
+func (s *Store) Write(w io.Writer, f model.PacketFilter) error {
+	var all []commented
+	for _, e := range s.find(f) {
+		for _, c := range comment(e) {
+			if wantedFrame(f, c.frame) {
+				all = append(all, c)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return ErrNothing
+	}
+	slices.SortStableFunc(all, func(a, b commented) int { return cmp.Compare(a.frame.Time, b.frame.Time) })
+	out := &writer{w: w, interfaces: map[interfaceID]int{}}
+	for _, c := range all {
+		if err := out.packet(c); err != nil {
+			return fmt.Errorf("pcapng: %w", err)
+		}
+	}
+	return out.ng.Flush()
+}
+
+// A commented frame is one and what its hops say.
+type commented struct {
+	frame    *record.Frame
+	comments []string
+}
+
+// comment gives each frame the sentences of its device's hop and of the rules that
+// the packet met from there to the next device; the first has the journey's, too.
+func comment(e *entry) []commented {
+	all := make([]commented, len(e.frames))
+	for i := range e.frames {
+		all[i].frame = &e.frames[i]
+	}
+	at := 0
+	for i := range e.journey.Hops {
+		h := &e.journey.Hops[i]
+		for n := at; h.Place.Device != "" && n < len(all); n++ {
+			if is(all[n].frame, h) {
+				at = n
+				break
+			}
+		}
+		if at < len(all) {
+			all[at].comments = append(all[at].comments, sentence(h))
+		}
+	}
+	if len(all) > 0 {
+		j := &e.journey
+		head := fmt.Sprintf("%s of %s: %s, %s", j.ID, j.Conversation, j.Summary, j.Verdict)
+		all[0].comments = slices.Insert(all[0].comments, 0, head)
+	}
+	return all
+}
+
+// is tells whether a hop is what was seen in a frame: at its device or, of a veth,
+// at the other end.
+func is(f *record.Frame, h *model.Hop) bool {
+	return h.Place.Vertex == f.Namespace && h.Place.Device == f.Device.Name ||
+		h.Place.Vertex == f.Device.Peer && h.Place.Device == f.Device.PeerName
+}
+
+func sentence(h *model.Hop) string {
+	s := h.Sentence
+	if d := h.Decision; d != nil && d.Rule != "" {
+		s += "\n" + strings.TrimSpace(strings.Join([]string{d.Table, d.Chain, d.Rule}, " "))
+	}
+	if len(s) > maxComment {
+		s = strings.ToValidUTF8(s[:maxComment], "") + "..."
+	}
+	return s
+}
+
+// A writer adds interfaces as frames name them.
+type writer struct {
+	w          io.Writer
+	ng         *pcapgo.NgWriter
+	interfaces map[interfaceID]int
+}
+
+type interfaceID struct {
+	namespace, device string
+	bare              bool
+}
+
+func (w *writer) packet(c commented) error {
+	index, err := w.number(c.frame)
+	if err != nil {
+		return err
+	}
+	f := c.frame
+	direction := pcapgo.NgEpbFlagDirectionInbound
+	if f.Direction == record.Out {
+		direction = pcapgo.NgEpbFlagDirectionOutbound
+	}
+	return w.ng.WritePacketWithOptions(gopacket.CaptureInfo{
+		Timestamp: time.Unix(0, f.Time), InterfaceIndex: index,
+		CaptureLength: len(f.Data), Length: max(f.Length, len(f.Data)),
+	}, f.Data, pcapgo.NgPacketOptions{Comments: c.comments, Flags: &pcapgo.NgEpbFlags{Direction: direction}})
+}
+
+func (w *writer) number(f *record.Frame) (int, error) {
+	id := interfaceID{f.Namespace, f.Device.Name, f.Bare}
+	if n, ok := w.interfaces[id]; ok {
+		return n, nil
+	}
+	i := pcapgo.NgInterface{
+		Name: strings.TrimPrefix(f.Namespace, "node/") + " " + f.Device.Name, LinkType: layers.LinkTypeEthernet, TimestampResolution: 9,
+	}
+	if f.Bare {
+		i.LinkType = layers.LinkTypeRaw
+	}
+	if f.Device.Peer != "" {
+		i.Description = strings.TrimSpace("to " + f.Device.Peer + " " + f.Device.PeerName)
+	}
+	n, err := len(w.interfaces), error(nil)
+	if w.ng == nil {
+		w.ng, err = pcapgo.NewNgWriterInterface(w.w, i, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "podhop"}})
+	} else {
+		n, err = w.ng.AddInterface(i)
+	}
+	w.interfaces[id] = n
+	return n, err
+}
