@@ -117,7 +117,7 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 		// As one of system:nodes alone it would race with the node authorizer's own
 		// view of its pods, and lose half a second each time that it does.
 		ClientConfig: s.api.ConfigFor("system:node:"+m.Name, "system:nodes", "system:masters"),
-		Runtime:      p.runtime, Images: p.runtime.Images(), Streams: p.runtime.Streams(),
+		Runtime:      p.runtime, Images: p.runtime.Images(), Streams: p.runtime.Streams(), Cgroups: p.runtime.PodCgroups(),
 		Dial:       s.network.Node(m.Name).DialContext,
 		ClusterDNS: []netip.Addr{clusterDNS},
 	})

@@ -24,6 +24,8 @@ type member struct {
 	image   pulled
 	logPath string
 	pace    pace
+	// resources are those that hold. Under Runtime.mu; the value is never changed.
+	resources *runtimeapi.LinuxContainerResources
 
 	remove func() error // once
 }
@@ -44,7 +46,7 @@ func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config 
 	if !ok {
 		return "", notFound("image", config.GetImage().GetImage())
 	}
-	m := &member{id: newID(), sandbox: s, config: config, image: img}
+	m := &member{id: newID(), sandbox: s, config: config, image: img, resources: config.GetLinux().GetResources()}
 	if dir := s.config.GetLogDirectory(); dir != "" && config.GetLogPath() != "" {
 		m.logPath = filepath.Join(dir, config.LogPath)
 		if err := os.MkdirAll(filepath.Dir(m.logPath), 0o755); err != nil {
@@ -173,13 +175,16 @@ func (r *Runtime) ContainerStatus(_ context.Context, id string, _ bool) (*runtim
 		return nil, err
 	}
 	st := m.Status()
+	r.mu.Lock()
+	resources := m.resources
+	r.mu.Unlock()
 	return &runtimeapi.ContainerStatusResponse{Status: &runtimeapi.ContainerStatus{
 		Id: m.id, Metadata: m.config.Metadata, State: state(st.State), CreatedAt: st.CreatedAt.UnixNano(),
 		StartedAt: nanos(st.StartedAt), FinishedAt: nanos(st.FinishedAt), ExitCode: int32(st.ExitCode),
 		Image: m.image.spec(m.config.Image), ImageRef: m.image.ref(), ImageId: m.image.ID,
 		Reason: st.Reason, Message: st.Message, Mounts: m.config.Mounts,
 		Labels: maps.Clone(m.config.Labels), Annotations: maps.Clone(m.config.Annotations), LogPath: m.logPath,
-		Resources: &runtimeapi.ContainerResources{Linux: m.config.GetLinux().GetResources()},
+		Resources: &runtimeapi.ContainerResources{Linux: resources},
 	}}, nil
 }
 
@@ -197,9 +202,4 @@ func (r *Runtime) ReopenContainerLog(_ context.Context, id string) error {
 		return err
 	}
 	return m.ReopenLog()
-}
-
-// UpdateContainerResources is not offered yet: resizing in place needs cgroups of pods.
-func (r *Runtime) UpdateContainerResources(context.Context, string, *runtimeapi.ContainerResources) error {
-	return unimplemented("UpdateContainerResources")
 }

@@ -52,6 +52,8 @@ type Attachment struct {
 // Containers makes containers; see Session. Safe for concurrent use.
 type Containers interface {
 	Create(ctx context.Context, spec container.Spec) (Container, error)
+	// Group makes the cgroup of a pod, or takes over one of that name.
+	Group(name string, limits container.Resources) (*container.Group, error)
 }
 
 // A Container is what package container's is.
@@ -64,6 +66,8 @@ type Container interface {
 	// after a Start that failed.
 	Done() <-chan struct{}
 	Signal(sig syscall.Signal) error
+	// Update changes those limits that are not zero.
+	Update(limits container.Resources) error
 	Stop(ctx context.Context, grace time.Duration) error
 	ReopenLog() error
 	Remove() error
@@ -73,7 +77,16 @@ type Container interface {
 }
 
 // Session is a container.Session as Containers.
-type Session struct{ *container.Session }
+type Session struct {
+	*container.Session
+	// Node is the cgroup that the groups of the node's pods are in; nil is the session's.
+	Node *container.Group
+}
+
+// Group is Session.Group, in that of the node.
+func (s Session) Group(name string, limits container.Resources) (*container.Group, error) {
+	return s.Session.Group(s.Node, name, limits)
+}
 
 // Create is Session.Create.
 func (s Session) Create(ctx context.Context, spec container.Spec) (Container, error) {

@@ -18,6 +18,8 @@ import (
 	internalapi "k8s.io/cri-api/pkg/apis"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/cri-streaming/pkg/streaming"
+
+	"github.com/podhop/podhop/engine/container"
 )
 
 // ErrClosed is what calls answer once the node is gone.
@@ -47,6 +49,7 @@ type Runtime struct {
 	log    *slog.Logger
 	images *ImageService
 	stream streaming.Server
+	pods   *PodCgroups
 
 	// ctx ends with Close.
 	ctx    context.Context
@@ -76,6 +79,7 @@ func New(cfg Config) (*Runtime, error) {
 		sandboxes: map[string]*sandbox{},
 		members:   map[string]*member{},
 	}
+	r.pods = &PodCgroups{make: cfg.Containers.Group, all: map[string]*container.Group{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.images = &ImageService{images: cfg.Images, event: cfg.Event, root: cfg.Root, present: map[string]pulled{}}
 	var err error
@@ -90,6 +94,9 @@ func (r *Runtime) Images() *ImageService { return r.images }
 
 // Streams serves the URLs that Exec, Attach and PortForward answer.
 func (r *Runtime) Streams() http.Handler { return r.stream }
+
+// PodCgroups are the cgroups of the node's pods, which the kubelet makes.
+func (r *Runtime) PodCgroups() *PodCgroups { return r.pods }
 
 // OnChange has f called after each change of a pod's sandbox or containers, so
 // that the kubelet need not look for changes. f must not block.
@@ -144,6 +151,7 @@ func (r *Runtime) Close(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, r.pods.close())
 	if err := os.RemoveAll(r.cfg.Root); err != nil {
 		errs = append(errs, err)
 	}

@@ -208,8 +208,3 @@ func selects(selector, labels map[string]string) bool {
 	}
 	return true
 }
-
-// UpdatePodSandboxResources is best effort by its contract; there is no pod cgroup yet.
-func (r *Runtime) UpdatePodSandboxResources(context.Context, *runtimeapi.UpdatePodSandboxResourcesRequest) (*runtimeapi.UpdatePodSandboxResourcesResponse, error) {
-	return &runtimeapi.UpdatePodSandboxResourcesResponse{}, nil
-}

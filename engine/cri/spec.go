@@ -51,11 +51,7 @@ func (r *Runtime) spec(m *member) (container.Spec, error) {
 		User:    user(sc),
 		Sandbox: s.attach.Sandbox, HostNetwork: s.attach.HostNetwork, Hostname: s.hostname,
 		Mounts: mounts, TTY: config.GetTty(), Stdin: config.GetStdin(), StdinOnce: config.GetStdinOnce(),
-		LogPath: m.logPath,
-		Resources: container.Resources{
-			CPUShares: res.GetCpuShares(), CPUQuota: res.GetCpuQuota(), CPUPeriod: res.GetCpuPeriod(),
-			Memory: res.GetMemoryLimitInBytes(), OOMScoreAdj: int(res.GetOomScoreAdj()),
-		},
+		LogPath: m.logPath, Resources: limits(res), Group: r.pods.find(s.config.GetLinux().GetCgroupParent()),
 		Capabilities: container.Capabilities{
 			Add: sc.GetCapabilities().GetAddCapabilities(), Drop: sc.GetCapabilities().GetDropCapabilities(),
 		},

@@ -64,7 +64,7 @@ func TestSpec(t *testing.T) {
 				CpuShares: 512, CpuQuota: 50000, CpuPeriod: 100000, MemoryLimitInBytes: 64 << 20, OomScoreAdj: 999,
 			}}
 		}, func(t *testing.T, _ *fixture, s container.Spec) {
-			if want := (container.Resources{CPUShares: 512, CPUQuota: 50000, CPUPeriod: 100000, Memory: 64 << 20, OOMScoreAdj: 999}); s.Resources != want {
+			if want := (container.Resources{CPUShares: 512, CPUQuota: 50000, CPUPeriod: 100000, Memory: 64 << 20, OOMScoreAdj: 999}); !reflect.DeepEqual(s.Resources, want) {
 				t.Errorf("got %+v", s.Resources)
 			}
 		}},

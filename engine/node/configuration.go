@@ -18,11 +18,14 @@ import (
 	kubeletoptions "k8s.io/kubernetes/cmd/kubelet/app/options"
 	"k8s.io/kubernetes/pkg/kubelet"
 	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
-	"k8s.io/kubernetes/pkg/kubelet/cm"
 	kubeletutil "k8s.io/kubernetes/pkg/kubelet/util"
 	"k8s.io/kubernetes/pkg/util/oom"
 	"k8s.io/kubernetes/pkg/volume/util/hostutil"
 )
+
+// podPids is the most processes of a pod: about half of what a session may have,
+// so that the other pods go on beside a fork bomb.
+const podPids = 512
 
 // configuration is upstream's default, but for what a node has not.
 func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
@@ -30,8 +33,10 @@ func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Cgroups are the container runtime's, where there are any.
-	c.CgroupsPerQOS, c.EnforceNodeAllocatable, c.CgroupRoot = false, []string{}, ""
+	// The groups of pods are the container runtime's. The node's own is there before
+	// the kubelet, and there are no levels of QoS between: the pods' shares say it.
+	c.CgroupsPerQOS, c.EnforceNodeAllocatable, c.CgroupRoot = cfg.Cgroups != nil, []string{}, ""
+	c.PodPidsLimit = podPids
 	c.FailSwapOn = false
 	c.MakeIPTablesUtilChains = false // kube-proxy is engine/proxy's
 
@@ -88,7 +93,7 @@ func dependencies(cfg Config, client kubernetes.Interface, recorder record.Event
 		RemoteRuntimeService: cfg.Runtime, RemoteImageService: cfg.Images,
 		DialContext:               cfg.Dial,
 		CAdvisorInterface:         machine{cfg.Machine.orHost(), cfg.Root, podUsage(cfg.Runtime)},
-		ContainerManager:          containerManager{cm.NewStubContainerManager(), cfg.Root},
+		ContainerManager:          newContainerManager(cfg),
 		OSInterface:               osInterface{},
 		OOMAdjuster:               oom.NewFakeOOMAdjuster(),
 		VolumePlugins:             volumePlugins(filepath.Join(cfg.Root, "hostfs")),

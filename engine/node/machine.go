@@ -12,12 +12,9 @@ import (
 	"time"
 
 	cadvisorapi "github.com/google/cadvisor/lib/model"
-	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	internalapi "k8s.io/cri-api/pkg/apis"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/kubelet/cadvisor"
-	"k8s.io/kubernetes/pkg/kubelet/cm"
 )
 
 // A Machine is what a node says of the machine it is.
@@ -141,21 +138,4 @@ func (m machine) GetDirFsInfo(path string) (cadvisorapi.FsInfo, error) {
 		Timestamp: time.Now(), Device: "node", Mountpoint: m.root, Capacity: st.Blocks * size,
 		Available: st.Bavail * size, Usage: (st.Blocks - st.Bfree) * size, Inodes: &inodes, InodesFree: &free,
 	}, nil
-}
-
-// containerManager is upstream's stub, which admits everything, but knows the
-// size of the node's disk.
-type containerManager struct {
-	cm.ContainerManager
-	root string
-}
-
-func (m containerManager) GetCapacity(klog.Logger, bool) v1.ResourceList {
-	var st syscall.Statfs_t
-	if syscall.Statfs(m.root, &st) != nil {
-		return v1.ResourceList{}
-	}
-	return v1.ResourceList{
-		v1.ResourceEphemeralStorage: *resource.NewQuantity(int64(st.Blocks)*st.Bsize, resource.BinarySI),
-	}
 }

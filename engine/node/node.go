@@ -39,6 +39,9 @@ type Config struct {
 	// Runtime and Images are the node's own; Stop does not close them.
 	Runtime internalapi.RuntimeService
 	Images  internalapi.ImageManagerService
+	// Cgroups has the groups of the node's pods, like cri.PodCgroups; nil limits
+	// no pod as a whole, and resizes none.
+	Cgroups PodCgroups
 	// Streams serves the URLs that Runtime answers to Exec, Attach and
 	// PortForward; nil dials them.
 	Streams http.Handler

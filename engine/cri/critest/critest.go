@@ -78,8 +78,8 @@ func (f *Network) Attached() []cri.Pod {
 
 // Containers run nothing until they are told to end. The zero value is ready.
 type Containers struct {
-	// CreateErr and StartErr are what the calls answer, if set.
-	CreateErr, StartErr error
+	// CreateErr, StartErr and UpdateErr are what the calls answer, if set.
+	CreateErr, StartErr, UpdateErr error
 	// OnExec is what further programs do; nil exits with 0.
 	OnExec func(ctx context.Context, x container.ExecSpec) (int, error)
 
@@ -99,6 +99,12 @@ func (f *Containers) Create(_ context.Context, spec container.Spec) (cri.Contain
 	return c, nil
 }
 
+// Group makes one that limits nothing.
+func (f *Containers) Group(_ string, limits container.Resources) (*container.Group, error) {
+	g := &container.Group{}
+	return g, g.Limit(limits)
+}
+
 // All are the containers that are not removed, oldest first.
 func (f *Containers) All() []*Container {
 	f.mu.Lock()
@@ -111,11 +117,12 @@ type Container struct {
 	Spec container.Spec
 	of   *Containers
 
-	mu     sync.Mutex
-	status container.Status
-	grace  time.Duration
-	used   *container.Usage
-	done   chan struct{}
+	mu      sync.Mutex
+	status  container.Status
+	grace   time.Duration
+	used    *container.Usage
+	updates []container.Resources
+	done    chan struct{}
 }
 
 // Start never waits.
@@ -203,6 +210,24 @@ func (c *Container) Grace() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.grace
+}
+
+// Update takes note, or answers Containers.UpdateErr.
+func (c *Container) Update(limits container.Resources) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.of.UpdateErr; err != nil {
+		return err
+	}
+	c.updates = append(c.updates, limits)
+	return nil
+}
+
+// Updates are what Update was called with.
+func (c *Container) Updates() []container.Resources {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.updates)
 }
 
 // ReopenLog does nothing.
