@@ -154,5 +154,25 @@ func (vm *volumeManager) WaitForUnmount(`,
 		Why:  "imports of the above",
 		Old:  "import \"os\"\n",
 		New:  "import (\n	\"errors\"\n	\"os\"\n	\"syscall\"\n)\n",
+	}, {
+		File: "pkg/kubelet/configmap/configmap_manager.go",
+		Why:  "a config map that is not there is told as by a kubelet that watches them",
+		Old:  "	return s.kubeClient.CoreV1().ConfigMaps(namespace).Get(context.TODO(), name, metav1.GetOptions{})\n",
+		New:  "	c, err := s.kubeClient.CoreV1().ConfigMaps(namespace).Get(context.TODO(), name, metav1.GetOptions{})\n	if apierrors.IsNotFound(err) {\n		err = apierrors.NewNotFound(corev1.Resource(\"configmap\"), name)\n	}\n	return c, err\n",
+	}, {
+		File: "pkg/kubelet/secret/secret_manager.go",
+		Why:  "a secret that is not there is told as by a kubelet that watches them",
+		Old:  "	return s.kubeClient.CoreV1().Secrets(namespace).Get(context.TODO(), name, metav1.GetOptions{})\n",
+		New:  "	c, err := s.kubeClient.CoreV1().Secrets(namespace).Get(context.TODO(), name, metav1.GetOptions{})\n	if apierrors.IsNotFound(err) {\n		err = apierrors.NewNotFound(corev1.Resource(\"secret\"), name)\n	}\n	return c, err\n",
+	}, {
+		File: "pkg/kubelet/configmap/configmap_manager.go",
+		Why:  "imports of the above",
+		Old:  "	metav1 \"k8s.io/apimachinery/pkg/apis/meta/v1\"\n",
+		New:  "	apierrors \"k8s.io/apimachinery/pkg/api/errors\"\n	metav1 \"k8s.io/apimachinery/pkg/apis/meta/v1\"\n",
+	}, {
+		File: "pkg/kubelet/secret/secret_manager.go",
+		Why:  "imports of the above",
+		Old:  "	metav1 \"k8s.io/apimachinery/pkg/apis/meta/v1\"\n",
+		New:  "	apierrors \"k8s.io/apimachinery/pkg/api/errors\"\n	metav1 \"k8s.io/apimachinery/pkg/apis/meta/v1\"\n",
 	},
 }
