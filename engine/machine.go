@@ -63,7 +63,7 @@ func (s *Session) boot(ctx context.Context, m *machine) error {
 func (s *Session) halt(ctx context.Context, m *machine) error {
 	s.nodes.turn(m, false)
 	err := m.stop(ctx)
-	err = errors.Join(err, s.tracer.Refresh())
+	err = errors.Join(err, s.containers.UnmountBelow(s.root(m)), s.tracer.Refresh())
 	s.policies.SetNodes(s.policyNodes())
 	err = errors.Join(err, s.pods.set(ctx, s.desired()))
 	s.pods.changed()
@@ -119,7 +119,7 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 		ClientConfig: s.api.ConfigFor("system:node:"+m.Name, "system:nodes", "system:masters"),
 		Runtime:      p.runtime, Images: p.runtime.Images(), Streams: p.runtime.Streams(), Cgroups: p.runtime.PodCgroups(),
 		Dial:       s.network.Node(m.Name).DialContext,
-		ClusterDNS: []netip.Addr{clusterDNS},
+		ClusterDNS: []netip.Addr{clusterDNS}, Mounts: s.containers,
 	})
 	if err == nil {
 		p.kubelet.Store(kubelet)

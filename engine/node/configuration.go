@@ -88,6 +88,7 @@ func nameservers(ips []netip.Addr) string {
 }
 
 func dependencies(cfg Config, client kubernetes.Interface, recorder record.EventRecorderLogger, logger klog.Logger) *kubelet.Dependencies {
+	hostfs := filepath.Join(cfg.Root, "hostfs")
 	return &kubelet.Dependencies{
 		KubeClient: client, HeartbeatClient: client, EventClient: client.CoreV1(), Recorder: recorder,
 		RemoteRuntimeService: cfg.Runtime, RemoteImageService: cfg.Images,
@@ -96,8 +97,8 @@ func dependencies(cfg Config, client kubernetes.Interface, recorder record.Event
 		ContainerManager:          newContainerManager(cfg),
 		OSInterface:               osInterface{},
 		OOMAdjuster:               oom.NewFakeOOMAdjuster(),
-		VolumePlugins:             volumePlugins(filepath.Join(cfg.Root, "hostfs")),
-		Mounter:                   newMounter(filepath.Join(cfg.Root, "kubelet")),
+		VolumePlugins:             volumePlugins(hostfs),
+		Mounter:                   newMounter(filepath.Join(cfg.Root, "kubelet"), hostfs, cfg.Mounts),
 		Subpather:                 subpather{},
 		HostUtil:                  hostUtil{hostutil.NewHostUtil()},
 		PodStartupLatencyTracker:  kubeletutil.NewPodStartupLatencyTracker(),

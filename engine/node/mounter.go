@@ -3,37 +3,98 @@ package node
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/mount-utils"
 )
 
-// A mounter takes note of what a volume plugin asks for. That is a tmpfs always,
-// for an emptyDir with medium Memory, a secret, a projected volume; the node's
-// folders are on a tmpfs already, and the containers' view of them would not
-// show a mount that was made later.
+// Mounts makes the mounts that containers see of a node's folders; a
+// container.Session does. Safe for concurrent use.
+type Mounts interface {
+	// MountTmpfs mounts a tmpfs of at most size bytes on dir; of a size of its own
+	// choice for 0.
+	MountTmpfs(dir string, size int64) error
+	// MountBind shows the folder source at dir, too.
+	MountBind(source, dir string, readonly bool) error
+	// Unmount undoes either.
+	Unmount(dir string) error
+}
+
+// A mounter answers what volume plugins ask to mount: a tmpfs for an emptyDir with
+// medium Memory, a bind of a folder of the node for a local volume. A tmpfs that
+// a plugin wants to keep a secret off the disk is noted and no more, for the
+// node's folders are on a tmpfs already.
 type mounter struct {
-	root string
+	root   string // the kubelet's folder
+	hostfs string // what the node's own paths begin in
+	mounts Mounts // nil: nothing but notes
 
 	mu     sync.Mutex
-	points map[string]mount.MountPoint
+	points map[string]point
+}
+
+// A point is a mount.MountPoint, real or noted.
+type point struct {
+	mount.MountPoint
+	real bool
 }
 
 var _ mount.Interface = (*mounter)(nil)
 
-func newMounter(root string) *mounter {
-	return &mounter{root: root, points: map[string]mount.MountPoint{}}
+func newMounter(root, hostfs string, mounts Mounts) *mounter {
+	return &mounter{root: root, hostfs: hostfs, mounts: mounts, points: map[string]point{}}
 }
 
 func (m *mounter) Mount(source, target, fstype string, options []string) error {
-	if fstype != "tmpfs" || !strings.HasPrefix(target, m.root+"/") {
-		return fmt.Errorf("mounting %s (%s) on %s is not offered in this playground", source, fstype, target)
+	bind := slices.Contains(options, "bind") && below(m.hostfs, source)
+	if !below(m.root, target) || !bind && fstype != "tmpfs" {
+		return fmt.Errorf("mounting %s: file systems of type %q are not offered in this playground", source, fstype)
+	}
+	p := point{MountPoint: mount.MountPoint{Device: source, Path: target, Type: fstype, Opts: options}}
+	var err error
+	switch {
+	case m.mounts == nil && bind:
+		return fmt.Errorf("mounting %s: there are no bind mounts here", source)
+	case m.mounts == nil:
+	case bind:
+		p.real, err = true, m.mounts.MountBind(source, target, slices.Contains(options, "ro"))
+	case ownTmpfs(target):
+		p.real, err = true, m.mounts.MountTmpfs(target, size(options))
+	}
+	if err != nil {
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.points[target] = mount.MountPoint{Device: source, Path: target, Type: fstype, Opts: options}
+	m.points[target] = p
 	return nil
+}
+
+// below tells whether name is in the folder root.
+func below(root, name string) bool {
+	return strings.HasPrefix(filepath.Clean(name), strings.TrimSuffix(root, "/")+"/")
+}
+
+// ownTmpfs tells whether the target is an emptyDir's own folder, and not that of a
+// plugin that uses one.
+func ownTmpfs(target string) bool {
+	return filepath.Base(filepath.Dir(target)) == "kubernetes.io~empty-dir"
+}
+
+// size is what the options limit a tmpfs to, in bytes; 0 if they do not.
+func size(options []string) int64 {
+	for _, o := range options {
+		if v, ok := strings.CutPrefix(o, "size="); ok {
+			if q, err := resource.ParseQuantity(v); err == nil {
+				return q.Value()
+			}
+		}
+	}
+	return 0
 }
 
 func (m *mounter) MountSensitive(source, target, fstype string, options, _ []string) error {
@@ -50,6 +111,14 @@ func (m *mounter) MountSensitiveWithoutSystemdWithMountFlags(source, target, fst
 
 func (m *mounter) Unmount(target string) error {
 	m.mu.Lock()
+	p := m.points[target]
+	m.mu.Unlock()
+	if p.real {
+		if err := m.mounts.Unmount(target); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.points, target)
 	return nil
@@ -60,7 +129,7 @@ func (m *mounter) List() ([]mount.MountPoint, error) {
 	defer m.mu.Unlock()
 	var all []mount.MountPoint
 	for _, p := range m.points {
-		all = append(all, p)
+		all = append(all, p.MountPoint)
 	}
 	return all, nil
 }
@@ -82,4 +151,19 @@ func (m *mounter) IsMountPoint(file string) (bool, error) {
 
 func (*mounter) CanSafelySkipMountPointCheck() bool { return false }
 
-func (*mounter) GetMountRefs(string) ([]string, error) { return nil, nil }
+// GetMountRefs are the other places where the same folder is to be seen.
+func (m *mounter) GetMountRefs(name string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	source := name
+	if p, ok := m.points[name]; ok {
+		source = p.Device
+	}
+	var refs []string
+	for target, p := range m.points {
+		if p.real && p.Type != "tmpfs" && p.Device == source && target != name {
+			refs = append(refs, target)
+		}
+	}
+	return refs, nil
+}

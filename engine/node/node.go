@@ -24,6 +24,7 @@ import (
 	internalapi "k8s.io/cri-api/pkg/apis"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/kubelet"
+	"k8s.io/kubernetes/pkg/kubelet/cm/resourceupdates"
 
 	"github.com/podhop/podhop/internal/quiet"
 )
@@ -58,7 +59,10 @@ type Config struct {
 	Nameservers []netip.Addr
 	// Machine is what the node says it has; see Host.
 	Machine Machine
-	Logger  *slog.Logger
+	// Mounts makes what volumes want mounted below Root. Nil: volumes are plain
+	// folders, and those that cannot be are refused.
+	Mounts Mounts
+	Logger *slog.Logger
 }
 
 // A Node is a running kubelet. Safe for concurrent use.
@@ -68,6 +72,7 @@ type Node struct {
 	recorder record.EventRecorderLogger
 	logger   klog.Logger
 	handler  func() http.Handler
+	updates  chan resourceupdates.Update
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -115,13 +120,14 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	logger := logr.FromSlogHandler(quiet.Handler{Handler: cfg.Logger.With("node", cfg.Name).Handler()})
-	n := &Node{cfg: cfg, logger: logger, done: make(chan struct{})}
+	n := &Node{cfg: cfg, logger: logger, done: make(chan struct{}), updates: make(chan resourceupdates.Update)}
 	n.ctx, n.cancel = context.WithCancel(klog.NewContext(ctx, logger))
 	n.events = record.NewBroadcaster(record.WithContext(n.ctx))
 	n.events.StartRecordingToSink(&v1core.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	n.recorder = recorder{n.ctx, n.events.NewRecorder(scheme.Scheme, v1.EventSource{Component: "kubelet", Host: cfg.Name})}
 
 	deps := dependencies(cfg, client, n.recorder, logger)
+	deps.ContainerManager = updates{deps.ContainerManager, n.updates}
 	n.kubelet, err = newKubelet(n.ctx, cfg, conf, deps)
 	if err != nil {
 		n.cancel()

@@ -32,7 +32,8 @@ func (subpather) PrepareSafeSubpath(s subpath.Subpath) (string, func(), error) {
 
 func (subpather) CleanSubPaths(string, string) error { return nil }
 
-// SafeMakeDir makes base/subdir, and all that is missing on the way, inside of base.
+// SafeMakeDir makes base/subdir, and all that is missing on the way, inside of
+// base, with the mode perm whatever the umask.
 func (subpather) SafeMakeDir(subdir, base string, perm os.FileMode) error {
 	fd, err := unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -48,8 +49,9 @@ func (subpather) SafeMakeDir(subdir, base string, perm os.FileMode) error {
 			return fmt.Errorf("%s: leads out of its volume", subdir)
 		}
 		done = filepath.Join(done, part)
-		if err := unix.Mkdirat(fd, part, uint32(perm.Perm())); err != nil && err != unix.EEXIST {
-			return fmt.Errorf("mkdir %s: %w", done, err)
+		made := unix.Mkdirat(fd, part, uint32(perm.Perm()))
+		if made != nil && made != unix.EEXIST {
+			return fmt.Errorf("mkdir %s: %w", done, made)
 		}
 		// From base again: a link to elsewhere in the volume is fine.
 		next, err := openBeneath(base, done, unix.O_DIRECTORY)
@@ -58,6 +60,11 @@ func (subpather) SafeMakeDir(subdir, base string, perm os.FileMode) error {
 		}
 		unix.Close(fd)
 		fd = next
+		if made == nil {
+			if err := os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), perm); err != nil {
+				return fmt.Errorf("chmod %s: %w", done, err)
+			}
+		}
 	}
 	return nil
 }

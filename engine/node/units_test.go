@@ -104,9 +104,13 @@ func TestSubPathStaysInside(t *testing.T) {
 		}
 	}
 	for dir, ok := range map[string]bool{"a/b/c": true, "a/b": true, "dir/in/made": true, "out/made": false, "abs/made": false, "../made": false, "key/made": false} {
-		if err := (subpather{}).SafeMakeDir(dir, volume, 0o750); (err == nil) != ok {
+		if err := (subpather{}).SafeMakeDir(dir, volume, 0o777|os.ModeSetgid); (err == nil) != ok {
 			t.Errorf("%s: %v", dir, err)
 		}
+	}
+	// A user of the volume may be one of the subPath, too.
+	if st, err := os.Stat(filepath.Join(volume, "a/b")); err != nil || st.Mode() != 0o777|os.ModeSetgid|os.ModeDir {
+		t.Errorf("mode %v, %v", st.Mode(), err)
 	}
 	for path, there := range map[string]bool{"volume/a/b/c": true, "volume/..2026/made": true, "secret/made": false, "made": false} {
 		if _, err := os.Stat(filepath.Join(base, path)); (err == nil) != there {
@@ -116,9 +120,8 @@ func TestSubPathStaysInside(t *testing.T) {
 }
 
 func TestMounter(t *testing.T) {
-	m := newMounter("/root")
 	dir := t.TempDir()
-	m.root = filepath.Dir(dir)
+	m := newMounter(filepath.Dir(dir), "/hostfs", nil)
 	if err := m.Mount("tmpfs", dir, "tmpfs", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +137,8 @@ func TestMounter(t *testing.T) {
 	if _, err := m.IsMountPoint(filepath.Join(dir, "missing")); !errors.Is(err, os.ErrNotExist) {
 		t.Error("got", err)
 	}
-	for _, bad := range [][3]string{{"/dev/sda", dir, "ext4"}, {"tmpfs", "/etc", "tmpfs"}, {"server:/x", dir, "nfs"}} {
-		if err := m.Mount(bad[0], bad[1], bad[2], nil); err == nil {
+	for _, bad := range [][3]string{{"/dev/sda", dir, "ext4"}, {"tmpfs", "/etc", "tmpfs"}, {"server:/x", dir, "nfs"}, {"/hostfs/x", dir, "bind"}} {
+		if err := m.Mount(bad[0], bad[1], bad[2], []string{"bind"}); err == nil {
 			t.Errorf("mounted %v", bad)
 		}
 	}

@@ -117,7 +117,7 @@ func newWorld(t *testing.T) *world {
 		Name: "node-1", IP: nodeIP, Root: w.root, Logger: testLogger(),
 		ClientConfig: w.api.ConfigFor("system:node:node-1", "system:nodes"),
 		Runtime:      w.runtime, Images: w.runtime.Images(), Streams: w.runtime.Streams(), Cgroups: w.runtime.PodCgroups(),
-		Dial: w.network.Node("node-1").DialContext, ClusterDNS: []netip.Addr{netip.MustParseAddr("10.96.0.10")},
+		Dial: w.network.Node("node-1").DialContext, ClusterDNS: []netip.Addr{netip.MustParseAddr("10.96.0.10")}, Mounts: w.session,
 	})
 	w.must(err)
 	w.after(func() error { return w.node.Stop(context.Background()) })
