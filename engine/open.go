@@ -98,7 +98,7 @@ func (s *Session) openNetwork(ctx context.Context, _ []network.Node) (err error)
 		return err
 	}
 	s.onClose(s.network.Close)
-	s.pods = newPods(s.users, s.network)
+	s.pods = newPods(s.users, s.network, s.log)
 	return s.pods.set(ctx, s.desired())
 }
 
@@ -180,6 +180,7 @@ func (s *Session) openPolicies(context.Context, []network.Node) (err error) {
 	}
 	s.onClose(s.policies.Close)
 	s.pods.ready = s.policies.Ready
+	s.pods.ruled = func(node string) { s.tracer.RulesChanged(network.NodeVertex(node)) }
 	draw := s.pods.changed
 	s.pods.changed = func() { draw(); s.policies.Touch() }
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podhop/podhop/engine/cri"
+	"github.com/podhop/podhop/engine/hostport"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -22,14 +24,21 @@ import (
 type pods struct {
 	users   *nsexec.UserNS
 	network *network.Network
+	log     *slog.Logger
 	changed func()            // told when a pod has come or gone; never nil once the session is open
 	leaving []func(id string) // told before a sandbox's namespaces are closed
 	// ready waits until the node keeps the NetworkPolicies of a pod that has got its address.
 	ready func(ctx context.Context, uid types.UID, node string) error
 
+	// ruled is told when the rules of a node's host ports have changed.
+	ruled func(node string)
+
 	// joining is held shared while a pod comes or goes, alone while the whole network
 	// is set: the list of pods is true then.
 	joining sync.RWMutex
+
+	leading sync.Mutex // held while host ports are written
+	leads   map[string]*hostport.Ports
 
 	mu        sync.Mutex
 	sandboxes map[string]sandbox
@@ -43,11 +52,13 @@ type sandbox struct {
 	ips  []netip.Addr // the first of IPv4; none in the node's own network
 	ns   *nsexec.Sandbox
 	dns  cri.DNS
+	host []cri.HostPort // that lead here
 }
 
-func newPods(users *nsexec.UserNS, n *network.Network) *pods {
-	return &pods{users: users, network: n, changed: func() {}, sandboxes: map[string]sandbox{}, known: map[string]joint{},
-		ready: func(context.Context, types.UID, string) error { return nil }}
+func newPods(users *nsexec.UserNS, n *network.Network, log *slog.Logger) *pods {
+	return &pods{users: users, network: n, log: log, changed: func() {}, sandboxes: map[string]sandbox{}, known: map[string]joint{},
+		ready: func(context.Context, types.UID, string) error { return nil },
+		ruled: func(string) {}, leads: map[string]*hostport.Ports{}}
 }
 
 // joined tells whether it has a network of its own.
@@ -94,7 +105,8 @@ type nodeNetwork struct {
 const policyTimeout = 10 * time.Second
 
 // Attach makes a pod's namespaces and joins them to the node. When it returns, the
-// node enforces what isolates the pod: it has sent nothing yet.
+// node enforces what isolates the pod: it has sent nothing yet. And its host ports
+// lead to it.
 func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment, err error) {
 	sb, at, err := n.join(ctx, pod)
 	if err != nil || pod.HostNetwork {
@@ -106,13 +118,19 @@ func (n nodeNetwork) Attach(ctx context.Context, pod cri.Pod) (at cri.Attachment
 		err = fmt.Errorf("failed to set up pod %q network: network policies are not in place: %w", sb.name, err)
 		return cri.Attachment{}, errors.Join(err, n.Detach(context.WithoutCancel(ctx), pod.ID))
 	}
+	if len(sb.host) > 0 {
+		if err := n.lead(n.node); err != nil {
+			err = fmt.Errorf("failed to set up pod %q network: %w", sb.name, err)
+			return cri.Attachment{}, errors.Join(err, n.Detach(context.WithoutCancel(ctx), pod.ID))
+		}
+	}
 	return at, nil
 }
 
 func (n nodeNetwork) join(ctx context.Context, pod cri.Pod) (sb sandbox, at cri.Attachment, err error) {
 	n.joining.RLock()
 	defer n.joining.RUnlock()
-	sb = sandbox{name: pod.Namespace + "/" + pod.Name, uid: types.UID(pod.UID), node: n.node, dns: pod.DNS}
+	sb = sandbox{name: pod.Namespace + "/" + pod.Name, uid: types.UID(pod.UID), node: n.node, dns: pod.DNS, host: pod.Ports}
 	if sb.ns, err = nsexec.NewSandbox(n.users, pod.Hostname); err != nil {
 		return sb, at, err
 	}
@@ -171,7 +189,10 @@ func (n nodeNetwork) Detach(ctx context.Context, id string) error {
 	}
 	var err error
 	if sb.joined() {
-		err = n.network.Detach(ctx, id)
+		if len(sb.host) > 0 {
+			err = n.lead(n.node)
+		}
+		err = errors.Join(err, n.network.Detach(ctx, id))
 	}
 	return closing(sb.ns, err)
 }

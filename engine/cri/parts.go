@@ -32,6 +32,16 @@ type Pod struct {
 	HostNetwork bool
 	// DNS is what its resolv.conf says.
 	DNS DNS
+	// Ports are those of the node that lead to it.
+	Ports []HostPort
+}
+
+// A HostPort leads a port of the node to one of a pod.
+type HostPort struct {
+	Protocol string // tcp, udp or sctp
+	// HostIP is the node's address that has the port, any if it is not valid.
+	HostIP         netip.Addr
+	HostPort, Port uint16
 }
 
 // DNS is a resolv.conf(5) in parts.

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -58,11 +61,15 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 		return "", fmt.Errorf("sandbox's files: %w", err)
 	}
 	m := config.GetMetadata()
-	var err error
+	ports, err := hostPorts(config.GetPortMappings())
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(s.dir))
+	}
 	s.attach, err = r.cfg.Network.Attach(ctx, Pod{
 		ID: s.id, Namespace: m.GetNamespace(), Name: m.GetName(), UID: m.GetUid(), Hostname: s.hostname,
 		HostNetwork: s.host,
 		DNS:         DNS{config.GetDnsConfig().GetServers(), config.GetDnsConfig().GetSearches(), config.GetDnsConfig().GetOptions()},
+		Ports:       ports,
 	})
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("failed to setup network for sandbox %q: %w", s.id, err), os.RemoveAll(s.dir))
@@ -85,6 +92,23 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 	}
 	r.notify(s.uid())
 	return s.id, nil
+}
+
+// hostPorts are the mappings that are for a node's port; the kubelet tells all.
+func hostPorts(mappings []*runtimeapi.PortMapping) (ports []HostPort, err error) {
+	for _, m := range mappings {
+		if m.HostPort <= 0 || m.HostPort > math.MaxUint16 || m.ContainerPort <= 0 || m.ContainerPort > math.MaxUint16 {
+			continue
+		}
+		p := HostPort{Protocol: strings.ToLower(m.Protocol.String()), HostPort: uint16(m.HostPort), Port: uint16(m.ContainerPort)}
+		if m.HostIp != "" {
+			if p.HostIP, err = netip.ParseAddr(m.HostIp); err != nil {
+				return nil, fmt.Errorf("host port %d: %w", m.HostPort, err)
+			}
+		}
+		ports = append(ports, p)
+	}
+	return ports, nil
 }
 
 // StopPodSandbox kills what runs in it and gives its addresses back.

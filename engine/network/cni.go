@@ -49,6 +49,8 @@ type conf struct {
 	MTU              int       `json:"mtu,omitempty"`
 	IPAM             *ipamConf `json:"ipam,omitempty"`
 	Delegate         *conf     `json:"delegate,omitempty"`
+
+	Capabilities map[string]bool `json:"capabilities,omitempty"`
 }
 
 type ipamConf struct {
@@ -72,11 +74,16 @@ type confList struct {
 // way that is desired. Isolated says that ports of a bridge are, as where the kernel
 // has no br_netfilter. It is pure.
 func Conflist(d Desired, n Node, isolated bool) string {
-	b, err := json.MarshalIndent(confList{types100.ImplementedSpecVersion, cniName, []conf{plugin(d, n, isolated)}}, "", "  ")
+	b, err := json.MarshalIndent(confList{types100.ImplementedSpecVersion, cniName, []conf{plugin(d, n, isolated), portmap()}}, "", "  ")
 	if err != nil {
 		panic(err) // strings and numbers alone
 	}
 	return string(b) + "\n"
+}
+
+// portmap is what makes host ports, beside what joins pods.
+func portmap() conf {
+	return conf{Type: "portmap", Capabilities: map[string]bool{"portMappings": true}}
 }
 
 func plugin(d Desired, n Node, isolated bool) conf {

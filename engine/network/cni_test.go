@@ -26,7 +26,7 @@ func TestCNI(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := map[CNI]string{Routed: "ptp", Bridge: "bridge", VXLAN: "flannel"}[w.cni]
-			if list.CNIVersion != "1.1.0" || len(list.Plugins) != 1 || list.Plugins[0].Network.Type != want {
+			if list.CNIVersion != "1.1.0" || len(list.Plugins) != 2 || list.Plugins[1].Network.Type != "portmap" || list.Plugins[0].Network.Type != want {
 				t.Errorf("%s", text)
 			}
 			add, ok := l.CNI(a.ID)

@@ -30,6 +30,8 @@ var rules = []rule{
 		Why: "the wire types are standard library only"},
 	{In: "/engine/network/", Never: []string{"k8s.io", project + "/engine"}, Except: []string{project + "/engine/network"},
 		Why: "the network knows no Kubernetes types"},
+	{In: "/engine/hostport/", Never: []string{"k8s.io", project + "/engine"}, Except: []string{project + "/engine/hostport"},
+		Why: "host ports are told of addresses alone"},
 	{In: "/engine/api/", Never: []string{project + "/engine"}, Except: []string{project + "/engine/api"},
 		Why: "the API knows nothing of nodes"},
 	{In: "/engine/dns/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"}, Except: []string{project + "/engine/dns"},

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	hostnote "github.com/podhop/podhop/engine/hostport/note"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/policy/note"
 	"github.com/podhop/podhop/engine/trace/join"
@@ -136,6 +137,9 @@ func (e *evaluation) dnat(i int, v *verdict) {
 	if v.to = dnatTarget(text); !v.to.IsValid() {
 		v.to = e.to
 	}
+	if e.hostPort(i, v) {
+		return
+	}
 	if e.Events[i].Table != kubeProxyTable || v.Object == nil {
 		v.Sentence = sentence("%s rewrote the destination to %s.", e.where, v.to)
 		return
@@ -185,6 +189,8 @@ func (e *evaluation) affinity(i int) (n, of int, sticky bool) {
 func (e *evaluation) masquerade(i int, v *verdict) {
 	v.Decision = e.decision(i, kindMasquerade)
 	switch {
+	case e.Events[i].Table == hostnote.Table:
+		v.Sentence = sentence("%s masqueraded it: the pod must see the answer come through %s, whose port it was.", e.where, e.where)
 	case e.Events[i].Table != kubeProxyTable:
 		v.Sentence = sentence("%s masqueraded it: it leaves the pods' network, so %s put its own address in as the source.", e.where, e.where)
 	case strings.Contains(e.text(i), "@hairpin-connections"):

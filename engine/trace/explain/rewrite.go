@@ -177,7 +177,10 @@ func (b *builder) conntrack(v *visit, p *packet.Packet, at string, to record.Tup
 // when it began, or as they are now.
 func (b *builder) service(v *visit, p *packet.Packet, known remembered, before record.Tuple) *model.Object {
 	if known.dnat != nil {
-		return known.dnat.Object
+		if o := known.dnat.Object; o == nil || o.Kind == "Service" {
+			return o
+		}
+		return nil // a pod's host port
 	}
 	_, o := b.serviceRules(v, p, before)
 	return o

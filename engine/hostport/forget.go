@@ -1,0 +1,76 @@
+package hostport
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/netlink/nlenc"
+	"golang.org/x/sys/unix"
+)
+
+// linux/netfilter/nfnetlink_conntrack.h
+const (
+	ctDelete      = unix.NFNL_SUBSYS_CTNETLINK<<8 | 2 // IPCTNL_MSG_CT_DELETE
+	ctTupleOrig   = 1
+	ctFilter      = 25
+	ctTupleProto  = 2
+	ctProtoNum    = 1
+	ctProtoDest   = 3
+	ctFilterOrig  = 1
+	ctFilterProto = 1<<3 | 1<<5 // CTA_FILTER_F_CTA_PROTO_NUM, CTA_FILTER_F_CTA_PROTO_DST_PORT
+)
+
+// forget drops what connection tracking knows of UDP at the ports of mappings that
+// have just come: who kept on sending there before goes on to nobody else. portmap
+// does the same.
+func forget(new []Mapping) error {
+	done := map[uint16]bool{}
+	for _, m := range new {
+		if m.Protocol != "udp" || done[m.HostPort] {
+			continue
+		}
+		done[m.HostPort] = true
+		if err := forgetUDP(m.HostPort); err != nil {
+			return fmt.Errorf("conntrack of UDP port %d: %w", m.HostPort, err)
+		}
+	}
+	return nil
+}
+
+func forgetUDP(port uint16) error {
+	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	e := netlink.NewAttributeEncoder()
+	e.Nested(ctTupleOrig, func(e *netlink.AttributeEncoder) error {
+		e.Nested(ctTupleProto, func(e *netlink.AttributeEncoder) error {
+			e.Uint8(ctProtoNum, unix.IPPROTO_UDP)
+			e.Bytes(ctProtoDest, []byte{byte(port >> 8), byte(port)})
+			return nil
+		})
+		return nil
+	})
+	e.Nested(ctFilter, func(e *netlink.AttributeEncoder) error {
+		e.Bytes(ctFilterOrig, nlenc.Uint32Bytes(ctFilterProto))
+		return nil
+	})
+	attributes, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		// Of version 0 the kernel ignores the family.
+		_, err := c.Execute(netlink.Message{
+			Header: netlink.Header{Type: ctDelete, Flags: netlink.Request | netlink.Acknowledge},
+			Data:   append([]byte{family, unix.NFNETLINK_V0 + 1, 0, 0}, attributes...),
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
