@@ -29,6 +29,8 @@ type Container struct {
 	proc   *process
 	stdin  *os.File // write end, or the terminal's master
 	tty    *os.File
+	// release lets go of the layers of the container's images.
+	release []func() error
 }
 
 // ID is the container's.

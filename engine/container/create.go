@@ -43,7 +43,7 @@ func (s *Session) Create(ctx context.Context, spec Spec) (*Container, error) {
 
 func (c *Container) create(ctx context.Context) error {
 	s := c.session
-	lowers, err := s.layerPaths(ctx, c.spec.Image)
+	lowers, err := c.layerPaths(ctx, c.spec.Image)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type Config struct {
 	// Runtime is the OCI runtime's program, "crun" by default.
 	Runtime string
 	// LayerBytes bounds the unpacked layers of all images, which live in
-	// memory; the default is 4 GiB.
+	// memory; the default is 4 GiB. Half of it bounds one layer.
 	LayerBytes int64
 	Log        *slog.Logger
 }
@@ -134,8 +134,12 @@ func (h *Host) SingleID() bool { return h.env.SubIDs <= 1 }
 
 // Prepare unpacks an image's layers before a container needs them.
 func (h *Host) Prepare(ctx context.Context, img image.Image) error {
-	_, err := h.layers.get(ctx, img)
-	return err
+	_, release, err := h.layers.get(ctx, img, owner{})
+	if err != nil {
+		return err
+	}
+	release()
+	return nil
 }
 
 // Close closes all sessions.

@@ -19,7 +19,7 @@ func (c *Container) imageVolumes() string { return filepath.Join(c.root, "images
 
 // imageVolume returns where the i'th mount's image is to be seen.
 func (c *Container) imageVolume(ctx context.Context, i int, m Mount) (string, error) {
-	lowers, err := c.session.layerPaths(ctx, *m.Image)
+	lowers, err := c.layerPaths(ctx, *m.Image)
 	if err != nil {
 		return "", err
 	}

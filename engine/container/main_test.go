@@ -24,11 +24,13 @@ func testImage(t testing.TB, reference string) image.Image {
 	return img
 }
 
+func testLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }
+
 // testHost is a host of this test alone.
 func testHost(t testing.TB) *Host {
 	t.Helper()
 	// Not t.TempDir: a session's root could not search it.
-	h, err := New(Config{Dir: filepath.Join("/run/podhop", strings.ReplaceAll(t.Name(), "/", "-")), Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	h, err := New(Config{Dir: filepath.Join("/run/podhop", strings.ReplaceAll(t.Name(), "/", "-")), Log: testLog()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package container
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/podhop/podhop/engine/container/image"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
@@ -46,7 +44,7 @@ type Session struct {
 	mu         sync.Mutex
 	closed     bool
 	containers map[string]*Container
-	lowers     map[string]string // layer folder -> where its ids are mapped
+	lowers     map[string]*lower // by layer folder
 }
 
 // OpenSession makes a session's file system and cgroup.
@@ -63,7 +61,7 @@ func (h *Host) OpenSession(cfg SessionConfig) (*Session, error) {
 	if cfg.ID == "" || strings.ContainsAny(cfg.ID, "/:,\x00") || strings.HasPrefix(cfg.ID, ".") {
 		return nil, fmt.Errorf("session id %q is no folder's name", cfg.ID)
 	}
-	s := &Session{host: h, cfg: cfg, dir: filepath.Join(h.cfg.Dir, "s", cfg.ID), containers: map[string]*Container{}, lowers: map[string]string{}}
+	s := &Session{host: h, cfg: cfg, dir: filepath.Join(h.cfg.Dir, "s", cfg.ID), containers: map[string]*Container{}, lowers: map[string]*lower{}}
 	for _, m := range cfg.UserNS.Maps() {
 		s.mapped = s.mapped || m.Inner != m.Outer
 	}
@@ -140,40 +138,6 @@ func (s *Session) source(file string) (string, error) {
 	return s.path("id", "data") + below, nil
 }
 
-// layerPaths returns an image's layers as the session sees them, the uppermost first.
-func (s *Session) layerPaths(ctx context.Context, img image.Image) ([]string, error) {
-	if s.mapped && !s.host.idmaps {
-		return s.host.layers.getFor(ctx, img, s.layerOwner(), s.cfg.UIDBase)
-	}
-	dirs, err := s.host.layers.get(ctx, img)
-	if err != nil || !s.mapped {
-		return dirs, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, dir := range dirs {
-		to, ok := s.lowers[dir]
-		if !ok {
-			if s.closed {
-				return nil, ErrClosed
-			}
-			to = s.path("l", filepath.Base(dir))
-			if err := os.Mkdir(to, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
-				return nil, err
-			}
-			if err := idmap(dir, to, s.cfg.UserNS.FD(), true); err != nil {
-				return nil, err
-			}
-			s.lowers[dir] = to
-		}
-		dirs[i] = to
-	}
-	return dirs, nil
-}
-
-// layerOwner begins the names of the layers that are this session's alone.
-func (s *Session) layerOwner() string { return s.cfg.ID + "." }
-
 // Containers lists the session's, in no order.
 func (s *Session) Containers() []*Container {
 	s.mu.Lock()
@@ -221,7 +185,7 @@ func (s *Session) Close() error {
 			errs = append(errs, fmt.Errorf("unmount %s: %w", mounted, err))
 		}
 	}
-	errs = append(errs, s.cgroup.remove(), os.RemoveAll(s.dir), s.host.layers.drop(s.layerOwner()))
+	errs = append(errs, s.cgroup.remove(), os.RemoveAll(s.dir), s.host.layers.drop(s.owner()))
 	s.host.mu.Lock()
 	delete(s.host.sessions, s.cfg.ID)
 	s.host.mu.Unlock()
@@ -232,8 +196,8 @@ func (s *Session) mountPoints() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []string
-	for _, to := range s.lowers {
-		out = append(out, to)
+	for _, l := range s.lowers {
+		out = append(out, l.at)
 	}
 	return out
 }

@@ -80,7 +80,7 @@ func (c *Container) Remove() error {
 	if err := unix.Unmount(filepath.Join(c.root, "rootfs"), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, fmt.Errorf("unmount: %w", err))
 	}
-	errs = append(errs, os.RemoveAll(c.root), os.RemoveAll(c.bundle), c.session.host.runtime.forget(c.runtimeID()))
+	errs = append(errs, c.releaseLayers(), os.RemoveAll(c.root), os.RemoveAll(c.bundle), c.session.host.runtime.forget(c.runtimeID()))
 	c.session.mu.Lock()
 	if c.session.containers[c.spec.ID] == c {
 		delete(c.session.containers, c.spec.ID)

@@ -22,8 +22,11 @@ type UnpackOptions struct {
 	// Base is added to user and group ids, for a kernel that cannot map the
 	// ids of a mount.
 	Base int
-	// MaxBytes bounds what is written; 0 is no bound.
-	MaxBytes int64
+	// MaxBytes and MaxFiles bound what is written; 0 is no bound.
+	MaxBytes, MaxFiles int64
+	// Room, if set, is called where the file system is full; true means that
+	// there may be room now.
+	Room func() bool
 }
 
 // Unpack writes the layer into dir, an empty folder, as a lower layer of
@@ -62,6 +65,17 @@ type unpacker struct {
 	root    *os.Root
 	opt     UnpackOptions
 	written int64
+	files   int64
+}
+
+// roomy does something again for as long as room can be made for it.
+func (u *unpacker) roomy(do func() error) error {
+	for {
+		err := do()
+		if !errors.Is(err, unix.ENOSPC) || u.opt.Room == nil || !u.opt.Room() {
+			return err
+		}
+	}
 }
 
 func (u *unpacker) archive(tr *tar.Reader) error {
@@ -89,10 +103,13 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if name == "" {
 		return nil
 	}
+	if u.files++; u.opt.MaxFiles > 0 && u.files > u.opt.MaxFiles {
+		return fmt.Errorf("%w: more than %d files", ErrTooLarge, u.opt.MaxFiles)
+	}
 	dir, base := path.Split(name)
 	dir = strings.TrimSuffix(dir, "/")
 	if dir != "" {
-		if err := u.parents(dir); err != nil {
+		if err := u.roomy(func() error { return u.parents(dir) }); err != nil {
 			return err
 		}
 	}
@@ -105,7 +122,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		if err := u.root.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := u.roomy(func() error { return u.root.Mkdir(name, 0o755) }); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	case tar.TypeReg:
@@ -116,14 +133,14 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 		if err := u.replace(name); err != nil {
 			return err
 		}
-		if err := u.root.Symlink(h.Linkname, name); err != nil {
+		if err := u.roomy(func() error { return u.root.Symlink(h.Linkname, name) }); err != nil {
 			return err
 		}
 	case tar.TypeLink:
 		if err := u.replace(name); err != nil {
 			return err
 		}
-		return u.root.Link(strings.TrimPrefix(path.Clean("/"+h.Linkname), "/"), name)
+		return u.roomy(func() error { return u.root.Link(strings.TrimPrefix(path.Clean("/"+h.Linkname), "/"), name) })
 	default:
 		return nil // devices and pipes: a container gets its own /dev
 	}
@@ -168,7 +185,7 @@ func (u *unpacker) at(dir string, fn func(fd int) error) error {
 		return err
 	}
 	defer f.Close()
-	return fn(int(f.Fd()))
+	return u.roomy(func() error { return fn(int(f.Fd())) })
 }
 
 func (u *unpacker) replace(name string) error {
@@ -182,22 +199,36 @@ func (u *unpacker) file(name string, content io.Reader) error {
 	if err := u.replace(name); err != nil {
 		return err
 	}
-	f, err := u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
+	var f *os.File
+	if err := u.roomy(func() (err error) {
+		f, err = u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		return err
+	}); err != nil {
 		return err
 	}
 	if u.opt.MaxBytes > 0 {
 		content = io.LimitReader(content, u.opt.MaxBytes-u.written+1)
 	}
-	n, err := io.Copy(f, content)
+	n, err := io.Copy(writerFunc(func(p []byte) (n int, err error) {
+		err = u.roomy(func() error {
+			m, err := f.Write(p[n:])
+			n += m
+			return err
+		})
+		return n, err
+	}), content)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
 	if u.written += n; err == nil && u.opt.MaxBytes > 0 && u.written > u.opt.MaxBytes {
-		err = ErrTooLarge
+		err = fmt.Errorf("%w: more than %d MB unpacked", ErrTooLarge, u.opt.MaxBytes>>20)
 	}
 	return err
 }
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // own gives a file to its owner. One whose id is not mapped here stays root's.
 func (u *unpacker) own(name string, h *tar.Header) error {
