@@ -32,10 +32,10 @@ func (admissionOfSession) Handles(admission.Operation) bool { return true }
 
 func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
 	p, err := plugins(ctx)
-	if err != nil {
+	if p == nil || err != nil {
 		return err
 	}
-	if m, ok := p.(admission.MutationInterface); ok && m.Handles(a.GetOperation()) {
+	if m, ok := p.Interface.(admission.MutationInterface); ok && m.Handles(a.GetOperation()) {
 		return m.Admit(ctx, a, o)
 	}
 	return nil
@@ -43,17 +43,20 @@ func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o a
 
 func (admissionOfSession) Validate(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
 	p, err := plugins(ctx)
-	if err != nil {
+	if p == nil || err != nil {
 		return err
 	}
-	if v, ok := p.(admission.ValidationInterface); ok && v.Handles(a.GetOperation()) {
+	if err := p.quotas.wait(ctx, a); err != nil {
+		return err
+	}
+	if v, ok := p.Interface.(admission.ValidationInterface); ok && v.Handles(a.GetOperation()) {
 		return v.Validate(ctx, a, o)
 	}
 	return nil
 }
 
 // plugins returns the plugins of the context's session, in sync; nil if it has none.
-func plugins(ctx context.Context) (admission.Interface, error) {
+func plugins(ctx context.Context) (*pluginSet, error) {
 	s, err := sessionFrom(ctx)
 	if err != nil {
 		return nil, err
@@ -81,11 +84,12 @@ type admissionPlugins struct {
 
 type pluginSet struct {
 	admission.Interface
-	all  bool
-	view *informer.Factory // of what the plugins look at
+	all    bool
+	view   *informer.Factory // of what the plugins look at
+	quotas *quotas
 }
 
-func (p *admissionPlugins) get(ctx context.Context) (admission.Interface, error) {
+func (p *admissionPlugins) get(ctx context.Context) (*pluginSet, error) {
 	if p.build == nil {
 		return nil, nil
 	}
@@ -100,7 +104,7 @@ func (p *admissionPlugins) get(ctx context.Context) (admission.Interface, error)
 	if err := set.view.Synced(ctx); err != nil {
 		return nil, err
 	}
-	return set.Interface, nil
+	return set, nil
 }
 
 func (p *admissionPlugins) needsAll() bool {
@@ -128,25 +132,26 @@ func (p *admissionPlugins) make() (*pluginSet, error) {
 
 // newPlugins builds a set of plugins and starts their informers.
 func (s *Session) newPlugins(all bool) (*pluginSet, error) {
-	view, release := s.informers.View()
-	p, err := s.newAdmission(view, all)
+	client, err := kubernetes.NewForConfig(s.client)
 	if err != nil {
 		return nil, err
 	}
+	view, release := s.informers.View()
+	p, err := s.newAdmission(client, view, all)
+	if err != nil {
+		return nil, err
+	}
+	q := &quotas{client, view.Core().V1().ResourceQuotas().Lister(), func() bool { return s.tenant.Has(schema.GroupResource{Resource: "resourcequotas"}) }}
 	release()
 	s.informers.StartWithContext(s.ctx)
-	return &pluginSet{p, all, view}, nil
+	return &pluginSet{p, all, view, q}, nil
 }
 
 // newAdmission builds upstream's default plugins for one session, and
 // NodeRestriction. AdmissionOptions.ApplyTo, which would do it, ties the plugins
 // to a stop channel of the whole process: the quota evaluator's workers would
 // outlive the session.
-func (s *Session) newAdmission(f *informer.Factory, all bool) (admission.Interface, error) {
-	client, err := kubernetes.NewForConfig(s.client)
-	if err != nil {
-		return nil, err
-	}
+func (s *Session) newAdmission(client kubernetes.Interface, f *informer.Factory, all bool) (admission.Interface, error) {
 	dyn, err := dynamic.NewForConfig(s.client)
 	if err != nil {
 		return nil, err

@@ -257,6 +257,26 @@ func TestEveryController(t *testing.T) {
 	}
 }
 
+// TestFirstQuota makes what a session's first quota counts in the same breath.
+func TestFirstQuota(t *testing.T) {
+	s := server(t)
+	for i := range 5 {
+		l := open(t, s, fmt.Sprint("s", i))
+		if _, err := l.c.CoreV1().ResourceQuotas("default").Create(t.Context(), &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "x"},
+			Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}}}, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for n, allowed := range []bool{true, false, false} {
+			p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint("p", n)}, Spec: template("x", "").Spec}
+			_, err := l.c.CoreV1().Pods("default").Create(t.Context(), p, metav1.CreateOptions{})
+			if allowed && err != nil || !allowed && (!apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "exceeded quota: x, requested: pods=1, used: pods=1, limited: pods=1")) {
+				t.Errorf("session %d, pod %d: %v", i, n, err)
+			}
+		}
+		l.close()
+	}
+}
+
 // steady returns the number of goroutines once it has not changed for a while.
 func steady() int {
 	n := runtime.NumGoroutine()
