@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"time"
+	_ "time/tzdata" // CronJobs' time zones, wherever the server runs; the API checks them too
 
 	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime/schema"
