@@ -58,7 +58,7 @@ func TestPodLives(t *testing.T) {
 
 func (w *world) eventually(what string, f func() error) {
 	w.Helper()
-	deadline, err := time.Now().Add(20*time.Second), error(nil)
+	deadline, err := time.Now().Add(time.Minute), error(nil)
 	for time.Now().Before(deadline) {
 		if err = f(); err == nil {
 			return

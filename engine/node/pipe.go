@@ -10,15 +10,23 @@ import (
 )
 
 // Pipe answers the client's end of a connection that h serves until it is closed
-// or ctx ends.
+// or ctx ends. The contexts of its requests end with the client's end, also those
+// of upgraded ones, which net/http itself leaves alone: an exec that waits for its
+// process, which may never write, learns in no other way that nobody reads any more.
 func Pipe(ctx context.Context, h http.Handler) net.Conn {
 	a, b := net.Pipe()
-	client, served := &pipeConn{Conn: a}, &pipeConn{Conn: b, closed: make(chan struct{})}
+	connected, gone := context.WithCancel(ctx)
+	client, served := &pipeConn{Conn: a, onClose: gone}, &pipeConn{Conn: b, onClose: gone}
+	context.AfterFunc(ctx, func() { client.Close() })
+	server := http.Server{Handler: h, ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		context.AfterFunc(connected, cancel)
+		return ctx
+	}}
 	go func() {
-		stop := context.AfterFunc(ctx, func() { client.Close(); served.Close() })
-		defer stop()
-		_ = (&http.Server{Handler: h}).Serve(&pipeListener{conn: served})
-		<-served.closed
+		_ = server.Serve(&pipeListener{conn: served})
+		<-connected.Done()
+		served.Close()
 	}()
 	return client
 }
@@ -54,8 +62,7 @@ func (pipeAddr) String() string  { return "pipe" }
 // proxies know the end of a connection by net.ErrClosed and take all else for a fault.
 type pipeConn struct {
 	net.Conn
-	once   sync.Once
-	closed chan struct{} // may be nil
+	onClose func() // may be called more than once
 }
 
 func (c *pipeConn) Read(p []byte) (int, error) {
@@ -69,11 +76,7 @@ func (c *pipeConn) Write(p []byte) (int, error) {
 }
 
 func (c *pipeConn) Close() error {
-	c.once.Do(func() {
-		if c.closed != nil {
-			close(c.closed)
-		}
-	})
+	defer c.onClose()
 	return c.Conn.Close()
 }
 
