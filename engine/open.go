@@ -42,6 +42,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 		{"network", s.openNetwork},
 		{"containers", s.openContainers},
 		{"API", s.openAPI},
+		{"metrics", s.openMetrics},
 		{"control plane", s.openControlPlane},
 		{"watching", s.openFeed},
 		{"DNS", s.openDNS},

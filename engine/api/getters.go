@@ -25,6 +25,7 @@ import (
 type getters struct {
 	accounts, pods, secrets, nodes, validating, mutating rest.Getter
 	podStorage                                           *podstore.REST
+	nodeLister                                           rest.Lister
 }
 
 func newGetters(o generic.RESTOptionsGetter) (*getters, error) {
@@ -52,7 +53,7 @@ func newGetters(o generic.RESTOptionsGetter) (*getters, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &getters{accounts.Store, pods.Pod.Store, secrets, nodes.Node.Store, validating, mutating, pods.Pod}, nil
+	return &getters{accounts.Store, pods.Pod.Store, secrets, nodes.Node.Store, validating, mutating, pods.Pod, nodes.Node}, nil
 }
 
 // get reads an object as the external type of out.

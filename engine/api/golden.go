@@ -155,6 +155,7 @@ func (s *Server) seedNamespaces(ctx context.Context, c kubernetes.Interface) err
 
 func seedRoles(ctx context.Context, c kubernetes.Interface) error {
 	all := append(bootstrappolicy.ClusterRoles(), bootstrappolicy.ControllerRoles()...)
+	all = append(all, metricsReader())
 	if err := aggregate(all); err != nil {
 		return err
 	}

@@ -162,6 +162,8 @@ func (s *Server) build(ctx context.Context) error {
 	extra.ProxyTransport = podTransport()
 	extra.ServiceAccountIssuer = issuerOfSession{}
 	extra.ServiceAccountIssuerURL = "" // the key set differs by session: see keys.go
+	g.OpenAPIConfig.GetDefinitionName = nameMetrics(g.OpenAPIConfig.GetDefinitionName)
+	g.OpenAPIV3Config.GetDefinitionName = nameMetrics(g.OpenAPIV3Config.GetDefinitionName)
 	cc := config.KubeAPIs.Complete()
 	srv, err := cc.ControlPlane.New(controlplaneapiserver.KubeAPIServer,
 		genericapiserver.NewEmptyDelegateWithCustomHandler(http.HandlerFunc(s.serveCustom)))
@@ -174,6 +176,9 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	if err := srv.InstallAPIs(providers...); err != nil {
+		return err
+	}
+	if err := srv.GenericAPIServer.InstallAPIGroup(s.metricsGroup()); err != nil {
 		return err
 	}
 	s.installKeySet(srv.GenericAPIServer)

@@ -50,6 +50,7 @@ type Session struct {
 	evict      lazyEviction
 	custom     custom
 
+	metrics  atomic.Pointer[Metrics]
 	dialNode atomic.Pointer[DialNode]
 	dialPod  atomic.Pointer[func(context.Context, string, string) (net.Conn, error)]
 	closing  sync.Once
