@@ -127,12 +127,15 @@ func TestResize(t *testing.T) {
 		t.Errorf("the container sees %s, restarts %d and %d", got, p.Status.ContainerStatuses[0].RestartCount, p.Status.ContainerStatuses[1].RestartCount)
 	}
 
-	w.resize("fit", 0, "cpu=50m memory=48Mi", "cpu=100m memory=96Mi")
-	w.until("fit", "smaller", has(0, "cpu=50m memory=48Mi", "cpu=100m memory=96Mi"))
+	w.resize("fit", 0, "cpu=50m memory=32Mi", "cpu=100m memory=48Mi")
+	p = w.until("fit", "smaller", has(0, "cpu=50m memory=32Mi", "cpu=100m memory=48Mi"))
+	if got := group(p); got != 88 {
+		t.Errorf("the pod has %d MiB, want 48 and 40", got)
+	}
 
 	// What the node has not is refused at once.
 	w.eventually("a refusal", func() error {
-		err := w.tryResize("fit", 0, "cpu=1000 memory=48Mi", "cpu=1000 memory=96Mi")
+		err := w.tryResize("fit", 0, "cpu=1000 memory=32Mi", "cpu=1000 memory=48Mi")
 		if !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "node didn't have enough allocatable resources: cpu, requested: 1000000") {
 			return fmt.Errorf("1000 cores: %v", err)
 		}
@@ -143,13 +146,13 @@ func TestResize(t *testing.T) {
 	cores := runtime.NumCPU() * 1000
 	w.create(pod("other", withResources(forever(), fmt.Sprintf("cpu=%dm", cores-500), "")))
 	w.until("other", "Ready", ready)
-	w.resize("fit", 0, "cpu=600m memory=48Mi", "cpu=600m memory=96Mi")
+	w.resize("fit", 0, "cpu=600m memory=32Mi", "cpu=600m memory=48Mi")
 	w.until("fit", "deferred", func(p *corev1.Pod) bool {
 		c := condition(p, corev1.PodResizePending)
 		return c != nil && c.Reason == corev1.PodReasonDeferred
 	})
 	w.must(w.client.CoreV1().Pods("default").Delete(t.Context(), "other", metav1.DeleteOptions{}))
-	w.until("fit", "resized after the other has gone", has(0, "cpu=600m memory=48Mi", "cpu=600m memory=96Mi"))
+	w.until("fit", "resized after the other has gone", has(0, "cpu=600m memory=32Mi", "cpu=600m memory=48Mi"))
 
 	w.must(w.client.CoreV1().Pods("default").Delete(t.Context(), "fit", metav1.DeleteOptions{}))
 	w.until("fit", "gone", gone)
