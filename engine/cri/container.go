@@ -1,6 +1,7 @@
 package cri
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config 
 	if !ready {
 		return "", fmt.Errorf("sandbox %q is not ready", sandboxID)
 	}
-	img, ok := r.images.lookup(config.GetImage().GetImage())
+	img, ok := r.cfg.Disk.find(config.GetImage().GetImage())
 	if !ok {
 		return "", notFound("image", config.GetImage().GetImage())
 	}
@@ -62,6 +63,9 @@ func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config 
 		return "", err
 	}
 	m.remove = sync.OnceValue(m.Remove)
+	if config.GetMetadata().GetAttempt() == 0 && img.by != s.uid() { // who pulled it was told
+		r.images.served(s.config.GetMetadata(), cmp.Or(config.GetImage().GetUserSpecifiedImage(), config.GetImage().GetImage()), img.Source)
+	}
 	r.mu.Lock()
 	closed := r.closed
 	if !closed {

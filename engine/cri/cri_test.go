@@ -147,7 +147,7 @@ func TestContainerStates(t *testing.T) {
 			if s.State != test.state || s.ExitCode != test.code || s.Reason != test.reason || s.Message != test.message {
 				t.Errorf("got %v %d %q %q", s.State, s.ExitCode, s.Reason, s.Message)
 			}
-			if s.Image.Image != "busybox" || s.ImageRef != "busybox@sha256:0" || !strings.HasPrefix(s.ImageId, "sha256:") {
+			if s.Image.Image != "docker.io/library/busybox:latest" || !strings.HasPrefix(s.ImageRef, "docker.io/library/busybox@sha256:") || !strings.HasPrefix(s.ImageId, "sha256:") {
 				t.Errorf("image %q %q", s.ImageRef, s.ImageId)
 			}
 			if ended := test.state == runtimeapi.ContainerState_CONTAINER_EXITED; ended != (s.FinishedAt != 0) {

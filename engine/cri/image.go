@@ -3,10 +3,7 @@ package cri
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,117 +17,102 @@ import (
 // was pulled there, however little that costs: Pulling and Pulled are seen once
 // a node, as anywhere. Safe for concurrent use.
 type ImageService struct {
-	images Images
-	event  func(namespace, name, uid, eventType, reason, message string)
-	root   string
-
-	mu      sync.Mutex
-	present map[string]pulled // by what was asked for, and by ID
+	images     Images
+	containers Containers
+	event      func(namespace, name, uid, eventType, reason, message string)
+	root       string
+	disk       *Disk
+	report     time.Duration
 }
 
 var _ internalapi.ImageManagerService = (*ImageService)(nil)
 
-// pulled is an image that is on the node.
-type pulled struct{ image.Image }
-
-func (s *ImageService) lookup(ref string) (pulled, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i, ok := s.present[ref]
-	return i, ok
-}
-
-// ref is what a container status shows as its imageID.
-func (p pulled) ref() string {
-	if len(p.RepoDigests) > 0 {
-		return p.RepoDigests[0]
-	}
-	return p.ID
-}
-
-// spec is what a container status shows as its image: a name, where the kubelet
-// asked for an ID.
-func (p pulled) spec(asked *runtimeapi.ImageSpec) *runtimeapi.ImageSpec {
-	if len(p.RepoTags) == 0 {
-		return asked
-	}
-	return &runtimeapi.ImageSpec{Image: p.RepoTags[0], UserSpecifiedImage: asked.GetUserSpecifiedImage(), Annotations: asked.GetAnnotations()}
-}
-
-// PullImage asks for it; an event says who answered.
+// PullImage asks for the image and unpacks it; an event says who answered. It
+// ends with ctx, which the kubelet ends with the pod.
 func (s *ImageService) PullImage(ctx context.Context, spec *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig, pod *runtimeapi.PodSandboxConfig) (string, error) {
+	var at pullState
+	reporting, stop := context.WithCancel(ctx)
+	defer stop()
+	if s.event != nil && pod.GetMetadata() != nil {
+		go s.reports(reporting, spec.GetImage(), pod.Metadata, &at)
+	}
 	img, source, err := s.images.Pull(ctx, spec.GetImage(), image.Auth{
 		Username: auth.GetUsername(), Password: auth.GetPassword(), Auth: auth.GetAuth(),
 		IdentityToken: auth.GetIdentityToken(), RegistryToken: auth.GetRegistryToken(),
-	})
+	}, at.set)
 	if err != nil {
 		return "", err
 	}
-	s.mu.Lock()
-	s.present[spec.Image], s.present[img.ID] = pulled{img}, pulled{img}
-	s.mu.Unlock()
-	if m := pod.GetMetadata(); m != nil && s.event != nil && source != "" {
-		s.event(m.Namespace, m.Name, m.Uid, "Normal", "ImageServed", fmt.Sprintf("Image %q was served by %s", spec.Image, source))
+	if err := s.containers.Unpack(ctx, img); err != nil {
+		return "", fmt.Errorf("failed to pull and unpack image %q: %w", img.Reference, err)
 	}
+	s.disk.put(spec.GetImage(), img, pod.GetMetadata().GetUid())
+	s.served(pod.GetMetadata(), spec.GetImage(), source)
 	return img.ID, nil
+}
+
+// served tells of where an image came from.
+func (s *ImageService) served(pod *runtimeapi.PodSandboxMetadata, name, source string) {
+	if pod != nil && s.event != nil && source != "" {
+		s.event(pod.Namespace, pod.Name, pod.Uid, "Normal", "ImageServed", fmt.Sprintf("Image %q was served by %s", name, source))
+	}
+}
+
+// pullState is how far a pull is.
+type pullState struct{ done, total atomic.Int64 }
+
+func (p *pullState) set(done, total int64) {
+	p.done.Store(max(done, p.done.Load()))
+	p.total.Store(total)
+}
+
+func (p *pullState) String() string {
+	done, total := p.done.Load(), p.total.Load()
+	switch {
+	case total == 0:
+		return "the registry has not answered yet"
+	case done >= total:
+		return fmt.Sprintf("all of %.1f MB are here and being unpacked", float64(total)/1e6)
+	}
+	return fmt.Sprintf("%.1f of %.1f MB are here (%d%%)", float64(done)/1e6, float64(total)/1e6, 100*done/total)
+}
+
+// reports tells how far a pull is that takes long: each time when it has taken
+// twice as long as at the last.
+func (s *ImageService) reports(ctx context.Context, name string, pod *runtimeapi.PodSandboxMetadata, at *pullState) {
+	for wait := s.report; ; wait *= 2 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+			s.event(pod.Namespace, pod.Name, pod.Uid, "Normal", "PullProgress", fmt.Sprintf("Still pulling image %q: %v", name, at))
+		}
+	}
 }
 
 // ImageStatus answers no image where it has not been pulled to this node.
 func (s *ImageService) ImageStatus(_ context.Context, spec *runtimeapi.ImageSpec, _ bool) (*runtimeapi.ImageStatusResponse, error) {
-	i, ok := s.lookup(spec.GetImage())
+	i, ok := s.disk.find(spec.GetImage())
 	if !ok {
 		return &runtimeapi.ImageStatusResponse{}, nil
 	}
 	return &runtimeapi.ImageStatusResponse{Image: i.api()}, nil
 }
 
-func (p pulled) api() *runtimeapi.Image {
-	a := &runtimeapi.Image{
-		Id: p.ID, RepoTags: p.RepoTags, RepoDigests: p.RepoDigests, Size: uint64(p.Size),
-		Spec: &runtimeapi.ImageSpec{Image: p.ID},
-	}
-	// The kubelet needs a number to enforce runAsNonRoot.
-	name, _, _ := strings.Cut(p.Config.User, ":")
-	if uid, err := strconv.ParseInt(name, 10, 64); err == nil {
-		a.Uid = &runtimeapi.Int64Value{Value: uid}
-	} else {
-		a.Username = name
-	}
-	return a
-}
-
 // ListImages lists what was pulled to this node.
 func (s *ImageService) ListImages(_ context.Context, f *runtimeapi.ImageFilter) ([]*runtimeapi.Image, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	want := f.GetImage().GetImage()
-	byID := map[string]pulled{}
-	for ref, i := range s.present {
-		if want == "" || want == ref {
-			byID[i.ID] = i
+	out := []*runtimeapi.Image{}
+	for _, i := range s.disk.list() {
+		if i.matches(f.GetImage().GetImage()) {
+			out = append(out, i.api())
 		}
 	}
-	out := make([]*runtimeapi.Image, 0, len(byID))
-	for _, i := range byID {
-		out = append(out, i.api())
-	}
-	slices.SortFunc(out, func(a, b *runtimeapi.Image) int { return strings.Compare(a.Id, b.Id) })
 	return out, nil
 }
 
 // RemoveImage forgets it on this node; the layers are all sessions'.
 func (s *ImageService) RemoveImage(_ context.Context, spec *runtimeapi.ImageSpec) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i, ok := s.present[spec.GetImage()]
-	if !ok {
-		return nil
-	}
-	for ref, other := range s.present {
-		if other.ID == i.ID {
-			delete(s.present, ref)
-		}
-	}
+	s.disk.remove(spec.GetImage())
 	return nil
 }
 

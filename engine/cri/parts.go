@@ -64,6 +64,8 @@ type Containers interface {
 	Create(ctx context.Context, spec container.Spec) (Container, error)
 	// Group makes the cgroup of a pod, or takes over one of that name.
 	Group(name string, limits container.Resources) (*container.Group, error)
+	// Unpack unpacks an image, so that Create need not.
+	Unpack(ctx context.Context, img image.Image) error
 }
 
 // A Container is what package container's is.
@@ -111,7 +113,7 @@ func (s Session) Create(ctx context.Context, spec container.Spec) (Container, er
 type Images interface {
 	// Pull finds an image, and says in words who served it. Its error is for the
 	// learner's eyes: it ends up in the pod's events.
-	Pull(ctx context.Context, reference string, auth image.Auth) (img image.Image, source string, err error)
+	Pull(ctx context.Context, reference string, auth image.Auth, progress image.Progress) (img image.Image, source string, err error)
 }
 
 var _ Images = (*image.Store)(nil)

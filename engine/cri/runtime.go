@@ -36,6 +36,11 @@ type Config struct {
 	Network    Network
 	Containers Containers
 	Images     Images
+	// Disk has the images that were pulled; nil: one of this runtime's own.
+	Disk *Disk
+	// PullReport is how long a pull takes before an event tells how far it is;
+	// the default is 10 s.
+	PullReport time.Duration
 	// NodeFiles is the only folder that mounts may come from: the kubelet's own.
 	NodeFiles string
 	// Event records an event about a pod (type Normal or Warning); may be nil.
@@ -73,6 +78,12 @@ func New(cfg Config) (*Runtime, error) {
 	if err := os.MkdirAll(filepath.Join(cfg.Root, "sandboxes"), 0o755); err != nil {
 		return nil, fmt.Errorf("runtime's folder: %w", err)
 	}
+	if cfg.Disk == nil {
+		cfg.Disk = new(Disk)
+	}
+	if cfg.PullReport == 0 {
+		cfg.PullReport = 10 * time.Second
+	}
 	r := &Runtime{
 		cfg:       cfg,
 		log:       cfg.Logger,
@@ -81,7 +92,7 @@ func New(cfg Config) (*Runtime, error) {
 	}
 	r.pods = &PodCgroups{make: cfg.Containers.Group, all: map[string]*container.Group{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.images = &ImageService{images: cfg.Images, event: cfg.Event, root: cfg.Root, present: map[string]pulled{}}
+	r.images = &ImageService{images: cfg.Images, containers: cfg.Containers, event: cfg.Event, root: cfg.Root, disk: cfg.Disk, report: cfg.PullReport}
 	var err error
 	if r.stream, err = newStreams(r); err != nil {
 		return nil, err

@@ -123,7 +123,7 @@ func (r *Runtime) mounts(m *member) ([]container.Mount, error) {
 func (r *Runtime) mount(m *runtimeapi.Mount) (container.Mount, error) {
 	out := container.Mount{Destination: m.ContainerPath, Readonly: m.Readonly, RecursiveReadonly: m.RecursiveReadOnly}
 	if ref := m.GetImage().GetImage(); ref != "" {
-		img, ok := r.images.lookup(ref)
+		img, ok := r.cfg.Disk.find(ref)
 		if !ok {
 			return out, notFound("image", ref)
 		}

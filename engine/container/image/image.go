@@ -18,6 +18,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrDenied: the registry refuses, or hides that it does not have it.
 	ErrDenied = errors.New("pull access denied, repository does not exist or may require authorization")
+	// ErrUnauthorized: the registry knows no such user, or not by that password.
+	ErrUnauthorized = errors.New("401 Unauthorized")
 	// ErrUnreachable: the registry did not answer.
 	ErrUnreachable = errors.New("registry unreachable")
 	// ErrTooLarge: over the limit for one image.
@@ -51,6 +53,20 @@ type Layer struct {
 	DiffID string
 	// Open returns the uncompressed tar archive.
 	Open func() (io.ReadCloser, error)
+
+	// present tells whether Open will find it; nil: always.
+	present func() bool
+}
+
+// Complete tells whether all layers can be opened: those of registries are kept
+// for as long as there is room.
+func (i Image) Complete() bool {
+	for _, l := range i.Layers {
+		if l.present != nil && !l.present() {
+			return false
+		}
+	}
+	return true
 }
 
 // fromV1 reads what containers need out of an image.

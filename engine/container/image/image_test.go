@@ -9,21 +9,14 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"log"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sys/unix"
 
 	"github.com/podhop/podhop/engine/container/image/catalog"
@@ -85,116 +78,33 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+func TestNormalize(t *testing.T) {
+	for _, tt := range []struct{ reference, full string }{
+		{"nginx", "docker.io/library/nginx:latest"},
+		{"docker.io/nginx:1.25", "docker.io/library/nginx:1.25"},
+		{"registry.k8s.io/pause:3.10", "registry.k8s.io/pause:3.10"},
+	} {
+		if got, err := Normalize(tt.reference); got != tt.full || err != nil {
+			t.Errorf("%s: %q, %v", tt.reference, got, err)
+		}
+	}
+	if _, err := Normalize("nginx:a b"); !errors.Is(err, ErrInvalidReference) {
+		t.Error(err)
+	}
+}
+
 func TestPullErrorsOfTheCatalogueAlone(t *testing.T) {
 	s, err := Open(catalogue(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for reference, want := range map[string]string{
-		"nginx:does-not-exist": `failed to pull and unpack image "docker.io/library/nginx:does-not-exist": failed to resolve reference "docker.io/library/nginx:does-not-exist": docker.io/library/nginx:does-not-exist: not found (no such tag in the built-in catalogue, which stands in for this repository)`,
-		"quay.io/a/b:1":        `failed to pull and unpack image "quay.io/a/b:1": failed to resolve reference "quay.io/a/b:1": quay.io/a/b:1: not found (this server pulls from no registries, and its catalogue has no such image)`,
+		"nginx:does-not-exist": `failed to pull and unpack image "docker.io/library/nginx:does-not-exist": failed to resolve reference "docker.io/library/nginx:does-not-exist": docker.io/library/nginx:does-not-exist: not found (this server pulls from no registries, and its built-in catalogue stands in for this repository with the tags 1.7 to 1.31, latest)`,
+		"quay.io/a/b:1":        `failed to pull and unpack image "quay.io/a/b:1": failed to resolve reference "quay.io/a/b:1": quay.io/a/b:1: not found (this server pulls from no registries, and its built-in catalogue has no such image, but nginx)`,
 	} {
-		_, _, err := s.Pull(t.Context(), reference, Auth{})
+		_, _, err := s.Pull(t.Context(), reference, Auth{}, nil)
 		if err == nil || err.Error() != want {
 			t.Errorf("Pull(%q):\n got %v\nwant %s", reference, err, want)
-		}
-	}
-}
-
-// withRegistry is a store that may pull from a registry on loopback.
-func withRegistry(t *testing.T, h http.Handler) (*Store, string) {
-	t.Helper()
-	srv := httptest.NewServer(h)
-	t.Cleanup(srv.Close)
-	s, err := New(Config{Dir: catalogue(t), Registries: &Registries{Dir: t.TempDir(), MaxImageBytes: 1 << 20, DialTimeout: time.Second}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, strings.TrimPrefix(srv.URL, "http://")
-}
-
-func push(t *testing.T, reference string, size int64) v1.Image {
-	t.Helper()
-	img, err := random.Image(size, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to, err := name.NewTag(reference)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(to, img); err != nil {
-		t.Fatal(err)
-	}
-	return img
-}
-
-func TestPullFromRegistry(t *testing.T) {
-	var blobs int
-	reg := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	s, host := withRegistry(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
-			blobs++
-		}
-		reg.ServeHTTP(w, r)
-	}))
-	pushed := push(t, host+"/team/app:1", 1000)
-	img, source, err := s.Pull(t.Context(), host+"/team/app:1", Auth{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want, _ := pushed.Digest(); img.Digest != want.String() {
-		t.Errorf("digest %s, want %s", img.Digest, want)
-	}
-	if source != "the registry "+host {
-		t.Errorf("source %q", source)
-	}
-	for _, l := range img.Layers {
-		dir := t.TempDir()
-		if err := l.Unpack(dir, UnpackOptions{SingleID: true}); err != nil {
-			t.Error(err)
-		}
-		if files, _ := os.ReadDir(dir); len(files) == 0 {
-			t.Error("an empty layer")
-		}
-	}
-	before := blobs
-	if _, _, err := s.Pull(t.Context(), host+"/team/app:1", Auth{}); err != nil {
-		t.Error(err)
-	}
-	if blobs > before+1 { // the configuration
-		t.Errorf("pulled again: %d blobs fetched anew", blobs-before)
-	}
-}
-
-func TestPullErrors(t *testing.T) {
-	reg := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	s, host := withRegistry(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/secret/") {
-			http.Error(w, `{"errors":[{"code":"DENIED","message":"no"}]}`, http.StatusForbidden)
-			return
-		}
-		reg.ServeHTTP(w, r)
-	}))
-	push(t, host+"/team/app:1", 1000)
-	push(t, host+"/team/big:1", 2<<20)
-	closed := httptest.NewServer(nil)
-	gone := strings.TrimPrefix(closed.URL, "http://")
-	closed.Close()
-	for _, tt := range []struct {
-		reference string
-		is        error
-		text      string
-	}{
-		{host + "/team/app:2", ErrNotFound, `failed to pull and unpack image "HOST/team/app:2": failed to resolve reference "HOST/team/app:2": HOST/team/app:2: not found`},
-		{host + "/nope/app:1", ErrNotFound, `failed to pull and unpack image "HOST/nope/app:1": failed to resolve reference "HOST/nope/app:1": HOST/nope/app:1: not found`},
-		{host + "/secret/app:1", ErrDenied, `failed to pull and unpack image "HOST/secret/app:1": failed to resolve reference "HOST/secret/app:1": pull access denied, repository does not exist or may require authorization: server message: DENIED: no`},
-		{host + "/team/big:1", ErrTooLarge, `failed to pull and unpack image "HOST/team/big:1": image too large: 4 MB compressed, and this server takes 1 MB at most`},
-		{gone + "/team/app:1", ErrUnreachable, `connect: connection refused`},
-	} {
-		_, _, err := s.Pull(t.Context(), tt.reference, Auth{})
-		if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), strings.ReplaceAll(tt.text, "HOST", host)) {
-			t.Errorf("Pull(%q):\n got %v\nwant %s", tt.reference, err, tt.text)
 		}
 	}
 }
@@ -210,13 +120,12 @@ func TestPullGivesUpSoon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	_, _, err = s.Pull(t.Context(), "quay.io/a/b:1", Auth{})
+	_, _, err = s.Pull(t.Context(), "quay.io/a/b:1", Auth{}, nil)
 	if !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v, want ErrUnreachable", err)
 	}
-	if d := time.Since(start); d > 2*time.Second || dials > 1 {
-		t.Errorf("took %v and %d tries", d, dials)
+	if dials > 1 {
+		t.Errorf("%d tries", dials)
 	}
 }
 
@@ -297,6 +206,10 @@ func TestUnpackChecks(t *testing.T) {
 	l := layer(t, tar.Header{Name: "a", Typeflag: tar.TypeReg})
 	if err := l.Unpack(t.TempDir(), UnpackOptions{SingleID: true, MaxBytes: 3}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("9 bytes where 3 are allowed: %v", err)
+	}
+	l = layer(t, tar.Header{Name: "a", Typeflag: tar.TypeReg}, tar.Header{Name: "b", Typeflag: tar.TypeReg}, tar.Header{Name: "c", Typeflag: tar.TypeReg})
+	if err := l.Unpack(t.TempDir(), UnpackOptions{SingleID: true, MaxFiles: 2}); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("3 files where 2 are allowed: %v", err)
 	}
 	l.DiffID = "sha256:" + strings.Repeat("0", 64)
 	if err := l.Unpack(t.TempDir(), UnpackOptions{SingleID: true}); err == nil || !strings.Contains(err.Error(), "its content has digest") {

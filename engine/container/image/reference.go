@@ -55,3 +55,22 @@ func (r ref) names(img Image) Image {
 	}
 	return img
 }
+
+// Normalize returns a reference in full, as the kubelet and containerd do; two
+// that name the same image are then equal.
+func Normalize(reference string) (string, error) {
+	r, err := parseReference(reference)
+	if err != nil {
+		return "", err
+	}
+	return r.String(), nil
+}
+
+// familiar is a repository as people type it: "nginx".
+func familiar(repository string) string {
+	named, err := reference.ParseNormalizedNamed(repository)
+	if err != nil {
+		return repository
+	}
+	return reference.FamiliarName(named)
+}

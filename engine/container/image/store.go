@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -120,23 +121,11 @@ func (s *Store) lookup(r ref) (Image, bool) {
 	return Image{}, false
 }
 
-// knows tells whether the catalogue stands in for that repository.
-func (s *Store) knows(repository string) bool {
-	for _, e := range s.entries {
-		for _, n := range e.names {
-			if n.Has(repository) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // Pull finds an image in the catalogue or, where registries are allowed, pulls
 // it; source says in words who answered. An unknown tag of a repository that
-// the catalogue stands in for is pulled too. The error's text is containerd's,
-// and wraps one of this package's sentinels, or ctx's error.
-func (s *Store) Pull(ctx context.Context, reference string, auth Auth) (img Image, source string, err error) {
+// the catalogue stands in for is pulled too. progress may be nil. The error's text
+// is containerd's, and wraps one of this package's sentinels, or ctx's error.
+func (s *Store) Pull(ctx context.Context, reference string, auth Auth, progress Progress) (img Image, source string, err error) {
 	r, err := parseReference(reference)
 	if err != nil {
 		return Image{}, "", err
@@ -145,14 +134,34 @@ func (s *Store) Pull(ctx context.Context, reference string, auth Auth) (img Imag
 		return img, img.Source, nil
 	}
 	if s.registries != nil {
-		img, err = s.registries.pull(ctx, r, auth)
+		img, err = s.registries.pull(ctx, r, auth, progress)
+		if errors.Is(err, ErrUnreachable) {
+			err = fmt.Errorf("%w (%s)", err, s.missing(r))
+		}
 		return img, img.Source, err
 	}
-	why := "this server pulls from no registries, and its catalogue has no such image"
-	if s.knows(r.repository) {
-		why = "no such tag in the built-in catalogue, which stands in for this repository"
+	return Image{}, "", fmt.Errorf("%s: %s: %w (this server pulls from no registries, and %s)", failed(r), r, ErrNotFound, s.missing(r))
+}
+
+// missing says what the catalogue has in the place of r.
+func (s *Store) missing(r ref) string {
+	var tags, all []string
+	for _, e := range s.entries {
+		for _, n := range e.names {
+			if n.Has(r.repository) {
+				tags = append(tags, n.Tags()...)
+			}
+		}
+		if len(e.names) > 0 && len(e.names[0].Repositories) > 0 {
+			all = append(all, familiar(e.names[0].Repositories[0]))
+		}
 	}
-	return Image{}, "", fmt.Errorf("%s: %s: %w (%s)", failed(r), r, ErrNotFound, why)
+	if len(tags) > 0 {
+		slices.Sort(tags)
+		return "its built-in catalogue stands in for this repository with the tags " + strings.Join(slices.Compact(tags), ", ")
+	}
+	slices.Sort(all)
+	return "its built-in catalogue has no such image, but " + strings.Join(slices.Compact(all), ", ")
 }
 
 // failed begins containerd's message for a reference that does not resolve.

@@ -4,6 +4,7 @@ package critest
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -78,8 +79,8 @@ func (f *Network) Attached() []cri.Pod {
 
 // Containers run nothing until they are told to end. The zero value is ready.
 type Containers struct {
-	// CreateErr, StartErr and UpdateErr are what the calls answer, if set.
-	CreateErr, StartErr, UpdateErr error
+	// CreateErr, StartErr, UpdateErr and UnpackErr are what the calls answer, if set.
+	CreateErr, StartErr, UpdateErr, UnpackErr error
 	// OnExec is what further programs do; nil exits with 0.
 	OnExec func(ctx context.Context, x container.ExecSpec) (int, error)
 
@@ -104,6 +105,9 @@ func (f *Containers) Group(_ string, limits container.Resources) (*container.Gro
 	g := &container.Group{}
 	return g, g.Limit(limits)
 }
+
+// Unpack never waits.
+func (f *Containers) Unpack(context.Context, image.Image) error { return f.UnpackErr }
 
 // All are the containers that are not removed, oldest first.
 func (f *Containers) All() []*Container {
@@ -276,15 +280,30 @@ func (c *Container) Attach(ctx context.Context, x container.AttachSpec) error {
 }
 
 // Images has every image but those whose name holds "nope".
-type Images struct{ Config v1.Config }
+type Images struct {
+	Config v1.Config
+	// OnPull, if set, is called with each pull, and may fail it.
+	OnPull func(ctx context.Context, reference string, progress image.Progress) error
+}
 
-// Pull never waits.
-func (f *Images) Pull(_ context.Context, ref string, _ image.Auth) (image.Image, string, error) {
+// Pull answers images whose ID is made of what they are asked for by.
+func (f *Images) Pull(ctx context.Context, ref string, _ image.Auth, progress image.Progress) (image.Image, string, error) {
+	full, err := image.Normalize(ref)
+	if err != nil {
+		return image.Image{}, "", err
+	}
 	if strings.Contains(ref, "nope") {
 		return image.Image{}, "", fmt.Errorf("%s: %w", ref, image.ErrNotFound)
 	}
+	if f.OnPull != nil {
+		if err := f.OnPull(ctx, ref, progress); err != nil {
+			return image.Image{}, "", err
+		}
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256([]byte(full)))
+	repository, _, _ := strings.Cut(full, ":")
 	return image.Image{
-		ID: fmt.Sprintf("sha256:%064x", ref), RepoTags: []string{ref}, RepoDigests: []string{ref + "@sha256:0"},
-		Size: 1 << 20, Config: f.Config,
+		ID: "sha256:" + sum, Reference: full, RepoTags: []string{full}, RepoDigests: []string{repository + "@sha256:" + sum},
+		Size: 1 << 20, Config: f.Config, Source: "the built-in catalogue",
 	}, "the built-in catalogue", nil
 }

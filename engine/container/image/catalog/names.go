@@ -39,6 +39,18 @@ const newestPatch = 60
 // Has tells whether there is any tag of the repository.
 func (n Names) Has(repository string) bool { return slices.Contains(n.Repositories, repository) }
 
+// Tags says in words which tags there are.
+func (n Names) Tags() []string {
+	if n.Only {
+		return slices.Clone(n.Words)
+	}
+	tags := append([]string{"latest"}, n.Words...)
+	if n.Newest != "" {
+		tags = append(tags, n.Oldest+" to "+n.Newest)
+	}
+	return tags
+}
+
 // Answers tells whether repository:tag is one of these names.
 func (n Names) Answers(repository, tag string) bool {
 	return n.Has(repository) && n.hasTag(tag)
