@@ -44,8 +44,13 @@ type Config struct {
 	// Lifetime is how long a session lasts, MaxSessions how many there may be.
 	Lifetime    time.Duration
 	MaxSessions int
-	// Registries allows pulls of what the catalogue lacks.
-	Registries bool
+	// Registries allows pulls of what the catalogue lacks. RegistryMirrors maps
+	// registries to those that are asked in their places.
+	Registries      bool
+	RegistryMirrors map[string]string
+	// ImageMemory bounds unpacked images, ImageDisk what is kept of those from
+	// registries, ImageBytes one of these, compressed; 0 are the parts' own bounds.
+	ImageMemory, ImageDisk, ImageBytes int64
 	// RootCA is the PEM certificate of the API servers' authority.
 	RootCA []byte
 	// APIServerTLS serves each session's API to its own pods, with a certificate of
@@ -104,7 +109,8 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	}
 	images := image.Config{Dir: cfg.Images}
 	if cfg.Registries {
-		images.Registries = &image.Registries{Dir: filepath.Join(cfg.Data, "layers"), DialContext: nsexec.DialOutside}
+		images.Registries = &image.Registries{Dir: filepath.Join(cfg.Data, "layers"), DialContext: nsexec.DialOutside,
+			Mirrors: cfg.RegistryMirrors, MaxImageBytes: cfg.ImageBytes, MaxBytes: cfg.ImageDisk}
 	}
 	if e.images, err = image.New(images); err != nil {
 		return e, err
@@ -119,7 +125,7 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	} else {
 		e.proxyImage = img.ID
 	}
-	e.containers, err = container.New(container.Config{Dir: runDir, Name: cfg.Data, Runtime: cfg.OCIRuntime, Log: e.log})
+	e.containers, err = container.New(container.Config{Dir: runDir, Name: cfg.Data, Runtime: cfg.OCIRuntime, LayerBytes: cfg.ImageMemory, Log: e.log})
 	if err != nil {
 		return e, err
 	}

@@ -100,7 +100,7 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 	p.runtime, err = cri.New(cri.Config{
 		Node: m.Name, Name: s.engine.runtime.name, Version: s.engine.runtime.version,
 		Root: filepath.Join(root, "runtime"), NodeFiles: root,
-		Network: s.pods.on(m.Name), Containers: cri.Session{Session: s.containers}, Images: s.engine.images,
+		Network: s.pods.on(m.Name), Containers: cri.Session{Session: s.containers}, Images: s.engine.images, Disk: &m.disk,
 		Event: func(ns, name, uid, kind, reason, message string) {
 			p.kubelet.Load().Event(ns, name, uid, kind, reason, message)
 		},

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/podhop/podhop/engine/cri"
 	"github.com/podhop/podhop/engine/network"
 )
 
@@ -21,6 +22,7 @@ type machine struct {
 	network.Node
 	on    bool                  // under nodes.mu
 	power atomic.Pointer[power] // what runs on it; nil while nothing does
+	disk  cri.Disk              // the images that were pulled to it
 }
 
 func newNodes(list []network.Node) *nodes {

@@ -44,14 +44,13 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 // registerEngine adds the flags that serve and bench share.
 func registerEngine(fs *flag.FlagSet, c *engine.Config) {
 	fs.StringVar(&c.Data, "data", "data", "`folder` for what must outlast the server")
-	fs.StringVar(&c.Images, "images", "", "`folder` of the image catalogue (default DATA/images)")
 	fs.IntVar(&c.Nodes, "nodes", 3, "`number` of nodes of a session, 1 to 5; this and the next two are for sessions that do not say otherwise")
 	fs.StringVar(&c.CNI, "cni", "routed", "how pods of a session are joined to each other: routed, bridge or vxlan")
 	fs.BoolVar(&c.DualStack, "dual-stack", false, "give sessions IPv6 beside IPv4")
 	fs.StringVar(&c.OCIRuntime, "oci-runtime", "crun", "`program` that runs containers")
 	fs.DurationVar(&c.Lifetime, "lifetime", 2*time.Hour, "how long a session lasts")
 	fs.IntVar(&c.MaxSessions, "max-sessions", 300, "`number` of sessions at once")
-	fs.BoolVar(&c.Registries, "registries", true, "pull images that the catalogue lacks from their registries")
+	registerImages(fs, c)
 }
 
 // complete checks what flags cannot, and fills in what depends on others.
@@ -126,6 +125,9 @@ func superviseServe(cfg serveConfig) error {
 	outside := nsexec.SuperviseConfig{Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI}}
 	if cfg.engine.DNSUpstream != "" { // whoever starts the server may name one of the host's own neighbours
 		outside.DialAlso = []string{cfg.engine.DNSUpstream}
+	}
+	if cfg.engine.Registries {
+		outside.DialAlso = append(outside.DialAlso, mirrors(cfg.engine.RegistryMirrors).neighbours()...)
 	}
 	code, err := nsexec.Supervise(outside)
 	if err != nil {
