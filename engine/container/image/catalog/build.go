@@ -168,9 +168,11 @@ func (b *build) run(ctx context.Context) error {
 // fingerprint is the recipe's, with what it depends on.
 func (b *build) fingerprint(r Recipe) string {
 	inputs := []string{runtime.GOARCH}
-	for program := range r.Programs {
-		if _, own := b.sources[program]; !own {
-			inputs = append(inputs, upstreamVersion())
+	for below, ok := r, true; ok; below, ok = b.recipes[below.Base] {
+		for program := range below.Programs {
+			if _, own := b.sources[program]; !own {
+				inputs = append(inputs, upstreamVersion())
+			}
 		}
 	}
 	return fingerprint(r, b.recipes, b.sources, inputs...)

@@ -130,14 +130,18 @@ func TestSkippedSaysWhy(t *testing.T) {
 func TestSources(t *testing.T) {
 	b := build{Config: Config{ModuleDir: ".", Progress: func(string, int, int) {}}}
 	r := Recipe{Name: "a", Sources: map[string]string{
-		"k8s.io/kubernetes/test/images/agnhost/porter/localhost.crt": "/localhost.crt",
-		"k8s.io/kubernetes/test/images/agnhost/porter/localhost.key": "/localhost.key"}}
+		"k8s.io/kubernetes/test/images/agnhost/porter/localhost.crt":        "/localhost.crt",
+		"k8s.io/kubernetes/test/images/agnhost/porter/localhost.key":        "/localhost.key",
+		"k8s.io/kubernetes/test/images/agnhost//../nautilus/html/data.json": "/data.json"}}
 	tree, err := b.tree(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := tls.X509KeyPair([]byte(tree["/localhost.crt"].text), []byte(tree["/localhost.key"].text)); err != nil {
 		t.Error(err)
+	}
+	if text := tree["/data.json"].text; !strings.Contains(text, "nautilus.jpg") {
+		t.Errorf("the file beside the package: %q", text)
 	}
 	r.Sources = map[string]string{"k8s.io/kubernetes/nosuch/file": "/file"}
 	if _, err := b.tree(t.Context(), r); err == nil || !strings.Contains(err.Error(), "k8s.io/kubernetes/nosuch") {

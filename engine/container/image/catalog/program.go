@@ -74,15 +74,20 @@ func sourceFile(ctx context.Context, name, moduleDir string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", ErrNoGo
 	}
-	cmd := exec.CommandContext(ctx, "go", "list", "-find", "-f", "{{.Dir}}", path.Dir(name))
+	pkg, file, ok := strings.Cut(name, "//")
+	if !ok {
+		pkg, file = path.Split(name)
+		pkg = strings.TrimSuffix(pkg, "/")
+	}
+	cmd := exec.CommandContext(ctx, "go", "list", "-find", "-f", "{{.Dir}}", pkg)
 	cmd.Dir, cmd.Env = moduleDir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("go list %s: %w: %s", path.Dir(name), err, bytes.TrimSpace(stderr.Bytes()))
+		return "", fmt.Errorf("go list %s: %w: %s", pkg, err, bytes.TrimSpace(stderr.Bytes()))
 	}
-	return filepath.Join(strings.TrimSpace(string(out)), path.Base(name)), nil
+	return filepath.Join(strings.TrimSpace(string(out)), file), nil
 }
 
 // upstreamVersion is the version of Kubernetes this binary is built with.

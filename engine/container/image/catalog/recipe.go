@@ -29,7 +29,8 @@ type Recipe struct {
 	// absolute path in the image.
 	Programs map[string]string
 	// Sources are files of Go packages, of the modules that Programs are built
-	// from: import path and name -> absolute path in the image.
+	// from: import path and name -> absolute path in the image. A "//" between the
+	// two lets name lead elsewhere: folders beside a package may hold no Go.
 	Sources map[string]string
 	// Applets makes a symbolic link for each busybox applet in this folder, "" for none.
 	Applets string

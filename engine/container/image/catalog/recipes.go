@@ -3,6 +3,7 @@ package catalog
 import (
 	_ "embed"
 	"io/fs"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -62,7 +63,7 @@ nogroup:x:65534:
 
 // Recipes lists the whole catalogue; a base comes before what stands on it.
 func Recipes() []Recipe {
-	return append(hellos(), []Recipe{
+	return slices.Concat(hellos(), []Recipe{
 		{
 			Name: "busybox", Packages: []string{"busybox", "libc6"}, Keep: []string{"/bin/busybox"}, Applets: "/usr/bin",
 			Files:  append(skeleton(), File{Path: "/usr/bin/wget", Mode: script, Text: wget}),
@@ -132,7 +133,23 @@ func Recipes() []Recipe {
 			Names:   []Names{{Repositories: []string{"docker.io/podhop/proxy"}, Words: []string{"1.0"}, Only: true}},
 			Version: "Podhop's own: it serves in its pod's network",
 		},
-	}...)
+	}, creatures())
+}
+
+// creatures are the images of the update demo, which tell of themselves: a page of
+// agnhost's web server, a picture and its name.
+func creatures() []Recipe {
+	var out []Recipe
+	for _, name := range []string{"nautilus", "kitten"} {
+		folder := "k8s.io/kubernetes/test/images/agnhost//../" + name + "/html/"
+		out = append(out, Recipe{
+			Name: name, Base: "agnhost", Sources: map[string]string{folder + "data.json": "/data.json", folder + name + ".jpg": "/" + name + ".jpg"},
+			Config:  v1.Config{Env: []string{path0}, Entrypoint: []string{"/agnhost"}, Cmd: []string{"test-webserver"}, ExposedPorts: map[string]struct{}{"80/tcp": {}}},
+			Names:   []Names{{Repositories: []string{"registry.k8s.io/e2e-test-images/" + name, "gcr.io/kubernetes-e2e-test-images/" + name}, Oldest: "1.0", Newest: "1.8"}},
+			Version: "as built from Kubernetes",
+		})
+	}
+	return out
 }
 
 // hellos are the images of the tutorials on rolling updates. They tell their
