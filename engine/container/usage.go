@@ -20,8 +20,6 @@ type Usage struct {
 	// WorkingSet is without those that the kernel could drop at once, as the
 	// kubelet counts it; RSS is without files.
 	Memory, WorkingSet, RSS uint64
-	// Limit is how much memory it may have, 0 for no limit.
-	Limit                   uint64
 	PageFaults, MajorFaults uint64
 	Processes               uint64
 }
@@ -55,7 +53,6 @@ func (c *Container) Usage() (Usage, bool) {
 			return now, !m.last.At.IsZero()
 		}
 	}
-	now.Limit = uint64(max(c.spec.Resources.Memory, 0))
 	if pid == 0 {
 		now.Memory, now.WorkingSet, now.RSS, now.Processes = 0, 0, 0, 0
 	}

@@ -16,7 +16,7 @@ func (r *Runtime) ContainerStats(_ context.Context, id string) (*runtimeapi.Cont
 	if err != nil {
 		return nil, err
 	}
-	s, _, _ := m.stats()
+	s, _, _ := r.stats(m)
 	return s, nil
 }
 
@@ -25,7 +25,7 @@ func (r *Runtime) ListContainerStats(_ context.Context, f *runtimeapi.ContainerS
 	var out []*runtimeapi.ContainerStats
 	for _, c := range r.list(f.GetId(), f.GetPodSandboxId(), f.GetLabelSelector()) {
 		if c.running() {
-			s, _, _ := c.stats()
+			s, _, _ := r.stats(c)
 			out = append(out, s)
 		}
 	}
@@ -34,7 +34,7 @@ func (r *Runtime) ListContainerStats(_ context.Context, f *runtimeapi.ContainerS
 
 // stats are the container's use. Where it is not known there is no figure, which
 // is better than 0.
-func (m *member) stats() (*runtimeapi.ContainerStats, container.Usage, bool) {
+func (r *Runtime) stats(m *member) (*runtimeapi.ContainerStats, container.Usage, bool) {
 	s := &runtimeapi.ContainerStats{Attributes: &runtimeapi.ContainerAttributes{
 		Id: m.id, Metadata: m.config.Metadata, Labels: m.config.Labels, Annotations: m.config.Annotations,
 	}}
@@ -42,6 +42,12 @@ func (m *member) stats() (*runtimeapi.ContainerStats, container.Usage, bool) {
 	if known {
 		s.Cpu, s.Memory = cpuStats(u), memoryStats(u)
 		s.Cpu.UsageNanoCores = m.pace.nanoCores(u)
+		r.mu.Lock()
+		limit := m.resources.GetMemoryLimitInBytes()
+		r.mu.Unlock()
+		if limit > 0 {
+			s.Memory.AvailableBytes = value(uint64(limit) - min(u.WorkingSet, uint64(limit)))
+		}
 	}
 	return s, u, known
 }
@@ -51,14 +57,10 @@ func cpuStats(u container.Usage) *runtimeapi.CpuUsage {
 }
 
 func memoryStats(u container.Usage) *runtimeapi.MemoryUsage {
-	m := &runtimeapi.MemoryUsage{
+	return &runtimeapi.MemoryUsage{
 		Timestamp: u.At.UnixNano(), UsageBytes: value(u.Memory), WorkingSetBytes: value(u.WorkingSet), RssBytes: value(u.RSS),
 		PageFaults: value(u.PageFaults), MajorPageFaults: value(u.MajorFaults),
 	}
-	if u.Limit > 0 {
-		m.AvailableBytes = value(u.Limit - min(u.WorkingSet, u.Limit))
-	}
-	return m
 }
 
 func value(n uint64) *runtimeapi.UInt64Value { return &runtimeapi.UInt64Value{Value: n} }
@@ -122,7 +124,7 @@ func (r *Runtime) podStats(s *sandbox) *runtimeapi.PodSandboxStats {
 	r.mu.Unlock()
 	known, cores, pid := false, uint64(0), 0
 	for _, c := range containers {
-		st, u, ok := c.stats()
+		st, u, ok := r.stats(c)
 		known = known || ok
 		all.CPU += u.CPU
 		if !c.running() {

@@ -13,7 +13,9 @@ import (
 // TestStats follows a pod's use through an end, a restart and the removal of all.
 func TestStats(t *testing.T) {
 	f, ctx := newFixture(t), t.Context()
-	sandbox, id, first := f.run(t, "web", containerConfig())
+	config := containerConfig()
+	config.Linux = &runtimeapi.LinuxContainerConfig{Resources: &runtimeapi.LinuxContainerResources{MemoryLimitInBytes: 10_000}}
+	sandbox, id, first := f.run(t, "web", config)
 	pod := func() *runtimeapi.LinuxPodSandboxStats {
 		t.Helper()
 		s, err := f.PodSandboxStats(ctx, sandbox)
@@ -32,7 +34,7 @@ func TestStats(t *testing.T) {
 		t.Errorf("figures from nowhere: %v", s)
 	}
 	now := time.Now()
-	first.Use(container.Usage{At: now, CPU: 2 * time.Second, Memory: 9000, WorkingSet: 8000, RSS: 7000, Limit: 10_000, Processes: 3})
+	first.Use(container.Usage{At: now, CPU: 2 * time.Second, Memory: 9000, WorkingSet: 8000, RSS: 7000, Processes: 3})
 	s := pod()
 	c := s.Containers[0]
 	if c.Attributes.Metadata.Name != "c" || c.Cpu.UsageCoreNanoSeconds.Value != 2e9 || c.Cpu.UsageNanoCores != nil || c.Cpu.Timestamp != now.UnixNano() ||

@@ -8,14 +8,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	noopoteltrace "go.opentelemetry.io/otel/trace/noop"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
 	kubeletoptions "k8s.io/kubernetes/cmd/kubelet/app/options"
+	kubefeatures "k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/kubelet"
 	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
 	kubeletutil "k8s.io/kubernetes/pkg/kubelet/util"
@@ -29,6 +32,7 @@ const podPids = 512
 
 // configuration is upstream's default, but for what a node has not.
 func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
+	useStats()
 	c, err := kubeletoptions.NewKubeletConfiguration()
 	if err != nil {
 		return nil, err
@@ -77,6 +81,16 @@ func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
 	// Logs are on the session's tmpfs.
 	c.ContainerLogMaxSize, c.ContainerLogMaxFiles, c.ContainerLogMaxWorkers = "4Mi", 2, 1
 	return c, nil
+}
+
+var statsOnce sync.Once
+
+// useStats has kubelets take pods' statistics from the runtime alone: there is no
+// cadvisor. The gate is upstream's, and the process'.
+func useStats() {
+	statsOnce.Do(func() {
+		_ = utilfeature.DefaultMutableFeatureGate.Set(string(kubefeatures.PodAndContainerStatsFromCRI) + "=true")
+	})
 }
 
 func nameservers(ips []netip.Addr) string {

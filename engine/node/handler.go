@@ -13,14 +13,19 @@ import (
 )
 
 // processWide are paths at which a kubelet tells of its whole process: of the
-// other sessions, here.
-var processWide = []string{"/metrics", "/metrics/cadvisor", "/metrics/probes", "/metrics/slis", "/configz", "/debug", "/logs"}
+// other sessions, here. In the place of /metrics there is what metrics tells.
+var processWide = []string{"/metrics/cadvisor", "/metrics/probes", "/metrics/slis", "/configz", "/debug", "/logs"}
 
 func newHandler(ctx context.Context, n *Node, conf *kubeletconfig.KubeletConfiguration) http.Handler {
 	s := server.NewServer(ctx, host{n.kubelet, n.streams()}, stats.NewResourceAnalyzer(ctx, n.kubelet, conf.VolumeStatsAggPeriod.Duration, n.recorder),
 		nil, nil, nil, conf)
+	own := metrics(n)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := strings.TrimSuffix(r.URL.Path, "/")
+		if path == "/metrics" {
+			own.ServeHTTP(w, r)
+			return
+		}
 		for _, p := range processWide {
 			if path == p || (p == "/debug" || p == "/logs") && strings.HasPrefix(path, p+"/") {
 				http.NotFound(w, r)

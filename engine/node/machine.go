@@ -70,8 +70,8 @@ func (m Machine) orHost() Machine {
 type machine struct {
 	Machine
 	root string
-	// pods sums up what the node's pods have used.
-	pods func(context.Context) (cpu, memory uint64)
+	// pods sums up what the node's pods use.
+	pods func(context.Context) nodeUsage
 }
 
 var _ cadvisor.Interface = machine{}
@@ -91,25 +91,46 @@ func (m machine) VersionInfo() (*cadvisorapi.VersionInfo, error) {
 // ContainerInfoV2 is of the node as a whole: what its pods use is all that is
 // used there.
 func (m machine) ContainerInfoV2(name string, _ cadvisorapi.RequestOptions) (map[string]cadvisorapi.ContainerInfo, error) {
-	cpu, memory := m.pods(context.Background())
+	u := m.pods(context.Background())
 	return map[string]cadvisorapi.ContainerInfo{name: {
 		Spec: cadvisorapi.ContainerSpec{HasCpu: true, HasMemory: true, Memory: cadvisorapi.MemorySpec{Limit: m.Memory}},
 		Stats: []*cadvisorapi.ContainerStats{{
 			Timestamp: time.Now(),
-			Cpu:       &cadvisorapi.CpuStats{Usage: cadvisorapi.CpuUsage{Total: cpu}},
-			Memory:    &cadvisorapi.MemoryStats{Usage: memory, WorkingSet: memory},
+			Cpu:       &cadvisorapi.CpuStats{Usage: cadvisorapi.CpuUsage{Total: uint64(u.cpu)}},
+			CpuInst:   &cadvisorapi.CpuInstStats{Usage: cadvisorapi.CpuInstUsage{Total: u.cores}},
+			Memory:    &cadvisorapi.MemoryStats{Usage: u.memory, WorkingSet: u.workingSet, RSS: u.rss},
 		}},
 	}}, nil
 }
 
-func podUsage(r internalapi.RuntimeService) func(context.Context) (cpu, memory uint64) {
-	return func(ctx context.Context) (cpu, memory uint64) {
+// nodeUsage is what all pods of a node use, in bytes and thousand millionths of a
+// core, and the time that they and their predecessors have used.
+type nodeUsage struct {
+	cpu                            time.Duration
+	cores, memory, workingSet, rss uint64
+}
+
+// A counter knows what pods have used that are gone. Without it the node's counter
+// goes back when a pod goes.
+type counter interface {
+	Used() (cpu time.Duration, workingSet uint64)
+}
+
+func podUsage(r internalapi.RuntimeService) func(context.Context) nodeUsage {
+	return func(ctx context.Context) (u nodeUsage) {
 		pods, _ := r.ListPodSandboxStats(ctx, nil)
 		for _, p := range pods {
-			cpu += p.GetLinux().GetCpu().GetUsageCoreNanoSeconds().GetValue()
-			memory += p.GetLinux().GetMemory().GetWorkingSetBytes().GetValue()
+			cpu, memory := p.GetLinux().GetCpu(), p.GetLinux().GetMemory()
+			u.cpu += time.Duration(cpu.GetUsageCoreNanoSeconds().GetValue())
+			u.cores += cpu.GetUsageNanoCores().GetValue()
+			u.memory += memory.GetUsageBytes().GetValue()
+			u.workingSet += memory.GetWorkingSetBytes().GetValue()
+			u.rss += memory.GetRssBytes().GetValue()
 		}
-		return cpu, memory
+		if c, ok := r.(counter); ok {
+			u.cpu, _ = c.Used()
+		}
+		return u
 	}
 }
 

@@ -2,7 +2,6 @@ package node_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -67,31 +66,25 @@ func TestNodeStatus(t *testing.T) {
 func TestHandlerTellsNothingOfOthers(t *testing.T) {
 	w := newWorld(t)
 	w.nodeReady()
-	c := &http.Client{Transport: &http.Transport{DialContext: w.node.Dial, DisableKeepAlives: true}}
-	get := func(path string) (int, []byte) {
-		w.Helper()
-		req, err := http.NewRequest("GET", "http://node"+path, nil)
-		w.must(err)
-		resp, err := c.Do(req)
-		w.must(err)
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		w.must(err)
-		return resp.StatusCode, body
-	}
 	// The kubelet answers for its node once its own informer knows it.
 	w.eventually("the kubelet knows its node", func() error {
-		if code, body := get("/stats/summary"); code == http.StatusInternalServerError {
+		if code, body := w.get("/stats/summary"); code == http.StatusInternalServerError {
 			return fmt.Errorf("%s", body)
 		}
 		return nil
 	})
 	for path, want := range map[string]int{
-		"/healthz": 200, "/pods": 200, "/stats/summary": 200, "/metrics/resource": 200, "/metrics": 404, "/metrics/": 404, "/metrics/probes": 404,
-		"/metrics/cadvisor": 404, "/logs/": 404, "/logs/syslog": 404, "/debug/pprof/": 404, "/debug/flags/v": 404, "/configz": 404, "//metrics": 404, "/x/../metrics": 404,
+		"/healthz": 200, "/pods": 200, "/stats/summary": 200, "/metrics/resource": 200, "/metrics": 200, "/metrics/": 200, "/metrics/probes": 404,
+		"/metrics/cadvisor": 404, "/logs/": 404, "/logs/syslog": 404, "/debug/pprof/": 404, "/debug/flags/v": 404, "/configz": 404, "//metrics": 200, "/x/../metrics": 200,
 	} {
-		if code, body := get(path); code != want {
+		code, body := w.get(path)
+		if code != want {
 			t.Errorf("%s: got %d, want %d: %.300s", path, code, want, body)
+		}
+		for _, of := range []string{"go_goroutines", "process_", "apiserver_", "kubelet_http_requests"} { // all sessions' together
+			if strings.Contains(string(body), of) {
+				t.Errorf("%s tells of %s", path, of)
+			}
 		}
 	}
 }
