@@ -114,7 +114,7 @@ func TestWaitingReasons(t *testing.T) {
 		{"image", missing, []string{"ErrImagePull", "ImagePullBackOff"}, "nope:1"},
 		{"privileged", privileged, []string{"CreateContainerError"}, "privileged containers are not allowed"},
 		{"command", noCommand, []string{"RunContainerError", "CrashLoopBackOff"}, ""},
-		{"config", noConfig, []string{"CreateContainerConfigError"}, `configmaps "nope" not found`},
+		{"config", noConfig, []string{"CreateContainerConfigError"}, `configmap "nope" not found`},
 	}
 	for _, test := range tests {
 		w.create(pod(test.name, test.container))

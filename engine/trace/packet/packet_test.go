@@ -86,7 +86,7 @@ func TestParseFrame(t *testing.T) {
 		{"data with FIN", frame(t, ether(v4), ip4(layers.IPProtocolTCP, 2), tcp(FIN|ACK), text("bye")), "10.244.1.2:47298", "10.96.41.7:80", "FIN, 3 bytes", "FIN ACK", 3},
 		{"control characters", frame(t, ether(v4), ip4(layers.IPProtocolTCP, 2), tcp(ACK), text("GET /\x1b[2J HTTP/1.1\r\n")), "10.244.1.2:47298", "10.96.41.7:80", "GET /.[2J", "ACK", 20},
 		{"DNS question", frame(t, ether(v4), ip4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 4000, DstPort: 53}, gopacket.Payload(question)), "10.244.1.2:4000", "10.96.41.7:53", "DNS AAAA? web.default", "", 29},
-		{"DNS answer", frame(t, ether(v4), ip4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 53, DstPort: 4000}, gopacket.Payload(answer)), "10.244.1.2:53", "10.96.41.7:4000", "DNS AAAA? web.default 2 answers", "", 29},
+		{"DNS answer", frame(t, ether(v4), ip4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 53, DstPort: 4000}, gopacket.Payload(answer)), "10.244.1.2:53", "10.96.41.7:4000", "DNS AAAA? web.default 2 more", "", 29},
 		{"DNS no such name", frame(t, ether(v4), ip4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 53, DstPort: 4000}, gopacket.Payload(missing)), "10.244.1.2:53", "10.96.41.7:4000", "DNS AAAA? web.default no such name", "", 29},
 		{"UDP", frame(t, ether(v4), ip4(layers.IPProtocolUDP, 3), &layers.UDP{SrcPort: 1, DstPort: 2}, text("hello")), "10.244.1.2:1", "10.96.41.7:2", "5 bytes", "", 5},
 		{"ping", frame(t, ether(v4), ip4(layers.IPProtocolICMPv4, 4), &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0), Id: 77, Seq: 3}), "10.244.1.2:77", "10.96.41.7:77", "Echo request 3", "", 0},

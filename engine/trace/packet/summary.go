@@ -2,7 +2,6 @@ package packet
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"strings"
 )
@@ -44,13 +43,17 @@ func (p *Packet) FlagNames() string {
 }
 
 // Summary says what the packet is, from what was captured of it: "SYN ACK",
-// "GET /", "200 OK", "DNS A? web.default.svc.cluster.local", "Echo request 1".
+// "GET /", "200 OK", "DNS A? web.default.svc.cluster.local 10.96.41.7", "TLS client hello to
+// shop.example.com", "Echo request 1".
 func (p *Packet) Summary() string {
 	switch {
 	case p.Fragment:
 		return "Fragment"
 	case p.Protocol == TCP:
 		if s := httpLine(p.Payload); s != "" {
+			return s
+		}
+		if s := tls(p.Payload); s != "" {
 			return s
 		}
 		if p.PayloadLength > 0 {
@@ -108,56 +111,6 @@ func printable(b []byte) string {
 		}
 		return r
 	}, string(b))
-}
-
-// dns is the first question of a DNS message (RFC 1035, 4.1), and how it was answered.
-func dns(b []byte) string {
-	if len(b) < 12 || binary.BigEndian.Uint16(b[4:]) == 0 {
-		return ""
-	}
-	flags, answers, q := binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint16(b[6:]), b[12:]
-	var labels []string
-	for len(q) > 0 && q[0] != 0 {
-		n := int(q[0])
-		if n > 63 || n+1 > len(q) {
-			return ""
-		}
-		labels, q = append(labels, printable(q[1:n+1])), q[n+1:]
-	}
-	if len(q) < 5 {
-		return ""
-	}
-	question := dnsType(binary.BigEndian.Uint16(q[1:])) + "? " + strings.Join(labels, ".")
-	if flags&0x8000 == 0 {
-		return "DNS " + question
-	}
-	switch code := flags & 15; {
-	case code == 3:
-		return "DNS " + question + " no such name"
-	case code != 0:
-		return fmt.Sprintf("DNS %s error %d", question, code)
-	case answers == 1:
-		return "DNS " + question + " 1 answer"
-	}
-	return fmt.Sprintf("DNS %s %d answers", question, answers)
-}
-
-func dnsType(n uint16) string {
-	switch n {
-	case 1:
-		return "A"
-	case 5:
-		return "CNAME"
-	case 12:
-		return "PTR"
-	case 16:
-		return "TXT"
-	case 28:
-		return "AAAA"
-	case 33:
-		return "SRV"
-	}
-	return fmt.Sprintf("TYPE%d", n)
 }
 
 func (p *Packet) icmpSummary() string {
