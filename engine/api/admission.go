@@ -35,6 +35,11 @@ func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o a
 	if p == nil || err != nil {
 		return err
 	}
+	if a.GetOperation() == admission.Create {
+		if err := p.view.CaughtUp(ctx, settings); err != nil {
+			return err
+		}
+	}
 	if m, ok := p.Interface.(admission.MutationInterface); ok && m.Handles(a.GetOperation()) {
 		return m.Admit(ctx, a, o)
 	}
@@ -64,6 +69,14 @@ func plugins(ctx context.Context) (*pluginSet, error) {
 	return s.plugins.get(ctx)
 }
 
+// settings are kinds that plugins look up, by informers, to judge others. A
+// paste writes one and what needs it within a millisecond; by kubectl, and from
+// another machine, it takes longer than a watch.
+var settings = []schema.GroupResource{
+	{Resource: "limitranges"}, {Resource: "resourcequotas"}, {Group: "networking.k8s.io", Resource: "ingressclasses"}, {Group: "node.k8s.io", Resource: "runtimeclasses"},
+	{Group: "scheduling.k8s.io", Resource: "priorityclasses"}, {Group: "storage.k8s.io", Resource: "storageclasses"},
+}
+
 // configurable plugins are worth 1 MB a session, and do nothing until somebody
 // writes an object of these kinds.
 var configurable = map[string]schema.GroupResource{
@@ -86,7 +99,7 @@ type pluginSet struct {
 	admission.Interface
 	all    bool
 	view   *informer.Factory // of what the plugins look at
-	quotas *quotas
+	quotas quotas
 }
 
 func (p *admissionPlugins) get(ctx context.Context) (*pluginSet, error) {
@@ -141,7 +154,7 @@ func (s *Session) newPlugins(all bool) (*pluginSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &quotas{client, view.Core().V1().ResourceQuotas().Lister(), func() bool { return s.tenant.Has(schema.GroupResource{Resource: "resourcequotas"}) }}
+	q := quotas{view.Core().V1().ResourceQuotas().Lister()}
 	release()
 	s.informers.StartWithContext(s.ctx)
 	return &pluginSet{p, all, view, q}, nil

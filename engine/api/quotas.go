@@ -2,14 +2,14 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 )
 
@@ -22,37 +22,34 @@ const freshQuota = 10 * time.Second
 // milliseconds, and whoever makes pods takes longer. Here a paste makes both at
 // once, and the first quota is what the controller starts for.
 type quotas struct {
-	client kubernetes.Interface
-	lister corelisters.ResourceQuotaLister
-	any    func() bool // whether the session has had one
+	corelisters.ResourceQuotaLister
 }
 
 // wait returns when the plugin can judge a. Where nobody counts, it gives up
 // when the quota is not fresh any more, as upstream's does at once.
-func (q *quotas) wait(ctx context.Context, a admission.Attributes) error {
-	if a.GetOperation() != admission.Create || a.GetNamespace() == "" || a.GetSubresource() != "" || uncounted(a.GetResource().GroupResource()) || !q.any() {
+func (q quotas) wait(ctx context.Context, a admission.Attributes) error {
+	if a.GetOperation() != admission.Create || a.GetNamespace() == "" || a.GetSubresource() != "" || uncounted(a.GetResource().GroupResource()) {
 		return nil
 	}
-	// The lister may not have heard of the newest yet.
-	list, err := q.client.CoreV1().ResourceQuotas(a.GetNamespace()).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return apierrors.NewInternalError(err)
-	}
-	for _, o := range list.Items {
-		for len(o.Spec.Hard) > 0 && time.Since(o.CreationTimestamp.Time) < freshQuota && !q.counted(&o) {
-			select {
-			case <-time.After(5 * time.Millisecond):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+	for {
+		list, err := q.ResourceQuotas(a.GetNamespace()).List(labels.Everything())
+		if err != nil {
+			return apierrors.NewInternalError(err)
+		}
+		if !slices.ContainsFunc(list, coming) {
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
-func (q *quotas) counted(o *corev1.ResourceQuota) bool {
-	known, err := q.lister.ResourceQuotas(o.Namespace).Get(o.Name)
-	return err == nil && known.UID == o.UID && len(known.Status.Hard) > 0
+// coming tells of a quota that will be counted at any moment.
+func coming(q *corev1.ResourceQuota) bool {
+	return len(q.Spec.Hard) > 0 && len(q.Status.Hard) == 0 && time.Since(q.CreationTimestamp.Time) < freshQuota
 }
 
 // uncounted are kinds that no quota counts, but that are made all the time, and

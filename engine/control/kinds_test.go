@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -274,6 +275,31 @@ func TestFirstQuota(t *testing.T) {
 			}
 		}
 		l.close()
+	}
+}
+
+// TestSettingsAreSeen makes what admission looks up, and in the same breath what needs it.
+func TestSettingsAreSeen(t *testing.T) {
+	l := open(t, server(t), "a")
+	defer l.close()
+	ctx, o := t.Context(), metav1.CreateOptions{}
+	for i := range 100 {
+		name := fmt.Sprint("x", i)
+		if _, err := l.c.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Value: int32(i)}, o); err != nil {
+			t.Fatal(err)
+		}
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: template("x", "").Spec}
+		p.Spec.PriorityClassName, p.Spec.NodeName = name, "elsewhere"
+		if p, err := l.c.CoreV1().Pods("default").Create(ctx, p, o); err != nil || *p.Spec.Priority != int32(i) {
+			t.Fatal(p.Spec.Priority, err)
+		}
+		if err := l.c.SchedulingV1().PriorityClasses().Delete(ctx, name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		p.Name += "-late"
+		if _, err := l.c.CoreV1().Pods("default").Create(ctx, p, o); !apierrors.IsForbidden(err) {
+			t.Fatalf("of a priority class that was deleted: %v", err)
+		}
 	}
 }
 

@@ -6,20 +6,16 @@ import (
 
 	"github.com/podhop/podhop/engine/api/informer"
 	corev1 "k8s.io/api/core/v1"
-	quotageneric "k8s.io/apiserver/pkg/quota/v1/generic"
 	cacheddiscovery "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/scale"
 	"k8s.io/client-go/tools/events"
-	kubecontroller "k8s.io/kubernetes/pkg/controller"
 	"k8s.io/kubernetes/pkg/controller/disruption"
 	"k8s.io/kubernetes/pkg/controller/garbagecollector"
 	"k8s.io/kubernetes/pkg/controller/namespace"
 	"k8s.io/kubernetes/pkg/controller/podautoscaler"
 	"k8s.io/kubernetes/pkg/controller/podautoscaler/metrics"
-	"k8s.io/kubernetes/pkg/controller/resourcequota"
-	quotainstall "k8s.io/kubernetes/pkg/quota/v1/install"
 	"k8s.io/kubernetes/pkg/scheduler"
 	"k8s.io/kubernetes/pkg/scheduler/profile"
 	"k8s.io/kubernetes/pkg/volume"
@@ -50,28 +46,6 @@ func (s *Controllers) garbageCollector(ctx context.Context, f *informer.Factory)
 	return func(ctx context.Context) {
 		s.wg.Go(func() { g.Sync(ctx, s.client.Discovery(), 30*time.Second) })
 		g.Run(ctx, 1, 30*time.Second)
-	}, nil
-}
-
-func (s *Controllers) resourceQuota(ctx context.Context, f *informer.Factory) (run, error) {
-	conf, err := quotainstall.NewQuotaConfigurationForControllers(quotageneric.ListerFuncForResourceFunc(f.ForResource), f)
-	if err != nil {
-		return nil, err
-	}
-	discover := s.client.Discovery().ServerPreferredNamespacedResources
-	r, err := resourcequota.NewController(ctx, &resourcequota.ControllerOptions{
-		QuotaClient: s.client.CoreV1(), ResourceQuotaInformer: f.Core().V1().ResourceQuotas(),
-		ResyncPeriod: kubecontroller.StaticResyncPeriodFunc(5 * time.Minute), InformerFactory: f.Metadata(),
-		ReplenishmentResyncPeriod: kubecontroller.StaticResyncPeriodFunc(12 * time.Hour), DiscoveryFunc: discover,
-		IgnoredResourcesFunc: conf.IgnoredResources, InformersStarted: s.started, Registry: quotageneric.NewRegistry(conf.Evaluators()),
-		UpdateFilter: quotainstall.DefaultUpdateFilter(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) {
-		s.wg.Go(func() { r.Sync(ctx, discover, 30*time.Second) })
-		r.Run(ctx, 1)
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package informer
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,15 @@ func (d *dormant) empty() bool {
 func (d *dormant) due() bool {
 	p := d.shared.presence
 	return p.Written(d.resource) || d.wanted.Load() && p.Has(d.resource)
+}
+
+// saw tells whether the informer has seen everything up to a revision of its resource.
+func (d *dormant) saw(revision uint64) bool {
+	if revision == 0 {
+		return true
+	}
+	seen, err := strconv.ParseUint(d.GetIndexer().LastStoreSyncResourceVersion(), 10, 64)
+	return err == nil && seen >= revision
 }
 
 // Run does nothing: the factory runs its informers.

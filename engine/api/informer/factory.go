@@ -3,7 +3,9 @@ package informer
 import (
 	"context"
 	"reflect"
+	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -23,6 +25,8 @@ type Presence interface {
 	Has(schema.GroupResource) bool
 	// Written tells whether one was written since the session began.
 	Written(schema.GroupResource) bool
+	// LastWrite is the revision of the last such write; 0: there was none.
+	LastWrite(schema.GroupResource) uint64
 	// More returns a channel that is closed when either becomes true of one more.
 	More() <-chan struct{}
 }
@@ -223,6 +227,30 @@ func (f *Factory) Synced(ctx context.Context) error {
 	}
 	if len(checks) > 0 && !cache.WaitFor(ctx, "", checks...) {
 		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// staleness is how long CaughtUp waits at most.
+const staleness = time.Second
+
+// CaughtUp waits until the informers of these resources that were asked for
+// through this view have seen all writes that were acknowledged before the call.
+// An informer that does not in time, because nobody lets it run, is taken as it is.
+func (f *Factory) CaughtUp(ctx context.Context, resources []schema.GroupResource) error {
+	for _, x := range f.gate.users() {
+		d, ok := x.(*dormant)
+		if !ok || !slices.Contains(resources, d.resource) {
+			continue
+		}
+		end := time.Now().Add(staleness)
+		for last := f.presence.LastWrite(d.resource); !d.saw(last) && time.Now().Before(end); {
+			select {
+			case <-time.After(time.Millisecond):
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 	}
 	return nil
 }

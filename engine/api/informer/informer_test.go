@@ -20,6 +20,7 @@ var secrets, pods = schema.GroupResource{Resource: "secrets"}, schema.GroupResou
 type presence struct {
 	mu           sync.Mutex
 	has, written map[schema.GroupResource]bool
+	last         uint64 // revision of the last write to anything
 	more         chan struct{}
 }
 
@@ -41,6 +42,12 @@ func (p *presence) Written(r schema.GroupResource) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.written[r]
+}
+
+func (p *presence) LastWrite(schema.GroupResource) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
 }
 
 func (p *presence) More() <-chan struct{} {
@@ -176,5 +183,43 @@ func TestRemovedBeforeItIsAdded(t *testing.T) {
 	expect(t, others, "p")
 	if len(seen) > 0 {
 		t.Error("a removed handler runs")
+	}
+}
+
+func TestCaughtUp(t *testing.T) {
+	p, c := newPresence(pods), fake.NewClientset()
+	f := New(c, metadatafake.NewSimpleMetadataClient(metadatafake.NewTestScheme()), p)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { cancel(); f.Shutdown() })
+	v, release := f.View()
+	lister := v.Core().V1().Pods().Lister()
+	release()
+	f.StartWithContext(ctx)
+	if err := v.Synced(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.CaughtUp(ctx, []schema.GroupResource{pods, secrets}); err != nil {
+		t.Error("with nothing written:", err)
+	}
+	p.mu.Lock()
+	p.last = 7
+	p.mu.Unlock()
+	done := make(chan error, 1)
+	go func() { done <- v.CaughtUp(ctx, []schema.GroupResource{pods}) }()
+	if _, err := c.CoreV1().Pods("ns").Create(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "new", ResourceVersion: "7"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := lister.Pods("ns").Get("new"); err != nil {
+		t.Error("caught up, and has not seen the last:", err)
+	}
+	cancel()
+	p.mu.Lock()
+	p.last = 8
+	p.mu.Unlock()
+	if err := v.CaughtUp(ctx, []schema.GroupResource{pods}); err == nil {
+		t.Error("waits for nobody, and says that all is seen")
 	}
 }

@@ -52,7 +52,7 @@ type Tenant struct {
 	clock   func() time.Time
 
 	populated map[schema.GroupResource]struct{} // resources that have, or had, an object
-	written   map[schema.GroupResource]struct{} // resources written to since the tenant was made or cloned
+	written   map[schema.GroupResource]uint64   // revisions of the last writes to resources since the tenant was made or cloned
 	more      chan struct{}                     // closed when there is one more in either
 	expiry    expiry
 	age       age
@@ -62,7 +62,7 @@ type Tenant struct {
 // NewTenant returns an empty tenant. Its first revision is 1, as etcd's is.
 func NewTenant() *Tenant {
 	return &Tenant{rev: 1, buckets: map[string]*bucket{}, clock: time.Now,
-		populated: map[schema.GroupResource]struct{}{}, written: map[schema.GroupResource]struct{}{}, more: make(chan struct{})}
+		populated: map[schema.GroupResource]struct{}{}, written: map[schema.GroupResource]uint64{}, more: make(chan struct{})}
 }
 
 // Clone returns a tenant with the same objects and revision and no history.
@@ -138,11 +138,14 @@ func (t *Tenant) Has(r schema.GroupResource) bool {
 }
 
 // Written tells whether a resource was written to since the tenant was made or cloned.
-func (t *Tenant) Written(r schema.GroupResource) bool {
+func (t *Tenant) Written(r schema.GroupResource) bool { return t.LastWrite(r) != 0 }
+
+// LastWrite is the revision of the last write to a resource since the tenant was
+// made or cloned; 0: there was none.
+func (t *Tenant) LastWrite(r schema.GroupResource) uint64 {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	_, ok := t.written[r]
-	return ok
+	return t.written[r]
 }
 
 // More returns a channel that is closed when Has or Written becomes true of one
@@ -218,8 +221,9 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 		t.expires(prefix, next)
 	}
 	b.record(change{rev: next.rev, prevRev: old.rev, key: next.key, cur: next.data, prev: old.data})
-	if _, known := t.written[b.resource]; !known {
-		t.populated[b.resource], t.written[b.resource] = struct{}{}, struct{}{}
+	_, known := t.written[b.resource]
+	if t.written[b.resource] = next.rev; !known {
+		t.populated[b.resource] = struct{}{}
 		close(t.more)
 		t.more = make(chan struct{})
 	}

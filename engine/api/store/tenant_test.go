@@ -162,6 +162,9 @@ func TestHasAndMore(t *testing.T) {
 	}
 	create(t, s, "a", 0)
 	<-more
+	if last := s.tenant.LastWrite(pods); last != s.tenant.rev {
+		t.Errorf("the last write to pods is %d, and the tenant at %d", last, s.tenant.rev)
+	}
 	if clone := s.tenant.Clone(); !s.tenant.Has(pods) || !s.tenant.Written(pods) || !clone.Has(pods) || clone.Written(pods) {
 		t.Error("has no pods after the first, or the clone's are new")
 	}
