@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -204,6 +205,27 @@ func TestEveryController(t *testing.T) {
 		if _, err := l.c.CoreV1().Pods(ns).Create(ctx, p, o); !apierrors.IsForbidden(err) {
 			t.Error(err)
 		}
+	})
+	t.Run("resource claim of a template", func(t *testing.T) {
+		ns, tpl := in(t), "gpu"
+		must(l.c.ResourceV1().ResourceClaimTemplates(ns).Create(ctx, &resourcev1.ResourceClaimTemplate{ObjectMeta: metav1.ObjectMeta{Name: tpl}, Spec: resourcev1.ResourceClaimTemplateSpec{
+			Spec: resourcev1.ResourceClaimSpec{Devices: resourcev1.DeviceClaim{Requests: []resourcev1.DeviceRequest{{Name: "one", Exactly: &resourcev1.ExactDeviceRequest{DeviceClassName: "gpu.example.com"}}}}}}}, o))
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Spec: template("x", "").Spec}
+		p.Spec.ResourceClaims = []corev1.PodResourceClaim{{Name: "it", ResourceClaimTemplateName: &tpl}}
+		must(l.c.CoreV1().Pods(ns).Create(ctx, p, o))
+		until(t, "the pod's own claim", func(ctx context.Context) (bool, error) {
+			p, err := l.c.CoreV1().Pods(ns).Get(ctx, "x", metav1.GetOptions{})
+			if err != nil || len(p.Status.ResourceClaimStatuses) != 1 || p.Status.ResourceClaimStatuses[0].ResourceClaimName == nil {
+				return false, err
+			}
+			_, err = l.c.ResourceV1().ResourceClaims(ns).Get(ctx, *p.Status.ResourceClaimStatuses[0].ResourceClaimName, metav1.GetOptions{})
+			return err == nil, err
+		})
+		must(nil, l.c.CoreV1().Pods(ns).Delete(ctx, "x", *metav1.NewDeleteOptions(0)))
+		until(t, "no claim without it", func(ctx context.Context) (bool, error) {
+			l, err := l.c.ResourceV1().ResourceClaims(ns).List(ctx, metav1.ListOptions{})
+			return err == nil && len(l.Items) == 0, err
+		})
 	})
 	t.Run("autoscaler says what it lacks", func(t *testing.T) {
 		ns := in(t)

@@ -22,6 +22,7 @@ import (
 	"k8s.io/kubernetes/pkg/controller/podgc"
 	"k8s.io/kubernetes/pkg/controller/replicaset"
 	"k8s.io/kubernetes/pkg/controller/replication"
+	"k8s.io/kubernetes/pkg/controller/resourceclaim"
 	"k8s.io/kubernetes/pkg/controller/serviceaccount"
 	"k8s.io/kubernetes/pkg/controller/servicecidrs"
 	"k8s.io/kubernetes/pkg/controller/statefulset"
@@ -93,6 +94,11 @@ func (s *Controllers) workloads() []controller {
 		{"pod-garbage-collector", kinds("pods"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p := podgc.NewPodGC(ctx, c, f.Core().V1().Pods(), f.Core().V1().Nodes(), 12500)
 			return p.Run, nil
+		}},
+		{"resourceclaim", kinds("resourceclaims.resource.k8s.io", "resourceclaimtemplates.resource.k8s.io"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+			r, err := resourceclaim.NewController(klog.FromContext(ctx), c, f.Core().V1().Pods(), f.Scheduling().V1beta1().PodGroups(),
+				f.Resource().V1().ResourceClaims(), f.Resource().V1().ResourceClaimTemplates())
+			return func(ctx context.Context) { r.Run(ctx, 1) }, err
 		}},
 		{"scheduler", nil, nil, s.scheduler},
 	}
