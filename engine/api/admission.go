@@ -16,6 +16,7 @@ import (
 	cacheddiscovery "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	basecompatibility "k8s.io/component-base/compatibility"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
@@ -145,7 +146,9 @@ func (p *admissionPlugins) make() (*pluginSet, error) {
 
 // newPlugins builds a set of plugins and starts their informers.
 func (s *Session) newPlugins(all bool) (*pluginSet, error) {
-	client, err := kubernetes.NewForConfig(s.client)
+	as := rest.CopyConfig(s.client)
+	as.UserAgent = "kube-apiserver" // who manages a quota's status
+	client, err := kubernetes.NewForConfig(as)
 	if err != nil {
 		return nil, err
 	}

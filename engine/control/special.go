@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	cacheddiscovery "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/scale"
 	"k8s.io/client-go/tools/events"
@@ -91,8 +93,14 @@ func (s *Controllers) autoscaling(ctx context.Context, f *informer.Factory) (run
 }
 
 func (s *Controllers) scheduler(ctx context.Context, f *informer.Factory) (run, error) {
-	b := events.NewBroadcaster(&events.EventSinkImpl{Interface: s.client.EventsV1()})
-	sched, err := scheduler.New(ctx, s.client, f, nil, profile.NewRecorderFactory(b))
+	config := restclient.CopyConfig(s.clients)
+	config.UserAgent = "kube-scheduler"
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	b := events.NewBroadcaster(&events.EventSinkImpl{Interface: client.EventsV1()})
+	sched, err := scheduler.New(ctx, client, f, nil, profile.NewRecorderFactory(b))
 	if err != nil {
 		b.Shutdown()
 		return nil, err

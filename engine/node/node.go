@@ -115,7 +115,9 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kubernetes.NewForConfig(cfg.ClientConfig)
+	as := rest.CopyConfig(cfg.ClientConfig)
+	as.UserAgent = "kubelet" // who manages which fields of a pod
+	client, err := kubernetes.NewForConfig(as)
 	if err != nil {
 		return nil, err
 	}
