@@ -16,7 +16,10 @@ type AttachSpec struct {
 }
 
 // Attach connects to the container's process until it exits or ctx ends. What
-// the process wrote before is in its log only. It returns nil when the process exits.
+// the process wrote before is in its log only. It returns nil when the process exits,
+// and when the client's input ends while the process goes on without it, because it has
+// a terminal or a standard input that stays open: so does containerd, and kubectl run
+// with --leave-stdin-open waits for it.
 func (c *Container) Attach(ctx context.Context, spec AttachSpec) error {
 	c.mu.Lock()
 	running, out, stdin, terminal := c.status.State == Running, c.out, c.stdin, c.tty
@@ -34,10 +37,16 @@ func (c *Container) Attach(ctx context.Context, spec AttachSpec) error {
 	if terminal != nil && spec.Resize != nil {
 		go followSize(spec.Resize, ended, terminal)
 	}
+	typed := make(chan struct{}) // closed when all is in that the client has to say
 	if spec.Stdin != nil && stdin != nil {
 		go func() {
 			_, err := io.Copy(stdin, spec.Stdin)
-			if c.spec.StdinOnce && terminal == nil && !errors.Is(err, os.ErrClosed) {
+			switch {
+			case !c.spec.StdinOnce || terminal != nil:
+				if err == nil {
+					close(typed)
+				}
+			case !errors.Is(err, os.ErrClosed):
 				c.mu.Lock()
 				c.closeStdin()
 				c.mu.Unlock()
@@ -55,6 +64,14 @@ func (c *Container) Attach(ctx context.Context, spec AttachSpec) error {
 		_, err := to.Write(part.data)
 		return err
 	}
+	rest := func() error {
+		for len(s.chunks) > 0 {
+			if err := write(<-s.chunks); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	for {
 		select {
 		case part := <-s.chunks:
@@ -62,12 +79,9 @@ func (c *Container) Attach(ctx context.Context, spec AttachSpec) error {
 				return err
 			}
 		case <-s.end:
-			for len(s.chunks) > 0 {
-				if err := write(<-s.chunks); err != nil {
-					return err
-				}
-			}
-			return nil
+			return rest()
+		case <-typed:
+			return rest()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -120,3 +120,24 @@ func TestAttachStdinOnce(t *testing.T) {
 	}
 	wait(t, c)
 }
+
+// TestAttachStdinStaysOpen has clients come and go whose input is part of what the
+// process reads.
+func TestAttachStdinStaysOpen(t *testing.T) {
+	s := testSession(t, testHost(t), 1, nil)
+	c := run(t, s, func(s *Spec) { s.Stdin = true }, "sh", "-c", "while read line; do echo got $line; done; echo closed")
+	for _, line := range []string{"one", "two"} {
+		if err := c.Attach(t.Context(), AttachSpec{Stdin: strings.NewReader(line + "\n"), Stdout: io.Discard}); err != nil {
+			t.Error(err)
+		}
+	}
+	keys, in := io.Pipe()
+	defer in.Close()
+	out := newScreen()
+	go c.Attach(t.Context(), AttachSpec{Stdin: keys, Stdout: out})
+	io.WriteString(in, "three\n")
+	out.wait(t, "got three")
+	if got := logged(t, c); !strings.Contains(got, "F got one\n") || !strings.Contains(got, "F got two\n") || strings.Contains(got, "closed") {
+		t.Errorf("log:\n%s", got)
+	}
+}
