@@ -158,4 +158,20 @@ func testMetrics(t *testing.T, s *Server) {
 	if doc := raw("application/json", "/openapi/v3/apis/metrics.k8s.io/v1beta1"); !strings.Contains(doc, `"kind":"PodMetrics","version":"v1beta1"`) {
 		t.Errorf("OpenAPI does not tell what PodMetrics are:\n%.2000s", doc)
 	}
+
+	own := raw("*/*", "/metrics")
+	if !strings.Contains(own, "kubernetes_build_info{") || !strings.Contains(own, `apiserver_resource_objects{group="",resource="pods"} 4`) {
+		t.Errorf("/metrics:\n%s", own)
+	}
+	for _, of := range []string{"go_goroutines", "process_", "apiserver_request", "rest_client", "workqueue"} { // all sessions' together
+		if strings.Contains(own, of) {
+			t.Errorf("/metrics tells of %s", of)
+		}
+	}
+	if _, err := m.Discovery().RESTClient().Get().AbsPath("/metrics").DoRaw(t.Context()); !apierrors.IsForbidden(err) {
+		t.Errorf("whoever may view only: %v", err)
+	}
+	if _, err := c.CoreV1().RESTClient().Get().AbsPath("/metrics/slis").DoRaw(t.Context()); !apierrors.IsNotFound(err) {
+		t.Errorf("/metrics/slis: %v", err)
+	}
 }

@@ -153,6 +153,7 @@ func (s *Server) build(ctx context.Context) error {
 	g.AdmissionControl = admissionOfSession{}
 	g.StorageObjectCountTracker = nil
 	g.MaxRequestsInFlight, g.MaxMutatingRequestsInFlight = 0, 0 // they would count all sessions together
+	g.EnableMetrics = false                                     // so would they: see ownmetrics.go
 	g.PostStartHooks = map[string]genericapiserver.PostStartHookConfigEntry{}
 	// The health checks would wait for hooks that are not run.
 	g.DisabledPostStartHooks.Insert("generic-apiserver-start-informers", "max-in-flight-filter", "start-system-namespaces-controller",
@@ -181,6 +182,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err := srv.GenericAPIServer.InstallAPIGroup(s.metricsGroup()); err != nil {
 		return err
 	}
+	srv.GenericAPIServer.Handler.NonGoRestfulMux.HandleFunc("/metrics", serveOwnMetrics)
 	s.installKeySet(srv.GenericAPIServer)
 	s.lap("install APIs", &start)
 	srv.GenericAPIServer.PrepareRun() // OpenAPI; Run and its hooks are left out

@@ -129,6 +129,19 @@ func (t *Tenant) Usage() Usage {
 	return u
 }
 
+// Count counts the objects of each resource that has any.
+func (t *Tenant) Count() map[schema.GroupResource]int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := map[schema.GroupResource]int{}
+	for _, b := range t.buckets {
+		if len(b.items) > 0 {
+			n[b.resource] += len(b.items)
+		}
+	}
+	return n
+}
+
 // Has tells whether a resource has, or once had, an object.
 func (t *Tenant) Has(r schema.GroupResource) bool {
 	t.mu.RLock()
