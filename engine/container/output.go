@@ -9,23 +9,71 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 )
 
 // maxLine is where a long line is cut into partial ones, as containerd does.
 const maxLine = 16 << 10
 
+// logHead is the length of what the format adds to a line.
+const logHead = len("2006-01-02T15:04:05.000000000Z stdout F \n")
+
 // logFile writes a container's output in the kubelet's CRI log format:
 // time, stream, "F" for a full or "P" for a partial line, text.
 type logFile struct {
+	// pace bounds what all containers of a session log; nil does not.
+	pace *rate.Limiter
+	// rest is closed when the container has ended: what it left in its pipes is
+	// little, and is not paced.
+	rest     chan struct{}
+	restOnce sync.Once
+
 	mu   sync.Mutex
 	path string
 	file *os.File
 	buf  []byte
 }
 
-func openLog(path string) (*logFile, error) {
-	l := &logFile{path: path}
+func openLog(path string, pace *rate.Limiter) (*logFile, error) {
+	l := &logFile{path: path, pace: pace, rest: make(chan struct{})}
 	return l, l.reopen()
+}
+
+// newPace lets containers log so many bytes a second, and four times as many at
+// once. The kubelet looks each 10 s whether a log is too large, and the log is on
+// the session's own small file system: a container that writes faster than this
+// is held up when its pipe is full, as it is by a slow disk.
+func newPace(bytes int64) *rate.Limiter { return rate.NewLimiter(rate.Limit(bytes), int(4*bytes)) }
+
+// wait waits for its turn to write n bytes.
+func (l *logFile) wait(n int) {
+	if l.pace == nil {
+		return
+	}
+	select {
+	case <-l.rest:
+		return
+	default:
+	}
+	turn := l.pace.ReserveN(time.Now(), min(n, l.pace.Burst()))
+	delay := turn.Delay()
+	if delay == 0 {
+		return
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.rest:
+		turn.Cancel()
+	}
+}
+
+// hurry ends pacing.
+func (l *logFile) hurry() {
+	if l != nil {
+		l.restOnce.Do(func() { close(l.rest) })
+	}
 }
 
 // reopen goes on in a new file of the same name, after the old one was renamed.
@@ -52,6 +100,7 @@ func (l *logFile) write(stream string, line []byte, partial bool) {
 	if l == nil {
 		return
 	}
+	l.wait(len(line) + logHead)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
@@ -74,6 +123,7 @@ func (l *logFile) close() {
 	if l == nil {
 		return
 	}
+	l.hurry()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file != nil {
@@ -217,6 +267,7 @@ func (o *output) pass(stream string, data []byte) {
 // finish waits for the streams to end, not longer than patience, since a
 // process may have handed them on, and tells the attached.
 func (o *output) finish(patience time.Duration) {
+	o.log.hurry()
 	ended := make(chan struct{})
 	go func() { o.running.Wait(); close(ended) }()
 	select {

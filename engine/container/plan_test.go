@@ -222,7 +222,7 @@ func TestLogLines(t *testing.T) {
 		{[]string{long[:100], long[100:], "\n"}, "P " + long[:maxLine] + "\nF xxxxx\n"},
 		{[]string{long[:maxLine] + "\n"}, "F " + long[:maxLine] + "\n"},
 	} {
-		log, err := openLog(t.TempDir() + "/log")
+		log, err := openLog(t.TempDir()+"/log", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -26,6 +27,9 @@ type SessionConfig struct {
 	// volumes among them; the defaults are 256 MiB and 50,000.
 	SizeBytes int64
 	Inodes    int64
+	// LogBytes is how much the containers may log a second, all together, in the
+	// long run; the default is 4 MiB.
+	LogBytes int64
 	// Limits are for all containers of the session together; the default is
 	// 1000 processes, and no limit of memory or CPU.
 	Limits Resources
@@ -38,6 +42,7 @@ type Session struct {
 	cgroup *cgroup
 	dir    string // of the server
 	mapped bool   // ids differ from the server's
+	logs   *rate.Limiter
 
 	mounting sync.Mutex // held while what is mounted below Dir changes
 
@@ -55,13 +60,16 @@ func (h *Host) OpenSession(cfg SessionConfig) (*Session, error) {
 	if cfg.Inodes == 0 {
 		cfg.Inodes = 50_000
 	}
+	if cfg.LogBytes == 0 {
+		cfg.LogBytes = 4 << 20
+	}
 	if cfg.Limits.Pids == 0 {
 		cfg.Limits.Pids = 1000
 	}
 	if cfg.ID == "" || strings.ContainsAny(cfg.ID, "/:,\x00") || strings.HasPrefix(cfg.ID, ".") {
 		return nil, fmt.Errorf("session id %q is no folder's name", cfg.ID)
 	}
-	s := &Session{host: h, cfg: cfg, dir: filepath.Join(h.cfg.Dir, "s", cfg.ID), containers: map[string]*Container{}, lowers: map[string]*lower{}}
+	s := &Session{host: h, cfg: cfg, dir: filepath.Join(h.cfg.Dir, "s", cfg.ID), logs: newPace(cfg.LogBytes), containers: map[string]*Container{}, lowers: map[string]*lower{}}
 	for _, m := range cfg.UserNS.Maps() {
 		s.mapped = s.mapped || m.Inner != m.Outer
 	}

@@ -46,7 +46,7 @@ func (c *Container) start() error {
 	var log *logFile
 	if c.spec.LogPath != "" {
 		var err error
-		if log, err = openLog(c.spec.LogPath); err != nil {
+		if log, err = openLog(c.spec.LogPath, c.session.logs); err != nil {
 			c.out = newOutput(nil)
 			return err
 		}
