@@ -4,13 +4,16 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/initializer"
+	webhookinit "k8s.io/apiserver/pkg/admission/plugin/webhook/initializer"
 	"k8s.io/apiserver/pkg/util/compatibility"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	cacheddiscovery "k8s.io/client-go/discovery/cached/memory"
@@ -19,10 +22,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 	basecompatibility "k8s.io/component-base/compatibility"
-	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 	"k8s.io/kubernetes/pkg/controlplane"
 	cpadmission "k8s.io/kubernetes/pkg/controlplane/apiserver/admission"
 	kubeapiserveradmission "k8s.io/kubernetes/pkg/kubeapiserver/admission"
+	"k8s.io/kubernetes/pkg/kubeapiserver/admission/exclusion"
+	quotainstall "k8s.io/kubernetes/pkg/quota/v1/install"
 )
 
 // admissionOfSession is the chain's admission: it passes each request to its
@@ -172,11 +176,7 @@ func (s *Session) newAdmission(client kubernetes.Interface, f *informer.Factory,
 	if err != nil {
 		return nil, err
 	}
-	generic := cpadmission.Config{
-		ExternalInformers: f, LoopbackClientConfig: s.client, APIResourceConfig: controlplane.DefaultAPIResourceConfigSource(),
-	}
-	resolver := aggregatorapiserver.NewClusterIPServiceResolver(f.Core().V1().Services().Lister())
-	genericInit, err := generic.New(podTransport(), nil, resolver, s.server.generic.TracerProvider)
+	quotas, err := quotainstall.NewQuotaConfigurationForAdmission(f, controlplane.DefaultAPIResourceConfigSource())
 	if err != nil {
 		return nil, err
 	}
@@ -197,11 +197,18 @@ func (s *Session) newAdmission(client kubernetes.Interface, f *informer.Factory,
 		return nil, err
 	}
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(cacheddiscovery.NewMemCacheClient(client.Discovery()))
+	if all {
+		// As k8s.io/kubernetes/pkg/kubeapiserver/admission does: policies' parameters may be
+		// of kinds that come later.
+		go wait.UntilWithContext(s.ctx, func(context.Context) { mapper.Reset() }, 30*time.Second)
+	}
 	inits := admission.PluginInitializers{
 		initializer.NewAPIServerIDInitializer(s.id),
 		initializer.New(client, dyn, f, s.server.authorizer, utilfeature.DefaultFeatureGate,
 			compatibility.DefaultComponentGlobalsRegistry.EffectiveVersionFor(basecompatibility.DefaultKubeComponent), s.ctx.Done(), mapper),
+		webhookinit.NewPluginInitializer(s.webhookAuth(), s.serviceResolver()),
+		cpadmission.NewPluginInitializer(quotas, exclusion.Excluded()),
 	}
-	inits = append(append(inits, genericInit...), kubeInit...)
+	inits = append(inits, kubeInit...)
 	return o.Plugins.NewFromPlugins(names, conf, inits, nil)
 }

@@ -23,10 +23,12 @@ var (
 )
 
 // authenticator tells who makes a request: this process under a name it chose,
-// the session's administrator, one of the session's service accounts, or nobody.
+// the session's administrator, whom a certificate of the session's names, one of the
+// session's service accounts, or nobody.
 func (s *Server) authenticator(audiences authenticator.Audiences) authenticator.Request {
 	tokens := serviceaccount.JWTTokenAuthenticator([]string{issuer}, keysOfSession{}, audiences, serviceaccount.NewValidator(s.getters))
 	withGroups := group.NewAuthenticatedGroupAdder(union.New(
+		authenticator.RequestFunc(certificateOfSession),
 		bearertoken.New(tokens), websocket.NewProtocolAuthenticator(tokens)))
 	return union.NewFailOnError(
 		authenticator.RequestFunc(inProcessIdentity),

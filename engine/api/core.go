@@ -12,6 +12,7 @@ import (
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/client-go/kubernetes"
 	policyclient "k8s.io/client-go/kubernetes/typed/policy/v1"
+	"k8s.io/kubernetes/pkg/apis/authentication"
 	"k8s.io/kubernetes/pkg/controlplane"
 	controlplaneapiserver "k8s.io/kubernetes/pkg/controlplane/apiserver"
 	"k8s.io/kubernetes/pkg/registry/core/componentstatus"
@@ -34,9 +35,12 @@ func (s *Server) providers(cc controlplane.CompletedConfig) ([]controlplaneapise
 		return nil, err
 	}
 	for i, p := range out {
-		if p.GroupName() == "" {
+		switch p.GroupName() {
+		case "":
 			out[i] = coreProvider{p}
-		} else {
+		case authentication.GroupName:
+			out[i] = authenticationProvider{p, s.generic.Authentication}
+		default:
 			out[i] = hookless{p}
 		}
 	}

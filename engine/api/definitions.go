@@ -10,6 +10,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
@@ -53,6 +54,22 @@ func (s *Server) seedDefinitions(ctx context.Context, gold *Session) error {
 	}
 	s.lap("definitions", &start)
 	return gold.seedCustom(ctx, s.config.Custom)
+}
+
+// servedVersions are what definitions, in YAML, serve.
+func servedVersions(definitions [][]byte) (all []schema.GroupVersion, err error) {
+	for _, text := range definitions {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := yaml.Unmarshal(text, crd); err != nil {
+			return nil, err
+		}
+		for _, v := range crd.Spec.Versions {
+			if v.Served {
+				all = append(all, schema.GroupVersion{Group: crd.Spec.Group, Version: v.Name})
+			}
+		}
+	}
+	return all, nil
 }
 
 // A Custom is an object that every session begins with, of a kind of Definitions.

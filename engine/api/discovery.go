@@ -1,55 +1,111 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+
+	"k8s.io/apiserver/pkg/endpoints/discovery/aggregated"
 )
 
-// serve answers what is merged from the built-in and the session's custom
-// groups, and leaves the rest to the chain.
-func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
+// A source is a server of a session's own beside the chain: of custom resources, or
+// the one that leads to aggregated API servers. It judges nobody: the chain has.
+type source struct {
+	handler   http.Handler
+	discovery aggregated.ResourceManager
+	serves    func(group, version string) bool // instead of the chain, too
+}
+
+// sources are those that the session has.
+func (s *Session) sources() (all []source) {
+	if a := s.aggregated.get(); a != nil {
+		all = append(all, a.source)
+	}
 	c := s.custom.get()
 	if c == nil && s.server.bare != nil {
 		c = s.server.bare.custom.get()
 	}
+	if c != nil {
+		all = append(all, c.source)
+	}
+	return all
+}
+
+// serve answers what is merged from the chain and the session's sources, and leaves
+// the rest to the chain.
+func (s *Session) serve(w http.ResponseWriter, r *http.Request) {
+	sources := s.sources()
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	switch {
-	case c == nil || r.Method != http.MethodGet:
+	case len(sources) == 0 || r.Method != http.MethodGet:
 	case path == "/apis":
-		s.serveGroups(c, w, r)
+		s.serveGroups(sources, w, r)
+		return
+	case path == "/openapi/v2":
+		s.serveSchema(sources, w, r)
 		return
 	case path == "/openapi/v3":
-		s.serveMerged(c.handler, w, plain(r, "application/json"))
+		s.answer(w, r, "application/json", func(body []byte, r *http.Request) ([]byte, error) {
+			for _, o := range sources {
+				if code, more := ask(o.handler, r); code == http.StatusOK {
+					var err error
+					if body, err = mergePaths(body, more); err != nil {
+						return nil, err
+					}
+				}
+			}
+			return body, nil
+		})
 		return
-	case strings.HasPrefix(path, "/openapi/v3/apis/") && !s.server.builtIn(strings.TrimPrefix(path, "/openapi/v3")):
-		// The chain judges who asks, and has no document to give.
-		a := httptest.NewRecorder()
-		if s.server.serve(a, plain(r, r.Header.Get("Accept"))); a.Code == http.StatusOK || a.Code == http.StatusNotFound {
-			c.handler.ServeHTTP(w, r)
-			return
+	case strings.HasPrefix(path, "/openapi/v3/apis/"):
+		if o := s.server.owner(sources, strings.TrimPrefix(path, "/openapi/v3")); o != nil {
+			// The chain judges who asks, and has no document to give.
+			a := httptest.NewRecorder()
+			if s.server.serve(a, plain(r, r.Header.Get("Accept"))); a.Code == http.StatusOK || a.Code == http.StatusNotFound {
+				o.ServeHTTP(w, r)
+				return
+			}
 		}
 	}
 	s.server.serve(w, r)
 }
 
-// builtIn tells whether a group version's path is of a built-in API.
-func (s *Server) builtIn(path string) bool {
-	_, ok := s.paths[path]
-	return ok
+// owner is who serves a group version's path, nil if the chain does.
+func (s *Server) owner(sources []source, path string) http.Handler {
+	group, version, _ := strings.Cut(strings.TrimPrefix(path, "/apis/"), "/")
+	_, builtIn := s.paths[path]
+	for _, o := range sources {
+		if !builtIn && o.serves == nil || o.serves != nil && o.serves(group, version) {
+			return o.handler
+		}
+	}
+	return nil
 }
 
 // serveGroups merges the root of discovery, in the form that was asked for.
-func (s *Session) serveGroups(c *customServer, w http.ResponseWriter, r *http.Request) {
-	accept := "application/json"
+func (s *Session) serveGroups(sources []source, w http.ResponseWriter, r *http.Request) {
+	form := func(version string) string {
+		return "application/json;g=apidiscovery.k8s.io;v=" + version + ";as=APIGroupDiscoveryList"
+	}
+	accept, add := "application/json", addGroups
 	for _, version := range []string{"v2", "v2beta1"} {
 		if strings.Contains(r.Header.Get("Accept"), "v="+version+";as=APIGroupDiscoveryList") {
-			accept = "application/json;g=apidiscovery.k8s.io;v=" + version + ";as=APIGroupDiscoveryList"
+			accept, add = form(version), addDiscovery
 			break
 		}
 	}
-	s.serveMerged(c.discovery, w, plain(r, accept))
+	s.answer(w, r, accept, func(body []byte, r *http.Request) ([]byte, error) {
+		if accept == "application/json" {
+			r = plain(r, form("v2"))
+		}
+		var all [][]byte
+		for _, o := range sources {
+			if code, more := ask(o.discovery, r); code == http.StatusOK {
+				all = append(all, more)
+			}
+		}
+		return add(body, all)
+	})
 }
 
 // plain is r without conditions and compression, so that the answer can be merged.
@@ -62,62 +118,34 @@ func plain(r *http.Request, accept string) *http.Request {
 	return r
 }
 
-// serveMerged answers with the chain's JSON document and another's added to it.
-func (s *Session) serveMerged(other http.Handler, w http.ResponseWriter, r *http.Request) {
-	a, b := httptest.NewRecorder(), httptest.NewRecorder()
+func ask(h http.Handler, r *http.Request) (code int, body []byte) {
+	a := httptest.NewRecorder()
+	h.ServeHTTP(a, r)
+	return a.Code, a.Body.Bytes()
+}
+
+// answer answers with the chain's document, if it gives one to who asks, changed by merge.
+func (s *Session) answer(w http.ResponseWriter, r *http.Request, accept string, merge func([]byte, *http.Request) ([]byte, error)) {
+	r = plain(r, accept)
+	a := httptest.NewRecorder()
 	s.server.serve(a, r)
-	if a.Code == http.StatusOK {
-		other.ServeHTTP(b, r)
-	}
 	body := a.Body.Bytes()
-	if a.Code == http.StatusOK && b.Code == http.StatusOK {
-		if merged, err := merge(body, b.Body.Bytes()); err == nil {
-			body = merged
+	if a.Code == http.StatusOK {
+		merged, err := merge(body, r)
+		if err != nil {
+			s.server.log.Error("merging", "path", r.URL.Path, "session", s.id, "error", err)
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
 		}
+		body = merged
 	}
 	for k, v := range a.Header() {
 		switch k {
-		case "Content-Length", "Etag", "Last-Modified": // they were the first one's alone
+		case "Content-Length", "Etag", "Last-Modified": // they were the chain's alone
 		default:
 			w.Header()[k] = v
 		}
 	}
 	w.WriteHeader(a.Code)
 	_, _ = w.Write(body)
-}
-
-// merge adds b's lists of groups, and its paths of groups, to a's.
-func merge(a, b []byte) ([]byte, error) {
-	var x, y map[string]json.RawMessage
-	if err := json.Unmarshal(a, &x); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(b, &y); err != nil {
-		return nil, err
-	}
-	for _, key := range []string{"items", "groups"} {
-		if y[key] == nil {
-			continue
-		}
-		var l, m []json.RawMessage
-		_ = json.Unmarshal(x[key], &l)
-		if err := json.Unmarshal(y[key], &m); err != nil {
-			return nil, err
-		}
-		x[key], _ = json.Marshal(append(l, m...))
-	}
-	if y["paths"] != nil {
-		p, q := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-		_ = json.Unmarshal(x["paths"], &p)
-		if err := json.Unmarshal(y["paths"], &q); err != nil {
-			return nil, err
-		}
-		for path, v := range q {
-			if _, taken := p[path]; !taken && strings.HasPrefix(path, "apis/") {
-				p[path] = v
-			}
-		}
-		x["paths"], _ = json.Marshal(p)
-	}
-	return json.Marshal(x)
 }

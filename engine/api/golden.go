@@ -34,7 +34,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context, kubernetes.Interface) error{
-		s.seedNamespaces, seedRoles, seedPriorityClasses, s.seedKubernetesService,
+		s.seedNamespaces, seedRoles, seedPriorityClasses, seedFlowControl, s.seedAuthenticationConfig, s.seedKubernetesService,
 	} {
 		if err := step(ctx, c); err != nil {
 			return fmt.Errorf("golden tenant: %w", err)
@@ -50,6 +50,13 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	}
 	if err := s.seedDefinitions(ctx, gold); err != nil {
 		return fmt.Errorf("golden tenant: definitions: %w", err)
+	}
+	custom, err := servedVersions(s.config.Definitions)
+	if err != nil {
+		return fmt.Errorf("golden tenant: definitions: %w", err)
+	}
+	if err := s.seedAPIServices(ctx, gold, custom); err != nil {
+		return fmt.Errorf("golden tenant: APIServices: %w", err)
 	}
 	s.golden[""] = t.Clone()
 	s.lap("golden tenant", &start)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
@@ -33,7 +34,8 @@ func (echo) ExecInContainer(_ context.Context, _, _, _ string, cmd []string, in 
 
 func TestExecAndLogsReachTheKubelet(t *testing.T) {
 	s := server(t)
-	ss, c := open(t, s, "a", corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"}})
+	ss, c := open(t, s, "a", corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"},
+		Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "172.18.0.11"}}}})
 	kubelet := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/containerLogs/default/web/c"):
@@ -45,6 +47,8 @@ func TestExecAndLogsReachTheKubelet(t *testing.T) {
 				return
 			}
 			remotecommandserver.ServeExec(w, r, echo{}, "web", "", "c", r.URL.Query()["command"], o, time.Minute, time.Minute, remotecommandserver.SupportedStreamingProtocols)
+		case r.URL.Path == "/healthz":
+			fmt.Fprint(w, "ok")
 		default:
 			http.NotFound(w, r)
 		}
@@ -63,6 +67,15 @@ func TestExecAndLogsReachTheKubelet(t *testing.T) {
 	logs, err := c.CoreV1().Pods("default").GetLogs("web", &corev1.PodLogOptions{}).DoRaw(t.Context())
 	if err != nil || string(logs) != "a line\n" {
 		t.Fatalf("logs: %q, %v", logs, err)
+	}
+	for _, node := range []string{"node-1", "node-1:10250"} {
+		out, err := c.CoreV1().RESTClient().Get().Resource("nodes").Name(node).SubResource("proxy").Suffix("healthz").DoRaw(t.Context())
+		if err != nil || string(out) != "ok" {
+			t.Errorf("proxy of %s: %q, %v", node, out, err)
+		}
+	}
+	if _, err := c.CoreV1().RESTClient().Get().Resource("nodes").Name("node-9").SubResource("proxy").Suffix("healthz").DoRaw(t.Context()); !apierrors.IsNotFound(err) {
+		t.Errorf("proxy of a node that there is not: %v", err)
 	}
 
 	front := httptest.NewTLSServer(ss)

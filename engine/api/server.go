@@ -7,17 +7,21 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/podhop/podhop/engine/api/store"
 	"github.com/podhop/podhop/internal/inproc"
 	apiextensionsapiserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
+	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	controlplaneapiserver "k8s.io/kubernetes/pkg/controlplane/apiserver"
 )
@@ -56,6 +60,8 @@ type Server struct {
 	options    *options.ServerRunOptions
 	generic    *genericapiserver.Config
 	extensions *apiextensionsapiserver.Config
+	aggregator *aggregatorapiserver.Config
+	frontProxy *frontProxy
 	storage    genericregistry.RESTOptionsGetter
 	authorizer authorizer.Authorizer
 	getters    *getters
@@ -98,6 +104,9 @@ func New(ctx context.Context, c Config) (s *Server, err error) {
 	} else if err = os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
+	if s.frontProxy, err = newFrontProxy(s.config.Dir); err != nil {
+		return nil, err
+	}
 	if err = s.build(ctx); err != nil {
 		return nil, err
 	}
@@ -135,7 +144,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.lap("config", &start)
 	g := config.KubeAPIs.ControlPlane.Generic
-	s.generic, s.extensions = g, config.ApiExtensions
+	s.generic, s.extensions, s.aggregator = g, config.ApiExtensions, config.Aggregator
 	s.storage = optionsGetter{g.RESTOptionsGetter, resolve}
 	g.RESTOptionsGetter = s.storage
 	// Upstream's own client: the session travels in its requests' contexts.
@@ -159,8 +168,14 @@ func (s *Server) build(ctx context.Context) error {
 	g.DisabledPostStartHooks.Insert("generic-apiserver-start-informers", "max-in-flight-filter", "start-system-namespaces-controller",
 		"peer-endpoint-reconciler-controller", "start-cluster-authentication-info-controller", "start-kube-apiserver-identity-lease-controller",
 		"start-kube-apiserver-identity-lease-garbage-collector", "storage-readiness", "start-legacy-token-tracking-controller")
+	g.BuildHandlerChainFunc = func(h http.Handler, c *genericapiserver.Config) http.Handler {
+		return genericapiserver.DefaultBuildHandlerChain(s.aggregate(h), c)
+	}
+	for gv, p := range apiVersionPriorities {
+		g.AggregatedDiscoveryGroupManager.SetGroupVersionPriority(metav1.GroupVersion(gv), int(p.Group), int(p.Version))
+	}
 	extra := &config.KubeAPIs.ControlPlane.Extra
-	extra.ProxyTransport = podTransport()
+	extra.ProxyTransport = podTransport(dialOfSession)
 	extra.ServiceAccountIssuer = issuerOfSession{}
 	extra.ServiceAccountIssuerURL = "" // the key set differs by session: see keys.go
 	g.OpenAPIConfig.GetDefinitionName = nameMetrics(g.OpenAPIConfig.GetDefinitionName)
@@ -183,6 +198,9 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	srv.GenericAPIServer.Handler.NonGoRestfulMux.HandleFunc("/metrics", serveOwnMetrics)
+	if err := s.installAPIServices(srv.GenericAPIServer); err != nil {
+		return err
+	}
 	s.installKeySet(srv.GenericAPIServer)
 	s.lap("install APIs", &start)
 	srv.GenericAPIServer.PrepareRun() // OpenAPI; Run and its hooks are left out
@@ -192,6 +210,18 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.lap("OpenAPI", &start)
 	return nil
+}
+
+// groupVersions are those that the chain serves.
+func (s *Server) groupVersions() (all []schema.GroupVersion) {
+	for p := range s.paths {
+		if parts := strings.Split(strings.TrimPrefix(p, "/"), "/"); len(parts) == 3 && parts[0] == "apis" {
+			all = append(all, schema.GroupVersion{Group: parts[1], Version: parts[2]})
+		} else if p == "/api/v1" {
+			all = append(all, schema.GroupVersion{Version: "v1"})
+		}
+	}
+	return all
 }
 
 // serve passes a request that has its session to the chain.

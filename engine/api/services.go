@@ -53,7 +53,7 @@ func (s *Session) newAddresses(dualStack bool) (*addresses, error) {
 		return nil, err
 	}
 	a.rest, a.status, a.proxy, err = servicestore.NewREST(s.server.storage, api.IPv4Protocol,
-		byFamily, a.ports, slices, s.server.getters.podStorage, podTransport())
+		byFamily, a.ports, slices, s.server.getters.podStorage, podTransport(s.dial))
 	return a, err
 }
 

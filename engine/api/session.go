@@ -45,10 +45,12 @@ type Session struct {
 	plugins    admissionPlugins
 	nodes      *node.NodeAuthorizer
 	keys       *keys
+	authority  *Authority
 	adminToken string
 	addresses  *addresses
 	evict      lazyEviction
-	custom     custom
+	custom     own
+	aggregated own
 
 	metrics  atomic.Pointer[Metrics]
 	dialNode atomic.Pointer[DialNode]
@@ -72,6 +74,9 @@ func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}
+	if err := ss.adopt(); err != nil {
+		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
+	}
 	if o.Journal != nil {
 		ss.tenant.SetJournal(o.Journal)
 	}
@@ -89,6 +94,9 @@ func (s *Server) newSession(id string, t *store.Tenant, dualStack bool) (*Sessio
 	ss.client = ss.configFor(master)
 	var err error
 	if ss.keys, err = newKeys(); err != nil {
+		return nil, err
+	}
+	if ss.authority, err = newAuthority("kubernetes"); err != nil {
 		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(ss.client)
@@ -166,6 +174,7 @@ func (s *Session) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Close ends the session: its watches, informers and workers. It waits for them.
 func (s *Session) Close() {
 	s.closing.Do(func() {
+		s.aggregated.close()
 		s.custom.close()
 		s.cancel()
 		s.addresses.close()
