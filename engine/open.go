@@ -136,9 +136,11 @@ func (s *Session) openAPI(ctx context.Context, nodes []network.Node) (err error)
 }
 
 func (s *Session) openControls(_ context.Context, _ []network.Node) (err error) {
+	authority := s.api.ClientAuthority()
 	s.controls, err = control.Start(s.ctx, control.Config{
 		ClientConfig: s.api.ClientConfig(), Informers: s.api.Informers(), Presence: s.api.Presence(),
 		Tokens: s.api.Tokens(), RootCA: s.engine.cfg.RootCA, Logger: s.log,
+		SigningCertificate: authority.Certificate, SigningKey: authority.Key,
 	})
 	if err == nil {
 		s.onClose(func() error { s.controls.Stop(); return nil })

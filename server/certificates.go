@@ -78,6 +78,8 @@ func serving(leaf tls.Certificate) *tls.Config {
 		Certificates: []tls.Certificate{leaf},
 		MinVersion:   tls.VersionTLS12,
 		NextProtos:   []string{"h2", "http/1.1"},
+		// Each session has its own authority, and looks who signed what a client shows.
+		ClientAuth: tls.RequestClientCert,
 	}
 }
 

@@ -27,6 +27,9 @@ type Config struct {
 	RootCA []byte
 	// Tokens signs the tokens in secrets of type kubernetes.io/service-account-token. Nil: none are made.
 	Tokens serviceaccount.TokenGenerator
+	// SigningCertificate and SigningKey, PEM, are the authority that signs approved
+	// CertificateSigningRequests. Nil: nobody signs.
+	SigningCertificate, SigningKey []byte
 	// Logger gets what goes wrong. Nil: discard.
 	Logger *slog.Logger
 }

@@ -51,7 +51,9 @@ func open(t testing.TB, s *api.Server, id string) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := Start(ss.Context(), Config{ClientConfig: ss.ClientConfig(), Informers: ss.Informers(), Presence: ss.Presence(), RootCA: []byte("ca"), Tokens: ss.Tokens()})
+	authority := ss.ClientAuthority()
+	k, err := Start(ss.Context(), Config{ClientConfig: ss.ClientConfig(), Informers: ss.Informers(), Presence: ss.Presence(), RootCA: []byte("ca"), Tokens: ss.Tokens(),
+		SigningCertificate: authority.Certificate, SigningKey: authority.Key})
 	if err != nil {
 		t.Fatal(err)
 	}

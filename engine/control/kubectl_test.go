@@ -3,7 +3,13 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
@@ -43,7 +49,7 @@ func serve(t *testing.T, labs ...*lab) *cluster {
 		http.StripPrefix("/s/"+id, l.Session).ServeHTTP(w, r)
 	}))
 	c.EnableHTTP2 = true
-	c.TLS = &tls.Config{}
+	c.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	c.StartTLS()
 	t.Cleanup(c.Close)
 	return c
@@ -52,11 +58,16 @@ func serve(t *testing.T, labs ...*lab) *cluster {
 // kubectl returns a runner of kubectl against a session.
 func (c *cluster) kubectl(t *testing.T, id, token string) func(stdin string, args ...string) (string, error) {
 	t.Helper()
+	return c.kubectlAs(t, id, &clientcmdapi.AuthInfo{Token: token})
+}
+
+func (c *cluster) kubectlAs(t *testing.T, id string, who *clientcmdapi.AuthInfo) func(stdin string, args ...string) (string, error) {
+	t.Helper()
 	dir := t.TempDir()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate().Raw})
 	conf := clientcmdapi.NewConfig()
 	conf.Clusters["c"] = &clientcmdapi.Cluster{Server: c.URL + "/s/" + id, CertificateAuthorityData: ca}
-	conf.AuthInfos["u"] = &clientcmdapi.AuthInfo{Token: token}
+	conf.AuthInfos["u"] = who
 	conf.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
 	conf.CurrentContext = "x"
 	path := filepath.Join(dir, "config")
@@ -197,6 +208,41 @@ func TestKubectl(t *testing.T) {
 			}
 		}
 	})
+	t.Run("client certificates", func(t *testing.T) {
+		key, request := requestFor(t, "jane")
+		out, err := ka("apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: jane}\nspec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: "+request+"}\n", "apply", "-f", "-")
+		if err != nil {
+			t.Fatal(out)
+		}
+		if out, err := ka("", "get", "csr", "jane", "--no-headers"); err != nil || !strings.Contains(out, "Pending") {
+			t.Error(out)
+		}
+		if out, err := ka("", "certificate", "approve", "jane"); err != nil {
+			t.Fatal(out)
+		}
+		const signed = "jsonpath={.status.certificate}"
+		if out, err := ka("", "wait", "csr/jane", "--for="+signed, "--timeout=60s"); err != nil {
+			t.Fatal(out)
+		}
+		out, err = ka("", "get", "csr", "jane", "-o", signed)
+		if err != nil {
+			t.Fatal(out)
+		}
+		certificate, err := base64.StdEncoding.DecodeString(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := &clientcmdapi.AuthInfo{ClientCertificateData: certificate, ClientKeyData: key}
+		if out, err := c.kubectlAs(t, "a", who)("", "auth", "whoami"); err != nil || !strings.Contains(out, "jane") || !strings.Contains(out, "editors") {
+			t.Error("its own session:", out)
+		}
+		if out, err := c.kubectlAs(t, "a", who)("", "get", "pods"); err == nil || !strings.Contains(out, `User "jane" cannot list`) {
+			t.Error("RBAC lets it:", out)
+		}
+		if out, err := c.kubectlAs(t, "b", who)("", "get", "pods"); err == nil || !strings.Contains(out, "Unauthorized") && !strings.Contains(out, "logged in") {
+			t.Error("another session:", out)
+		}
+	})
 	t.Run("raw by host name", func(t *testing.T) {
 		req, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, c.URL+"/openapi/v2", nil)
 		req.Host = "a.session.localhost"
@@ -210,4 +256,23 @@ func TestKubectl(t *testing.T) {
 			t.Error(resp.Status)
 		}
 	})
+}
+
+// requestFor makes a key and a request for a certificate, as openssl req would.
+func requestFor(t *testing.T, name string) (key []byte, request string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name, Organization: []string{"editors"}}}, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key = pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
+	return key, base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}))
 }

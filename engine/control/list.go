@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 	"time"
 	_ "time/tzdata" // CronJobs' time zones, wherever the server runs; the API checks them too
 
@@ -47,7 +48,7 @@ func kinds(names ...string) (out []schema.GroupResource) {
 // The settings are upstream's defaults (cmd/kube-controller-manager/app) where
 // nothing else is said.
 func (s *Controllers) list() []controller {
-	return append(append(s.workloads(), s.cluster()...), s.volumes()...)
+	return slices.Concat(s.workloads(), s.cluster(), s.volumes(), s.certificates())
 }
 
 type run = func(context.Context)
