@@ -36,7 +36,7 @@ type admissionOfSession struct{}
 func (admissionOfSession) Handles(admission.Operation) bool { return true }
 
 func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
-	p, err := plugins(ctx)
+	p, err := plugins(ctx, a)
 	if p == nil || err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (admissionOfSession) Admit(ctx context.Context, a admission.Attributes, o a
 }
 
 func (admissionOfSession) Validate(ctx context.Context, a admission.Attributes, o admission.ObjectInterfaces) error {
-	p, err := plugins(ctx)
+	p, err := plugins(ctx, a)
 	if p == nil || err != nil {
 		return err
 	}
@@ -65,11 +65,15 @@ func (admissionOfSession) Validate(ctx context.Context, a admission.Attributes, 
 	return nil
 }
 
-// plugins returns the plugins of the context's session, in sync; nil if it has none.
-func plugins(ctx context.Context) (*pluginSet, error) {
+// plugins returns the plugins of the context's session, in sync for the request;
+// nil if it has none.
+func plugins(ctx context.Context, a admission.Attributes) (*pluginSet, error) {
 	s, err := sessionFrom(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if a.GetResource().GroupResource() == volumeClaims {
+		s.informers.Wake(storageClasses) // a claim that names no class gets the default one
 	}
 	return s.plugins.get(ctx)
 }
@@ -79,8 +83,14 @@ func plugins(ctx context.Context) (*pluginSet, error) {
 // another machine, it takes longer than a watch.
 var settings = []schema.GroupResource{
 	{Resource: "limitranges"}, {Resource: "resourcequotas"}, {Group: "networking.k8s.io", Resource: "ingressclasses"}, {Group: "node.k8s.io", Resource: "runtimeclasses"},
-	{Group: "scheduling.k8s.io", Resource: "priorityclasses"}, {Group: "storage.k8s.io", Resource: "storageclasses"},
+	{Group: "scheduling.k8s.io", Resource: "priorityclasses"}, storageClasses,
 }
+
+// A session begins with a StorageClass, which concerns nobody before there is a claim.
+var (
+	storageClasses = schema.GroupResource{Group: "storage.k8s.io", Resource: "storageclasses"}
+	volumeClaims   = schema.GroupResource{Resource: "persistentvolumeclaims"}
+)
 
 // configurable plugins are worth 1 MB a session, and do nothing until somebody
 // writes an object of these kinds.

@@ -108,6 +108,7 @@ func (s *Server) newSession(id string, t *store.Tenant, dualStack bool) (*Sessio
 		return nil, err
 	}
 	ss.informers = informer.New(client, meta, t)
+	ss.informers.Rest(storageClasses, volumeClaims)
 	ss.addresses, err = ss.newAddresses(dualStack)
 	return ss, err
 }

@@ -44,7 +44,7 @@ func (d *dormant) empty() bool {
 
 func (d *dormant) due() bool {
 	p := d.shared.presence
-	return p.Written(d.resource) || d.wanted.Load() && p.Has(d.resource)
+	return p.Written(d.resource) || d.wanted.Load() && p.Has(d.resource) && !d.shared.resting(d.resource)
 }
 
 // saw tells whether the informer has seen everything up to a revision of its resource.

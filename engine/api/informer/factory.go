@@ -44,6 +44,7 @@ type shared struct {
 	typed    informers.SharedInformerFactory // makes the informers, and never runs them
 	metadata metadatainformer.SharedInformerFactory
 	presence Presence
+	rests    map[schema.GroupResource]*rest // made before anything starts
 
 	mu      sync.Mutex
 	all     map[cache.SharedIndexInformer]*dormant
@@ -240,7 +241,7 @@ const staleness = time.Second
 func (f *Factory) CaughtUp(ctx context.Context, resources []schema.GroupResource) error {
 	for _, x := range f.gate.users() {
 		d, ok := x.(*dormant)
-		if !ok || !slices.Contains(resources, d.resource) {
+		if !ok || !slices.Contains(resources, d.resource) || f.resting(d.resource) {
 			continue
 		}
 		end := time.Now().Add(staleness)

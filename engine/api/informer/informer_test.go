@@ -163,6 +163,37 @@ func TestLaterWaitsForAWrite(t *testing.T) {
 	expect(t, seen, "s")
 }
 
+func TestRestsUntilAnother(t *testing.T) {
+	for how, wake := range map[string]func(*Factory, *presence){
+		"an object of the other": func(_ *Factory, p *presence) { p.write(pods) },
+		"one of its own":         func(_ *Factory, p *presence) { p.write(secrets) },
+		"somebody who asks":      func(f *Factory, _ *presence) { f.Wake(secrets); f.Wake(secrets); f.Wake(pods) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			p := newPresence(secrets)
+			f := started(t, p)
+			f.Rest(secrets, pods)
+			h, seen := names()
+			i := f.Core().V1().Secrets().Informer()
+			if _, err := i.AddEventHandler(h); err != nil {
+				t.Fatal(err)
+			}
+			f.StartWithContext(t.Context())
+			if !i.HasSynced() || len(seen) > 0 {
+				t.Error("it does not rest")
+			}
+			wake(f, p)
+			if !i.HasSynced() { // it was asked before the informer ran: it must wait
+				cache.WaitForCacheSync(t.Context().Done(), i.HasSynced)
+			}
+			if _, err := f.Core().V1().Secrets().Lister().Secrets("ns").Get("s"); err != nil {
+				t.Error("in sync, without what is there: ", err)
+			}
+			expect(t, seen, "s")
+		})
+	}
+}
+
 func TestRemovedBeforeItIsAdded(t *testing.T) {
 	p := newPresence()
 	f := started(t, p)
