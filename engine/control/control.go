@@ -30,8 +30,19 @@ type Config struct {
 	// SigningCertificate and SigningKey, PEM, are the authority that signs approved
 	// CertificateSigningRequests. Nil: nobody signs.
 	SigningCertificate, SigningKey []byte
+	// Also are controllers that are not upstream's.
+	Also []Controller
 	// Logger gets what goes wrong. Nil: discard.
 	Logger *slog.Logger
+}
+
+// A Controller starts when one of the kinds On has an object, as upstream's do:
+// Make adds its informers to the factory, and returns what runs until its
+// context is over.
+type Controller struct {
+	Name string
+	On   []schema.GroupResource
+	Make func(context.Context, *informer.Factory) (run func(context.Context), err error)
 }
 
 // Controllers are the running controllers of one session.

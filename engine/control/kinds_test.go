@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,11 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/watch"
 )
@@ -247,6 +250,33 @@ func TestEveryController(t *testing.T) {
 		until(t, "bound", func(ctx context.Context) (bool, error) {
 			c, err := l.c.CoreV1().PersistentVolumeClaims(ns).Get(ctx, "c", metav1.GetOptions{})
 			return err == nil && c.Status.Phase == corev1.ClaimBound, err
+		})
+	})
+	t.Run("volume that grows", func(t *testing.T) {
+		ns, class, size := in(t), "grows", corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
+		mode, yes := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, true
+		must(l.c.StorageV1().StorageClasses().Create(ctx, &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: class}, Provisioner: "kubernetes.io/no-provisioner", AllowVolumeExpansion: &yes}, o))
+		must(l.c.CoreV1().PersistentVolumes().Create(ctx, &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "g"}, Spec: corev1.PersistentVolumeSpec{
+			Capacity: size, AccessModes: mode, StorageClassName: class, PersistentVolumeSource: corev1.PersistentVolumeSource{Local: &corev1.LocalVolumeSource{Path: "/x"}},
+			NodeAffinity: &corev1.VolumeNodeAffinity{Required: &corev1.NodeSelector{NodeSelectorTerms: []corev1.NodeSelectorTerm{{
+				MatchExpressions: []corev1.NodeSelectorRequirement{{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpExists}}}}}}}}, o))
+		claims := l.c.CoreV1().PersistentVolumeClaims(ns)
+		must(claims.Create(ctx, &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "c"}, Spec: corev1.PersistentVolumeClaimSpec{
+			StorageClassName: &class, AccessModes: mode, Resources: corev1.VolumeResourceRequirements{Requests: size}}}, o))
+		until(t, "bound", func(ctx context.Context) (bool, error) {
+			c, err := claims.Get(ctx, "c", metav1.GetOptions{})
+			return err == nil && c.Status.Phase == corev1.ClaimBound, err
+		})
+		must(claims.Patch(ctx, "c", types.MergePatchType, []byte(`{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}`), metav1.PatchOptions{}))
+		until(t, "the volume's new size, and a wait for the kubelet", func(ctx context.Context) (bool, error) {
+			v, err := l.c.CoreV1().PersistentVolumes().Get(ctx, "g", metav1.GetOptions{})
+			if err != nil || v.Spec.Capacity.Storage().String() != "2Gi" {
+				return false, err
+			}
+			c, err := claims.Get(ctx, "c", metav1.GetOptions{})
+			return err == nil && slices.ContainsFunc(c.Status.Conditions, func(c corev1.PersistentVolumeClaimCondition) bool {
+				return c.Type == corev1.PersistentVolumeClaimFileSystemResizePending
+			}), err
 		})
 	})
 	t.Run("token secret", func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"github.com/podhop/podhop/engine/api/informer"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/util/flowcontrol"
+	csitrans "k8s.io/csi-translation-lib"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/controller/certificates/rootcacertpublisher"
 	"k8s.io/kubernetes/pkg/controller/clusterroleaggregation"
@@ -31,9 +32,11 @@ import (
 	"k8s.io/kubernetes/pkg/controller/ttl"
 	"k8s.io/kubernetes/pkg/controller/ttlafterfinished"
 	"k8s.io/kubernetes/pkg/controller/volume/ephemeral"
+	"k8s.io/kubernetes/pkg/controller/volume/expand"
 	"k8s.io/kubernetes/pkg/controller/volume/persistentvolume"
 	"k8s.io/kubernetes/pkg/controller/volume/pvcprotection"
 	"k8s.io/kubernetes/pkg/controller/volume/pvprotection"
+	"k8s.io/kubernetes/pkg/volume/csimigration"
 )
 
 func kinds(names ...string) (out []schema.GroupResource) {
@@ -48,7 +51,11 @@ func kinds(names ...string) (out []schema.GroupResource) {
 // The settings are upstream's defaults (cmd/kube-controller-manager/app) where
 // nothing else is said.
 func (s *Controllers) list() []controller {
-	return slices.Concat(s.workloads(), s.cluster(), s.volumes(), s.certificates())
+	list := slices.Concat(s.workloads(), s.cluster(), s.volumes(), s.certificates())
+	for _, c := range s.config.Also {
+		list = append(list, controller{c.Name, c.On, nil, c.Make})
+	}
+	return list
 }
 
 type run = func(context.Context)
@@ -191,6 +198,15 @@ func (s *Controllers) volumes() []controller {
 				return nil, err
 			}
 			return p.Run, nil
+		}},
+		{"persistentvolume-expander", kinds("persistentvolumeclaims"), nil, func(ctx context.Context, f *informer.Factory) (run, error) {
+			csi := csitrans.New()
+			e, err := expand.NewExpandController(ctx, c, f.Core().V1().PersistentVolumeClaims(), expandablePlugins(), csi,
+				csimigration.NewPluginManager(csi))
+			if err != nil {
+				return nil, err
+			}
+			return e.Run, nil
 		}},
 		{"persistentvolumeclaim-protection", used, nil, func(ctx context.Context, f *informer.Factory) (run, error) {
 			p, err := pvcprotection.NewPVCProtectionController(klog.FromContext(ctx), f.Core().V1().PersistentVolumeClaims(), f.Core().V1().Pods(), c)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/podhop/podhop/engine/api/informer"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	cacheddiscovery "k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -22,6 +23,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/profile"
 	"k8s.io/kubernetes/pkg/volume"
 	"k8s.io/kubernetes/pkg/volume/hostpath"
+	"k8s.io/kubernetes/pkg/volume/local"
 	resourceclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
 	"k8s.io/metrics/pkg/client/custom_metrics"
 	"k8s.io/metrics/pkg/client/external_metrics"
@@ -118,4 +120,21 @@ func (s *Controllers) scheduler(ctx context.Context, f *informer.Factory) (run, 
 // volumePlugins are those that a controller itself can delete or recycle with.
 func volumePlugins() []volume.VolumePlugin {
 	return hostpath.ProbeVolumePlugins(volume.VolumeConfig{})
+}
+
+// expandablePlugins are those of volumes that can grow: local ones, whose folders
+// have no size of their own. The kubelet has the last word, as it has of a real disk.
+func expandablePlugins() (all []volume.VolumePlugin) {
+	for _, p := range local.ProbeVolumePlugins() {
+		all = append(all, growing{p.(volume.NodeExpandableVolumePlugin)})
+	}
+	return all
+}
+
+type growing struct {
+	volume.NodeExpandableVolumePlugin
+}
+
+func (growing) ExpandVolumeDevice(_ *volume.Spec, to, _ resource.Quantity) (resource.Quantity, error) {
+	return to, nil
 }
