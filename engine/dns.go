@@ -14,12 +14,13 @@ import (
 	"github.com/podhop/podhop/engine/ingress"
 	"github.com/podhop/podhop/engine/ingress/plan"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/provisioner"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
 // seed creates the add-ons that every session begins with.
 func (e *Engine) seed(ctx context.Context, c kubernetes.Interface) error {
-	return errors.Join(dns.Install(ctx, c, clusterDNS.String(), e.cfg.DNSUpstream), ingress.Seed(ctx, c))
+	return errors.Join(dns.Install(ctx, c, clusterDNS.String(), e.cfg.DNSUpstream), ingress.Seed(ctx, c), provisioner.Seed(ctx, c))
 }
 
 // custom are the objects of custom resources that every session begins with.

@@ -141,6 +141,7 @@ func (s *Session) openControls(_ context.Context, _ []network.Node) (err error) 
 		ClientConfig: s.api.ClientConfig(), Informers: s.api.Informers(), Presence: s.api.Presence(),
 		Tokens: s.api.Tokens(), RootCA: s.engine.cfg.RootCA, Logger: s.log,
 		SigningCertificate: authority.Certificate, SigningKey: authority.Key,
+		Also: []control.Controller{s.provisioner()},
 	})
 	if err == nil {
 		s.onClose(func() error { s.controls.Stop(); return nil })
@@ -204,7 +205,7 @@ func (s *Session) openNodes(ctx context.Context, _ []network.Node) error {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 	}
-	return nil
+	return s.openVolumes()
 }
 
 // closeNodes waits for a change that is under way, and lets none begin any more:

@@ -38,6 +38,8 @@ var rules = []rule{
 		Why: "DNS is told of namespaces and lists, and of nothing else"},
 	{In: "/engine/loadbalancer/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"}, Except: []string{project + "/engine/loadbalancer"},
 		Why: "load balancers know neither the network nor how it is told"},
+	{In: "/engine/provisioner/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", project}, Except: []string{project + "/engine/provisioner"},
+		Why: "the provisioner knows folders by an interface alone"},
 	{In: "/engine/ingress/route/", Never: []string{project, "k8s.io", "golang.org/x", "github.com"},
 		Why: "tables and what they say of requests are pure, and standard library only"},
 	{In: "/engine/ingress/plan/", Never: []string{"k8s.io/kubernetes", "k8s.io/client-go", "golang.org/x/sys", project}, Except: []string{project + "/engine/ingress/route"},
