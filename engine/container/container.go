@@ -20,6 +20,7 @@ type Container struct {
 	root    string // folder on the session's file system: upper, work, rootfs
 	bundle  string
 	cgroup  *cgroup
+	disk    disk
 	out     *output
 	done    chan struct{}
 	meter   meter

@@ -55,7 +55,7 @@ type Session struct {
 // OpenSession makes a session's file system and cgroup.
 func (h *Host) OpenSession(cfg SessionConfig) (*Session, error) {
 	if cfg.SizeBytes == 0 {
-		cfg.SizeBytes = 256 << 20
+		cfg.SizeBytes = DefaultSizeBytes
 	}
 	if cfg.Inodes == 0 {
 		cfg.Inodes = 50_000

@@ -78,6 +78,8 @@ type Container interface {
 	// after a Start that failed.
 	Done() <-chan struct{}
 	Signal(sig syscall.Signal) error
+	// Disk is what it has written outside of its volumes.
+	Disk() (bytes, inodes uint64)
 	// Update changes those limits that are not zero.
 	Update(limits container.Resources) error
 	Stop(ctx context.Context, grace time.Duration) error

@@ -2,6 +2,7 @@ package cri_test
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -115,5 +116,25 @@ func TestPodCgroups(t *testing.T) {
 	}
 	if err := pods.Set("poda", nil); err == nil {
 		t.Error("a group was made after the end")
+	}
+}
+
+func TestWritableLayer(t *testing.T) {
+	f := newFixture(t)
+	_, id, _ := f.run(t, "web", containerConfig())
+	s, err := f.ContainerStats(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := s.WritableLayer
+	if l.GetUsedBytes().GetValue() != 4096 || l.GetInodesUsed().GetValue() != 2 {
+		t.Errorf("layer %v", l)
+	}
+	if _, err := os.Stat(l.GetFsId().GetMountpoint()); err != nil {
+		t.Errorf("its file system: %v", err)
+	}
+	f.run(t, "other", containerConfig())
+	if b, i := f.DiskUsed(); b != 8192 || i != 4 {
+		t.Errorf("the node has written %d bytes and %d inodes", b, i)
 	}
 }

@@ -49,6 +49,7 @@ func (r *Runtime) stats(m *member) (*runtimeapi.ContainerStats, container.Usage,
 			s.Memory.AvailableBytes = value(uint64(limit) - min(u.WorkingSet, uint64(limit)))
 		}
 	}
+	s.WritableLayer = m.writableLayer()
 	return s, u, known
 }
 

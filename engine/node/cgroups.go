@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	v1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/types"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	"k8s.io/klog/v2"
@@ -48,9 +47,13 @@ func (m containerManager) GetCapacity(klog.Logger, bool) v1.ResourceList {
 	if syscall.Statfs(m.root, &st) != nil {
 		return v1.ResourceList{}
 	}
-	return v1.ResourceList{
-		v1.ResourceEphemeralStorage: *resource.NewQuantity(int64(st.Blocks)*st.Bsize, resource.BinarySI),
-	}
+	return v1.ResourceList{v1.ResourceEphemeralStorage: binary(st.Blocks * uint64(st.Bsize))}
+}
+
+// GetNodeAllocatableReservation is what upstream's thresholds of eviction keep free.
+func (m containerManager) GetNodeAllocatableReservation() v1.ResourceList {
+	disk := m.GetCapacity(klog.Background(), true)[v1.ResourceEphemeralStorage]
+	return reserved(uint64(disk.Value()))
 }
 
 func (m containerManager) NewPodContainerManager() cm.PodContainerManager { return m.pods }

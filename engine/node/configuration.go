@@ -3,12 +3,14 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	noopoteltrace "go.opentelemetry.io/otel/trace/noop"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +23,7 @@ import (
 	kubefeatures "k8s.io/kubernetes/pkg/features"
 	"k8s.io/kubernetes/pkg/kubelet"
 	kubeletconfig "k8s.io/kubernetes/pkg/kubelet/apis/config"
+	"k8s.io/kubernetes/pkg/kubelet/eviction"
 	kubeletutil "k8s.io/kubernetes/pkg/kubelet/util"
 	"k8s.io/kubernetes/pkg/util/oom"
 	"k8s.io/kubernetes/pkg/volume/util/hostutil"
@@ -64,17 +67,15 @@ func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
 	}
 
 	c.PodLogsDir = filepath.Join(cfg.Root, "logs")
-	c.MaxPods = 110
+	c.MaxPods = maxPods
 	c.RegistryPullQPS = 0
 	c.SerializeImagePulls = false
 	c.EventRecordQPS = 0 // bursts are a session's own; the API has its quota
 
-	// The node's disk is a tmpfs with a limit, and its images are everybody's:
-	// nothing to evict for, nothing to collect.
-	c.EvictionHard = map[string]string{}
-	c.LocalStorageCapacityIsolation = false
+	c.EvictionHard = maps.Clone(eviction.DefaultEvictionHard)
+	// Images are everybody's: nothing to collect.
 	c.ImageGCHighThresholdPercent = 100
-	c.VolumeStatsAggPeriod.Duration = -1
+	c.VolumeStatsAggPeriod.Duration = 10 * time.Second // as often as the eviction manager asks
 
 	// A watch for each object that each pod mounts would cost more than to ask.
 	c.ConfigMapAndSecretChangeDetectionStrategy = kubeletconfig.GetChangeDetectionStrategy
@@ -107,7 +108,7 @@ func dependencies(cfg Config, client kubernetes.Interface, recorder record.Event
 		KubeClient: client, HeartbeatClient: client, EventClient: client.CoreV1(), Recorder: recorder,
 		RemoteRuntimeService: cfg.Runtime, RemoteImageService: cfg.Images,
 		DialContext:               cfg.Dial,
-		CAdvisorInterface:         machine{cfg.Machine.orHost(), cfg.Root, podUsage(cfg.Runtime)},
+		CAdvisorInterface:         newMachine(cfg),
 		ContainerManager:          newContainerManager(cfg),
 		OSInterface:               osInterface{},
 		OOMAdjuster:               oom.NewFakeOOMAdjuster(),

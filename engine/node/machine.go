@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -72,9 +71,16 @@ type machine struct {
 	root string
 	// pods sums up what the node's pods use.
 	pods func(context.Context) nodeUsage
+	disk diskUser // may be nil
 }
 
 var _ cadvisor.Interface = machine{}
+
+func newMachine(cfg Config) machine {
+	m := machine{Machine: cfg.Machine.orHost(), root: cfg.Root, pods: podUsage(cfg.Runtime)}
+	m.disk, _ = cfg.Runtime.(diskUser)
+	return m
+}
 
 func (m machine) Start() error { return nil }
 
@@ -146,17 +152,4 @@ func (m machine) ImagesFsInfo(context.Context) (cadvisorapi.FsInfo, error) {
 
 func (m machine) ContainerFsInfo(context.Context) (cadvisorapi.FsInfo, error) {
 	return m.GetDirFsInfo(m.root)
-}
-
-func (m machine) GetDirFsInfo(path string) (cadvisorapi.FsInfo, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(path, &st); err != nil {
-		return cadvisorapi.FsInfo{}, fmt.Errorf("statfs %s: %w", path, err)
-	}
-	size := uint64(st.Bsize)
-	inodes, free := st.Files, st.Ffree
-	return cadvisorapi.FsInfo{
-		Timestamp: time.Now(), Device: "node", Mountpoint: m.root, Capacity: st.Blocks * size,
-		Available: st.Bavail * size, Usage: (st.Blocks - st.Bfree) * size, Inodes: &inodes, InodesFree: &free,
-	}, nil
 }

@@ -67,7 +67,7 @@ var (
 	podCIDR = netip.MustParsePrefix("10.244.1.0/24")
 )
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*container.SessionConfig)) *world {
 	t.Helper()
 	w := &world{T: t}
 	ctx := t.Context()
@@ -84,7 +84,11 @@ func newWorld(t *testing.T) *world {
 	users, err := nsexec.NewUserNS(maps)
 	w.must(err)
 	w.after(users.Close)
-	w.session, err = w.host.OpenSession(container.SessionConfig{ID: "s", UserNS: users, UIDBase: base})
+	config := container.SessionConfig{ID: "s", UserNS: users, UIDBase: base}
+	for _, f := range change {
+		f(&config)
+	}
+	w.session, err = w.host.OpenSession(config)
 	w.must(err)
 	w.after(w.session.Close)
 	w.network, err = network.Open(network.Config{Log: testLogger()})
@@ -215,7 +219,7 @@ func (w *world) create(p *corev1.Pod) *corev1.Pod {
 // until waits for the pod to be as it should; nil stands for one that is gone.
 func (w *world) until(name, what string, is func(*corev1.Pod) bool) *corev1.Pod {
 	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), 40*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), 2*time.Minute)
 	defer cancel()
 	pods := w.client.CoreV1().Pods("default")
 	var last *corev1.Pod

@@ -227,6 +227,9 @@ func (c *Container) Update(limits container.Resources) error {
 	return nil
 }
 
+// Disk is one file of 4 KiB in the root folder.
+func (c *Container) Disk() (bytes, inodes uint64) { return 4096, 2 }
+
 // Updates are what Update was called with.
 func (c *Container) Updates() []container.Resources {
 	c.mu.Lock()
