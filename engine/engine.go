@@ -44,6 +44,9 @@ type Config struct {
 	// Lifetime is how long a session lasts, MaxSessions how many there may be.
 	Lifetime    time.Duration
 	MaxSessions int
+	// NodeMemory is how much memory each node has, in bytes: what its pods may use
+	// together. The default is 2 GiB, or what the machine has if that is less.
+	NodeMemory int64
 	// Registries allows pulls of what the catalogue lacks. RegistryMirrors maps
 	// registries to those that are asked in their places.
 	Registries      bool
@@ -88,7 +91,7 @@ type Engine struct {
 // New builds what sessions share. It takes a second or two; ctx bounds the
 // building only. Close it.
 func New(ctx context.Context, cfg Config) (e *Engine, err error) {
-	e = &Engine{cfg: cfg, log: cfg.Log, machine: node.Host(), sessions: map[string]*Session{}}
+	e = &Engine{cfg: cfg, log: cfg.Log, machine: hardware(cfg), sessions: map[string]*Session{}}
 	e.looking = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	defer func() {
 		if err != nil {

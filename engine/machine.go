@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,10 +14,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
 
+	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/cri"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/node"
@@ -26,9 +27,6 @@ import (
 // stopTimeout bounds how long a kubelet may take to end.
 const stopTimeout = 10 * time.Second
 
-// maxPods is the kubelet's own default.
-const maxPods = 110
-
 // clusterDNS is where pods look for names.
 var clusterDNS = netip.AddrFrom4([4]byte{10, 96, 0, 10})
 
@@ -36,7 +34,19 @@ var clusterDNS = netip.AddrFrom4([4]byte{10, 96, 0, 10})
 type power struct {
 	kubelet atomic.Pointer[node.Node] // nil until it is started
 	runtime *cri.Runtime
+	cgroup  *container.Group // of all pods of the node
 	proxy   *proxy.Proxy
+}
+
+// nodeMemory is what a node has that is not told another figure.
+const nodeMemory = 2 << 30
+
+// hardware is what a node has: the host's cores, which sessions share by weight,
+// and memory of its own, as its cgroup has it.
+func hardware(cfg Config) node.Machine {
+	m := node.Host()
+	m.Memory = min(m.Memory, uint64(cmp.Or(cfg.NodeMemory, nodeMemory)))
+	return m
 }
 
 // boot switches a machine on.
@@ -83,6 +93,7 @@ func (m *machine) stop(ctx context.Context) error {
 	if p.runtime != nil {
 		errs = append(errs, p.runtime.Close(ctx))
 	}
+	errs = append(errs, p.cgroup.Remove())
 	if p.proxy != nil {
 		p.proxy.Stop()
 	}
@@ -97,10 +108,13 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 	if err != nil {
 		return err
 	}
+	if p.cgroup, err = s.containers.Group(nil, m.Name, container.Resources{Memory: int64(s.engine.machine.Memory)}); err != nil {
+		return err
+	}
 	p.runtime, err = cri.New(cri.Config{
 		Node: m.Name, Name: s.engine.runtime.name, Version: s.engine.runtime.version,
 		Root: filepath.Join(root, "runtime"), NodeFiles: root,
-		Network: s.pods.on(m.Name), Containers: cri.Session{Session: s.containers}, Images: s.engine.images, Disk: &m.disk,
+		Network: s.pods.on(m.Name), Containers: cri.Session{Session: s.containers, Node: p.cgroup}, Images: s.engine.images, Disk: &m.disk,
 		Event: func(ns, name, uid, kind, reason, message string) {
 			p.kubelet.Load().Event(ns, name, uid, kind, reason, message)
 		},
@@ -109,10 +123,10 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 	if err != nil {
 		return err
 	}
-	hardware := s.engine.machine
-	hardware.BootID = string(uuid.NewUUID()) // the kubelet tells by it that it was rebooted
+	machine := s.engine.machine
+	machine.BootID = string(uuid.NewUUID()) // the kubelet tells by it that it was rebooted
 	kubelet, err := node.Start(ctx, node.Config{
-		Name: m.Name, IP: m.IP, IP6: m.IP6, Root: root, Machine: hardware, Logger: s.log,
+		Name: m.Name, IP: m.IP, IP6: m.IP6, Root: root, Machine: machine, Logger: s.log,
 		// Nobody but this process is the node, so it is trusted like the control plane.
 		// As one of system:nodes alone it would race with the node authorizer's own
 		// view of its pods, and lose half a second each time that it does.
@@ -138,12 +152,7 @@ func (e *Engine) nodeObjects(nodes []network.Node) []corev1.Node {
 }
 
 func (e *Engine) nodeObject(n network.Node) corev1.Node {
-	has := corev1.ResourceList{
-		corev1.ResourceCPU:              *resource.NewQuantity(int64(e.machine.Cores), resource.DecimalSI),
-		corev1.ResourceMemory:           *resource.NewQuantity(int64(e.machine.Memory), resource.BinarySI),
-		corev1.ResourcePods:             *resource.NewQuantity(maxPods, resource.DecimalSI),
-		corev1.ResourceEphemeralStorage: *resource.NewQuantity(1<<30, resource.BinarySI),
-	}
+	capacity, allocatable := e.machine.Resources(container.DefaultSizeBytes)
 	o := corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: map[string]string{
 			corev1.LabelHostname: n.Name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: arch,
@@ -151,7 +160,7 @@ func (e *Engine) nodeObject(n network.Node) corev1.Node {
 		}},
 		Spec: corev1.NodeSpec{PodCIDR: n.PodCIDR.String(), PodCIDRs: []string{n.PodCIDR.String()}},
 		Status: corev1.NodeStatus{
-			Capacity: has, Allocatable: has,
+			Capacity: capacity, Allocatable: allocatable,
 			Addresses: []corev1.NodeAddress{
 				{Type: corev1.NodeInternalIP, Address: n.IP.String()}, {Type: corev1.NodeHostName, Address: n.Name},
 			},

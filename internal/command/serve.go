@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/podhop/podhop/engine"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/nsexec"
@@ -49,6 +51,14 @@ func registerEngine(fs *flag.FlagSet, c *engine.Config) {
 	fs.BoolVar(&c.DualStack, "dual-stack", false, "give sessions IPv6 beside IPv4")
 	fs.StringVar(&c.OCIRuntime, "oci-runtime", "crun", "`program` that runs containers")
 	fs.DurationVar(&c.Lifetime, "lifetime", 2*time.Hour, "how long a session lasts")
+	fs.Func("node-memory", "how much `memory` the pods of each node may use together, as 512Mi or 4Gi (default 2Gi)", func(text string) error {
+		q, err := resource.ParseQuantity(text)
+		if err == nil && q.Value() < 256<<20 {
+			err = errors.New("must be at least 256Mi") // the kubelet keeps 100Mi free
+		}
+		c.NodeMemory = q.Value()
+		return err
+	})
 	fs.IntVar(&c.MaxSessions, "max-sessions", 300, "`number` of sessions at once")
 	registerImages(fs, c)
 }
