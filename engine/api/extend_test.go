@@ -1,10 +1,12 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -74,6 +76,14 @@ func (e *extension) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-e.stuck:
 		case <-r.Context().Done():
+		}
+	case r.Header.Get("Upgrade") == "echo":
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "echo")
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		if c, rw, err := w.(http.Hijacker).Hijack(); err == nil {
+			_, _ = io.Copy(c, rw)
+			c.Close()
 		}
 	case r.URL.Path == "/admit":
 		review(w, r)
@@ -164,7 +174,9 @@ func TestExtending(t *testing.T) {
 		e := newExtension(t, ss, c)
 		t.Run("webhooks", func(t *testing.T) { testWebhooks(t, e, c) })
 		t.Run("conversion", func(t *testing.T) { testConversion(t, e, ss) })
+		t.Run("hostile definitions", func(t *testing.T) { testHostile(t, ss) })
 		t.Run("aggregation", func(t *testing.T) { testAggregation(t, e, ss, c) })
+		t.Run("upgrade", func(t *testing.T) { testUpgrade(t, ss, c) })
 	})
 	t.Run("token reviews", func(t *testing.T) { testTokenReviews(t, s) })
 	t.Run("client certificates", func(t *testing.T) { testCertificates(t, s) })
@@ -304,6 +316,28 @@ func testConversion(t *testing.T, e *extension, ss *Session) {
 	}
 }
 
+// testHostile writes definitions that would cost too much, or make no sense.
+func testHostile(t *testing.T, ss *Session) {
+	c, err := apiextensions.NewForConfig(jsonOnly(ss.ClientConfig()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for says, text := range map[string]string{
+		"estimated rule cost exceeds budget": `{"type": "object", "properties": {"a": {"type": "array", "items": {"type": "array", "items": {"type": "string"}},
+			"x-kubernetes-validations": [{"rule": "self.all(x, self.all(y, x.all(z, y.all(w, z == w))))"}]}}}`,
+		"error parsing regexp: missing closing )": `{"type": "object", "properties": {"a": {"type": "string", "pattern": "(("}}}`,
+		"exceeded max depth":                      strings.Repeat(`{"type": "object", "properties": {"a": `, 10_001) + `{"type": "string"}` + strings.Repeat("}}", 10_001),
+		"undefined field 'missing'":               `{"type": "object", "x-kubernetes-validations": [{"rule": "self.missing == 1"}]}`,
+	} {
+		body := `{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "hostiles.example.com"}, "spec": {
+			"group": "example.com", "scope": "Cluster", "names": {"plural": "hostiles", "kind": "Hostile"}, "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": ` + text + `}}]}}`
+		err := c.ApiextensionsV1().RESTClient().Post().AbsPath("/apis/apiextensions.k8s.io/v1/customresourcedefinitions").Body([]byte(body)).Do(t.Context()).Error()
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %q", err, says)
+		}
+	}
+}
+
 // unavailable tells what an APIService says instead of being available for a reason.
 func unavailable(s *apiregistrationv1.APIService, reason string) string {
 	for _, c := range s.Status.Conditions {
@@ -414,6 +448,37 @@ func testAggregation(t *testing.T, e *extension, ss *Session, c kubernetes.Inter
 		}
 		return ""
 	})
+}
+
+// testUpgrade asks a pod for another protocol, through the API's proxy.
+func testUpgrade(t *testing.T, ss *Session, k kubernetes.Interface) {
+	pod, err := k.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "extension"},
+		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{Name: "c", Image: "x"}}}}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.244.1.2", PodIPs: []corev1.PodIP{{IP: "10.244.1.2"}}}
+	if _, err := k.CoreV1().Pods("default").UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(ss)
+	defer front.Close()
+	c, err := net.Dial("tcp", front.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	fmt.Fprintf(c, "GET /api/v1/namespaces/default/pods/https:extension:443/proxy/socket HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n", ss.AdminToken())
+	in := bufio.NewReader(c)
+	answer, err := http.ReadResponse(in, nil)
+	if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v %v", err, answer)
+	}
+	fmt.Fprintln(c, "hello")
+	if line, err := in.ReadString('\n'); err != nil || line != "hello\n" {
+		t.Errorf("%v: %q", err, line)
+	}
 }
 
 func testTokenReviews(t *testing.T, s *Server) {

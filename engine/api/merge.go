@@ -36,7 +36,7 @@ func versionOf(v json.RawMessage) (string, error) {
 }
 
 // addDiscovery adds the groups of other APIGroupDiscoveryLists to list. Where two
-// have a version of one group, that of the first of others is taken, list's last.
+// have a version of one group, that of the first of others is taken, and list's last.
 func addDiscovery(list []byte, others [][]byte) ([]byte, error) {
 	var doc document
 	if err := json.Unmarshal(list, &doc); err != nil {
@@ -44,6 +44,7 @@ func addDiscovery(list []byte, others [][]byte) ([]byte, error) {
 	}
 	var items []json.RawMessage
 	at := map[string]int{} // of a group in items
+	slices.Reverse(others) // what comes later replaces what is there
 	for _, text := range append([][]byte{list}, others...) {
 		var l struct {
 			Items []json.RawMessage `json:"items"`
