@@ -15,7 +15,7 @@ import (
 )
 
 // dated are the kinds whose age a learner sees in lists.
-var dated = []string{"/minions/", "/namespaces/", "/services/specs/", "/services/endpoints/", "/endpointslices/", "/ipaddresses/", "/servicecidrs/", "/serviceaccounts/", "/configmaps/", "/deployments/", "/flowschemas/", "/prioritylevelconfigurations/", "/storageclasses/"}
+var dated = []string{"/minions/", "/namespaces/", "/services/specs/", "/services/endpoints/", "/endpointslices/", "/ipaddresses/", "/servicecidrs/", "/serviceaccounts/", "/configmaps/", "/deployments/", "/flowschemas/", "/prioritylevelconfigurations/", "/storageclasses/", "/clustertrustbundles/"}
 
 // datedInJSON are of groups that client-go does not know.
 const datedInJSON = "/apiregistration.k8s.io/apiservices/"

@@ -2,9 +2,14 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -60,6 +65,21 @@ func (s *Server) seedAuthenticationConfig(ctx context.Context, c kubernetes.Inte
 			"requestheader-group-headers":        `["X-Remote-Group"]`,
 			"requestheader-extra-headers-prefix": `["X-Remote-Extra-"]`,
 		},
+	}, metav1.CreateOptions{})
+	return err
+}
+
+// seedTrustBundle publishes the authority of the API servers' certificates, as
+// k8s.io/kubernetes/pkg/controller/certificates/clustertrustbundlepublisher does.
+func (s *Server) seedTrustBundle(ctx context.Context, c kubernetes.Interface) error {
+	if block, _ := pem.Decode(s.config.RootCA); block == nil {
+		return nil // there is none
+	}
+	const signer = "kubernetes.io/kube-apiserver-serving"
+	hash := sha256.Sum256(s.config.RootCA)
+	_, err := c.CertificatesV1().ClusterTrustBundles().Create(ctx, &certificatesv1.ClusterTrustBundle{
+		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s:%x", strings.ReplaceAll(signer, "/", ":"), hash[:12])},
+		Spec:       certificatesv1.ClusterTrustBundleSpec{SignerName: signer, TrustBundle: string(s.config.RootCA)},
 	}, metav1.CreateOptions{})
 	return err
 }

@@ -34,7 +34,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context, kubernetes.Interface) error{
-		s.seedNamespaces, seedRoles, seedPriorityClasses, seedFlowControl, s.seedAuthenticationConfig, s.seedKubernetesService,
+		s.seedNamespaces, seedRoles, seedPriorityClasses, seedFlowControl, s.seedAuthenticationConfig, s.seedTrustBundle, s.seedKubernetesService,
 	} {
 		if err := step(ctx, c); err != nil {
 			return fmt.Errorf("golden tenant: %w", err)
