@@ -133,7 +133,7 @@ func (p plan) oci() (*specs.Spec, error) {
 	}
 	files := min(p.openFiles, 65536)
 	process := &specs.Process{
-		Terminal: s.TTY, User: user, Args: args, Cwd: cwd, NoNewPrivileges: true,
+		Terminal: s.TTY, User: user, Args: args, Cwd: cwd, NoNewPrivileges: !s.AllowPrivilegeEscalation,
 		Env:          environment(s, home),
 		Capabilities: &specs.LinuxCapabilities{Bounding: capabilities, Effective: capabilities, Permitted: capabilities},
 		Rlimits:      []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: min(files, 4096), Hard: files}},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -190,6 +191,29 @@ func (g *cgroup) oomKilled() bool {
 		}
 	}
 	return false
+}
+
+// kill kills all that is in the group, as far as it can.
+func (g *cgroup) kill() {
+	if g == nil {
+		return
+	}
+	dir := g.dirs["pids"]
+	if g.of.v2 && writeFile(filepath.Join(dir, "cgroup.kill"), "1") == nil { // Linux 5.14
+		return
+	}
+	for range 100 { // they may be starting others meanwhile
+		text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if err != nil || len(text) == 0 {
+			return
+		}
+		for _, line := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(line); err == nil && pid > 1 {
+				unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // remove removes the group once its last process has ended.

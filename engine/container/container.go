@@ -57,6 +57,9 @@ func (c *Container) Status() Status {
 // wait is a goroutine of each running container.
 func (c *Container) wait(p *process) {
 	ws := <-p.exit
+	if c.spec.SharePID != nil {
+		c.cgroup.kill() // what it started is not gone with its process namespace
+	}
 	c.out.finish(time.Second)
 	oom := c.cgroup.oomKilled()
 	c.mu.Lock()

@@ -62,7 +62,11 @@ func (c *Container) create(ctx context.Context) error {
 		}
 	}
 	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,userxattr", strings.Join(lowers, ":"), upper, filepath.Join(c.root, "work"))
-	if err := unix.Mount("overlay", rootfs, "overlay", unix.MS_NODEV|unix.MS_NOSUID, options); err != nil {
+	flags := uintptr(unix.MS_NODEV)
+	if !c.spec.AllowPrivilegeEscalation {
+		flags |= unix.MS_NOSUID
+	}
+	if err := unix.Mount("overlay", rootfs, "overlay", flags, options); err != nil {
 		return fmt.Errorf("mount overlay of %d layers: %w", len(lowers), err)
 	}
 	parent := s.cgroup

@@ -20,7 +20,11 @@ type filter struct {
 }
 
 // confine gives a container's configuration its seccomp filter.
-func (h *Host) confine(c *Container) error {
+func (h *Host) confine(c *Container) (err error) {
+	if c.spec.Seccomp != nil { // of their own there may be any number: none is kept
+		c.config.Linux.Seccomp, err = ownProfile(c.spec.Seccomp, h.SingleID())
+		return err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := h.filters[c.key]
@@ -43,7 +47,7 @@ func (h *Host) confine(c *Container) error {
 
 // learnFilter keeps what crun compiled for a container that was just started.
 func (h *Host) learnFilter(c *Container) {
-	if !h.runtime.crun() || c.config.Annotations[bpfAnnotation] != "" {
+	if c.spec.Seccomp != nil || !h.runtime.crun() || c.config.Annotations[bpfAnnotation] != "" {
 		return
 	}
 	program, err := os.ReadFile(filepath.Join(h.runtime.root, c.runtimeID(), "seccomp.bpf"))

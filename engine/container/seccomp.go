@@ -14,6 +14,9 @@ import (
 // AF_VSOCK and AF_XDP would reach around the pod's network.
 var socketDomains = []uint64{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK, unix.AF_PACKET}
 
+// deniedDomains are those that no container may open, where the profile allows others.
+var deniedDomains = []uint64{unix.AF_ALG, unix.AF_VSOCK, unix.AF_XDP, unix.AF_RDS, unix.AF_TIPC, unix.AF_KEY}
+
 // denied are system calls that no container may make here, whatever
 // capabilities it asks for: its user namespace would make them work.
 var denied = []string{
@@ -61,7 +64,7 @@ func seccompProfile(capabilities []string, singleID, unconfined bool) (*specs.Li
 			p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: []string{"clone"}, Action: specs.ActErrno, ErrnoRet: &eperm,
 				Args: []specs.LinuxSeccompArg{{Index: 0, Value: flag, ValueTwo: flag, Op: specs.OpMaskedEqual}}})
 		}
-		for _, domain := range []uint64{unix.AF_ALG, unix.AF_VSOCK, unix.AF_XDP, unix.AF_RDS, unix.AF_TIPC, unix.AF_KEY} {
+		for _, domain := range deniedDomains {
 			p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: []string{"socket"}, Action: specs.ActErrno, ErrnoRet: &eperm,
 				Args: []specs.LinuxSeccompArg{{Index: 0, Value: domain, Op: specs.OpEqualTo}}})
 		}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/podhop/podhop/engine/container/image"
 	"github.com/podhop/podhop/internal/nsexec"
 )
@@ -57,8 +59,13 @@ type Spec struct {
 	// Group is the cgroup to be in; the session's own by default.
 	Group        *Group
 	Capabilities Capabilities
+	// AllowPrivilegeEscalation lets programs whose file says so (set-user-ID, file
+	// capabilities) have more than who starts them, of what the container may have.
+	AllowPrivilegeEscalation bool
 	// ReadonlyRootfs mounts the root file system read-only.
 	ReadonlyRootfs bool
+	// Seccomp, if set, takes the place of the profile of Docker, less what Podhop denies.
+	Seccomp *specs.LinuxSeccomp
 	// Unconfined runs without the seccomp profile's limits on system calls that
 	// the profile of Docker has; what Podhop itself denies stays denied.
 	Unconfined bool

@@ -157,7 +157,8 @@ func (r *Runtime) Close(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	for id := range sandboxes {
+	for id, s := range sandboxes {
+		errs = append(errs, s.removePause())
 		if err := r.cfg.Network.Detach(ctx, id); err != nil {
 			errs = append(errs, err)
 		}
@@ -187,8 +188,11 @@ func (r *Runtime) Status(context.Context, bool) (*runtimeapi.StatusResponse, err
 			{Type: runtimeapi.RuntimeReady, Status: ok},
 			{Type: runtimeapi.NetworkReady, Status: ok},
 		}},
-		RuntimeHandlers: []*runtimeapi.RuntimeHandler{{Name: "", Features: &runtimeapi.RuntimeHandlerFeatures{RecursiveReadOnlyMounts: true}}},
-		Features:        &runtimeapi.RuntimeFeatures{SupplementalGroupsPolicy: true},
+		RuntimeHandlers: []*runtimeapi.RuntimeHandler{{Name: "", Features: &runtimeapi.RuntimeHandlerFeatures{
+			RecursiveReadOnlyMounts: true,
+			UserNamespaces:          true, // all pods are in one: their session's
+		}}},
+		Features: &runtimeapi.RuntimeFeatures{SupplementalGroupsPolicy: true},
 	}, nil
 }
 

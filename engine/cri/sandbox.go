@@ -26,6 +26,7 @@ type sandbox struct {
 	host      bool // in the node's network
 	dir       string
 	hostname  string
+	pause     Container // nil without a shared process namespace
 
 	// Under Runtime.mu.
 	ready  bool
@@ -81,6 +82,9 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 			r.log.Warn("pods in the node's network cannot listen below port 1024", "node", r.cfg.Node, "err", err)
 		}
 	}
+	if err := r.startPause(ctx, s); err != nil {
+		return "", errors.Join(err, r.cfg.Network.Detach(context.WithoutCancel(ctx), s.id), os.RemoveAll(s.dir))
+	}
 	r.mu.Lock()
 	closed := r.closed
 	if !closed {
@@ -88,7 +92,7 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 	}
 	r.mu.Unlock()
 	if closed {
-		return "", errors.Join(ErrClosed, r.cfg.Network.Detach(context.WithoutCancel(ctx), s.id), os.RemoveAll(s.dir))
+		return "", errors.Join(ErrClosed, s.removePause(), r.cfg.Network.Detach(context.WithoutCancel(ctx), s.id), os.RemoveAll(s.dir))
 	}
 	r.notify(s.uid())
 	return s.id, nil
@@ -123,6 +127,9 @@ func (r *Runtime) StopPodSandbox(ctx context.Context, id string) error {
 		if err := c.Stop(ctx, 0); err != nil {
 			return err
 		}
+	}
+	if err := s.removePause(); err != nil {
+		return fmt.Errorf("failed to stop sandbox container %q: %w", id, err)
 	}
 	if err := r.cfg.Network.Detach(ctx, id); err != nil {
 		return fmt.Errorf("failed to tear down network for sandbox %q: %w", id, err)

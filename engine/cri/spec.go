@@ -19,8 +19,9 @@ var (
 	// Upstream lets privileged containers alone ask for it.
 	errBidirectional = errors.New("mountPropagation Bidirectional is not allowed in this playground: containers mount nothing on their node")
 
-	errHostPID = errors.New("hostPID is not allowed in this playground: nodes here have no processes of their own")
-	errHostIPC = errors.New("hostIPC is not allowed in this playground: nodes here have no processes of their own")
+	errUnmasked = errors.New("procMount Unmasked is not allowed in this playground: what is masked tells of the machine, and of others")
+	errHostPID  = errors.New("hostPID is not allowed in this playground: nodes here have no processes of their own")
+	errHostIPC  = errors.New("hostIPC is not allowed in this playground: nodes here have no processes of their own")
 )
 
 func refuseHostNamespaces(ns *runtimeapi.NamespaceOption) error {
@@ -41,6 +42,13 @@ func (r *Runtime) spec(m *member) (container.Spec, error) {
 	if sc.GetPrivileged() {
 		return container.Spec{}, errPrivileged
 	}
+	if masked := sc.GetMaskedPaths(); masked != nil && len(masked) == 0 {
+		return container.Spec{}, errUnmasked
+	}
+	profile, err := r.seccomp(config.GetMetadata().GetName(), sc.GetSeccomp())
+	if err != nil {
+		return container.Spec{}, err
+	}
 	mounts, err := r.mounts(m)
 	if err != nil {
 		return container.Spec{}, err
@@ -55,9 +63,11 @@ func (r *Runtime) spec(m *member) (container.Spec, error) {
 		Capabilities: container.Capabilities{
 			Add: sc.GetCapabilities().GetAddCapabilities(), Drop: sc.GetCapabilities().GetDropCapabilities(),
 		},
-		ReadonlyRootfs: sc.GetReadonlyRootfs(),
-		Unconfined:     sc.GetSeccomp().GetProfileType() == runtimeapi.SecurityProfile_Unconfined,
-		MaskedPaths:    sc.GetMaskedPaths(), ReadonlyPaths: sc.GetReadonlyPaths(),
+		AllowPrivilegeEscalation: !sc.GetNoNewPrivs(),
+
+		ReadonlyRootfs: sc.GetReadonlyRootfs(), Seccomp: profile,
+		Unconfined:  sc.GetSeccomp().GetProfileType() == runtimeapi.SecurityProfile_Unconfined,
+		MaskedPaths: sc.GetMaskedPaths(), ReadonlyPaths: sc.GetReadonlyPaths(),
 		Sysctls: s.config.GetLinux().GetSysctls(),
 	}
 	for _, e := range config.GetEnvs() {
@@ -66,23 +76,27 @@ func (r *Runtime) spec(m *member) (container.Spec, error) {
 	if signal := stopSignal(config); signal != "" {
 		spec.Image.Config.StopSignal = signal
 	}
-	if sc.GetNamespaceOptions().GetPid() == runtimeapi.NamespaceMode_POD {
-		if spec.SharePID, err = r.pidOwner(m); err != nil {
-			return container.Spec{}, err
-		}
-	}
-	return spec, nil
+	spec.SharePID, err = r.pidOwner(s, sc.GetNamespaceOptions())
+	return spec, err
 }
 
-// pidOwner is the container whose process namespace all of a pod share: the
-// first that runs. It is no pause process, so the pod's others end with it.
-func (r *Runtime) pidOwner(m *member) (*container.Container, error) {
-	for _, other := range r.list("", m.sandbox.id, nil) {
-		if c, ok := other.Container.(*container.Container); ok && other.running() && c.Spec().SharePID == nil {
-			return c, nil
+// pidOwner is the container whose process namespace another joins: the pod's pause,
+// or the one that an ephemeral container is there to debug; nil for a namespace of
+// its own.
+func (r *Runtime) pidOwner(s *sandbox, ns *runtimeapi.NamespaceOption) (*container.Container, error) {
+	var owner Container
+	switch ns.GetPid() {
+	case runtimeapi.NamespaceMode_POD:
+		owner = s.pause
+	case runtimeapi.NamespaceMode_TARGET:
+		m, err := r.runningMember(ns.GetTargetId())
+		if err != nil {
+			return nil, fmt.Errorf("invalid target container: %w", err)
 		}
+		owner = m.Container
 	}
-	return nil, nil
+	c, _ := owner.(*container.Container)
+	return c, nil
 }
 
 func user(sc *runtimeapi.LinuxContainerSecurityContext) container.User {

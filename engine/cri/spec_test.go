@@ -55,7 +55,14 @@ func TestSpec(t *testing.T) {
 			if want := (container.User{UID: id(1000), GID: id(2000), Groups: []int64{3000}, StrictGroups: true}); !reflect.DeepEqual(s.User, want) {
 				t.Errorf("got %+v", s.User)
 			}
-			if !s.ReadonlyRootfs || s.Capabilities.Add[0] != "NET_ADMIN" || s.Capabilities.Drop[0] != "ALL" {
+			if !s.AllowPrivilegeEscalation || !s.ReadonlyRootfs || s.Capabilities.Add[0] != "NET_ADMIN" || s.Capabilities.Drop[0] != "ALL" {
+				t.Errorf("got %+v", s)
+			}
+		}},
+		{"no new privileges", func(_ *fixture, c *runtimeapi.ContainerConfig) {
+			c.Linux = &runtimeapi.LinuxContainerConfig{SecurityContext: &runtimeapi.LinuxContainerSecurityContext{NoNewPrivs: true}}
+		}, func(t *testing.T, _ *fixture, s container.Spec) {
+			if s.AllowPrivilegeEscalation {
 				t.Errorf("got %+v", s)
 			}
 		}},
@@ -122,6 +129,13 @@ func TestContainerRefusals(t *testing.T) {
 		{"privileged", func(c *runtimeapi.ContainerConfig) {
 			c.Linux = &runtimeapi.LinuxContainerConfig{SecurityContext: &runtimeapi.LinuxContainerSecurityContext{Privileged: true}}
 		}, "privileged containers are not allowed"},
+		{"procMount", func(c *runtimeapi.ContainerConfig) {
+			c.Linux = &runtimeapi.LinuxContainerConfig{SecurityContext: &runtimeapi.LinuxContainerSecurityContext{MaskedPaths: []string{}}}
+		}, "procMount Unmasked is not allowed"},
+		{"target", func(c *runtimeapi.ContainerConfig) {
+			c.Linux = &runtimeapi.LinuxContainerConfig{SecurityContext: &runtimeapi.LinuxContainerSecurityContext{
+				NamespaceOptions: &runtimeapi.NamespaceOption{Pid: runtimeapi.NamespaceMode_TARGET, TargetId: "gone"}}}
+		}, `invalid target container: rpc error: code = NotFound desc = container "gone": not found`},
 		{"a path of the server", func(c *runtimeapi.ContainerConfig) {
 			c.Mounts = []*runtimeapi.Mount{{ContainerPath: "/x", HostPath: "/etc"}}
 		}, "/etc is not a path of this node"},

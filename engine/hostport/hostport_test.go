@@ -135,6 +135,11 @@ func (l *lab) read(c net.Conn, protocol string) string {
 	return "no answer"
 }
 
+// localnet tells whether ports can answer at 127.0.0.1: not where /proc/sys is read-only.
+func (l *lab) localnet() bool {
+	return l.places["node-1"].Do(func() error { return nsexec.Sysctl("net/ipv4/conf/all/route_localnet", "1") }) == nil
+}
+
 func (l *lab) set(all ...Mapping) {
 	l.Helper()
 	if changed, err := l.ports.Set(all); err != nil || !changed {
@@ -175,6 +180,9 @@ func TestHostPorts(t *testing.T) {
 				{"client", "tcp", "172.18.0.11:80", ""},
 				{"client", "udp", "172.18.0.11:8081", ""},
 			} {
+				if strings.HasPrefix(ask.to, "127.") && !l.localnet() {
+					continue
+				}
 				if got := l.ask(ask.from, ask.protocol, ask.to); got != ask.want {
 					t.Errorf("%s > %s %s: %q, not %q", ask.from, ask.protocol, ask.to, got, ask.want)
 				}

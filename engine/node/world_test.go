@@ -31,7 +31,7 @@ import (
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
-func TestMain(m *testing.M) { imagetest.Main(m, "busybox") }
+func TestMain(m *testing.M) { imagetest.Main(m, "busybox", "pause") }
 
 // shared is what costs seconds to make, and belongs to no session.
 var shared = sync.OnceValues(func() (*api.Server, error) {

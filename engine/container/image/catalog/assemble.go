@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -99,6 +100,9 @@ func (b *build) tree(ctx context.Context, r Recipe) (tree, error) {
 		}
 		e := t[merged(r.Programs[program])]
 		e.mode = 0o755
+		if slices.Contains(r.SetUID, r.Programs[program]) {
+			e.mode |= fs.ModeSetuid
+		}
 		t[merged(r.Programs[program])] = e
 	}
 	for _, source := range slices.Sorted(maps.Keys(r.Sources)) {

@@ -38,8 +38,7 @@ type entry struct {
 // from the same packages has the same digest.
 var epoch = time.Unix(1735689600, 0)
 
-// addFile adds a file of this machine, as root's and without set-uid bits, for
-// containers run with no_new_privs.
+// addFile adds a file of this machine, as root's and without set-uid bits.
 func (t tree) addFile(name, file string) error {
 	info, err := os.Lstat(file)
 	if err != nil {
@@ -103,6 +102,9 @@ func (t tree) write(w io.Writer) error {
 	for _, name := range slices.Sorted(maps.Keys(t)) {
 		e := t[name]
 		h := &tar.Header{Name: strings.TrimPrefix(name, "/"), Mode: int64(e.mode.Perm()), Uid: e.uid, Gid: e.gid, ModTime: e.time, Format: tar.FormatPAX}
+		if e.mode&fs.ModeSetuid != 0 {
+			h.Mode |= 0o4000
+		}
 		if e.mode&fs.ModeSticky != 0 {
 			h.Mode |= 0o1000
 		}

@@ -28,6 +28,8 @@ type Recipe struct {
 	// Programs are Go programs: import path or, for our own, "programs/NAME" ->
 	// absolute path in the image.
 	Programs map[string]string
+	// SetUID are those of Programs, by path, that run as their owner, root.
+	SetUID []string `json:",omitempty"` // which keeps others' fingerprints
 	// Sources are files of Go packages, of the modules that Programs are built
 	// from: import path and name -> absolute path in the image. A "//" between the
 	// two lets name lead elsewhere: folders beside a package may hold no Go.

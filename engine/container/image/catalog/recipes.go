@@ -118,6 +118,12 @@ func Recipes() []Recipe {
 			Names:  []Names{{Repositories: []string{"registry.k8s.io/pause", "k8s.gcr.io/pause", "gcr.io/google_containers/pause", "gcr.io/google-containers/pause"}, Oldest: "1.0", Newest: "3.12"}},
 		},
 		{
+			Name: "nonewprivs", Programs: map[string]string{"k8s.io/kubernetes/test/images/nonewprivs": "/usr/local/bin/nnp"}, SetUID: []string{"/usr/local/bin/nnp"},
+			Config:  v1.Config{Env: []string{path0}, Cmd: []string{"nnp"}},
+			Names:   []Names{{Repositories: []string{"registry.k8s.io/e2e-test-images/nonewprivs"}, Oldest: "1.0", Newest: "1.9"}},
+			Version: "as built from Kubernetes",
+		},
+		{
 			// The program only waits: engine/dns answers in its pod's namespace.
 			Name: "coredns", Programs: map[string]string{"programs/coredns": "/coredns"},
 			Config: v1.Config{Env: []string{path0}, Entrypoint: []string{"/coredns"}, User: "65532:65532", WorkingDir: "/",
