@@ -27,8 +27,9 @@ type ImageService struct {
 
 var _ internalapi.ImageManagerService = (*ImageService)(nil)
 
-// PullImage asks for the image and unpacks it; an event says who answered. It
-// ends with ctx, which the kubelet ends with the pod.
+// PullImage asks for the image and unpacks it; an event says who answered. The
+// kubelet ends ctx with the node, but not with the pod: one that is deleted waits
+// for its pull.
 func (s *ImageService) PullImage(ctx context.Context, spec *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig, pod *runtimeapi.PodSandboxConfig) (string, error) {
 	var at pullState
 	reporting, stop := context.WithCancel(ctx)

@@ -208,7 +208,7 @@ func TestPullReports(t *testing.T) {
 	expect("1.5 of 6.0 MB are here (25%)")
 	at <- [2]int64{6_000_000, 6_000_000}
 	expect("all of 6.0 MB are here and being unpacked")
-	leave() // the pod is gone
+	leave()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
