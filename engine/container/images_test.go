@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -61,6 +62,10 @@ func TestServers(t *testing.T) {
 		{reference: "httpd:2.4", url: "http://127.0.0.1:80/", want: "It works!", log: `"GET / HTTP/1.1" 200`},
 		{reference: "gcr.io/google-samples/hello-app:2.0", url: "http://127.0.0.1:8080/", want: "Hello, world!\nVersion: 2.0.0\nHostname: pod\n", log: "Serving request: /"},
 		{reference: "gcr.io/google-samples/kubernetes-bootcamp:v1", url: "http://127.0.0.1:8080/", want: "Hello Kubernetes bootcamp! | Running on: pod | v=1\n", log: "Serving request: /"},
+		{reference: "registry.k8s.io/echoserver:1.10", url: "http://127.0.0.1:8080/a?b=c", want: "\n\nHostname: pod\n\nPod Information:\n\t-no pod information available-\n", log: "GET /a?b=c"},
+		{reference: "kicbase/echo-server:1.0", url: "http://127.0.0.1:8080/a?b=c", want: "Request served by pod\n\nGET /a?b=c HTTP/1.1\n\nHost: 127.0.0.1:8080\n", log: "GET /a?b=c"},
+		{reference: "registry.k8s.io/hpa-example", url: "http://127.0.0.1:80/index.php", want: "OK!", log: "Server listening"},
+		{reference: "python:3.12-slim", args: []string{"python", "-m", "http.server", "8000"}, url: "http://127.0.0.1:8000/etc/", want: "Directory listing for /etc/", log: `"GET /etc/ HTTP/1.1" 200`},
 		{reference: "hashicorp/http-echo:1.0", args: []string{"-text=hello"}, url: "http://127.0.0.1:5678/", want: "hello\n", log: "[INFO] server is listening on :5678"},
 	} {
 		t.Run(strings.NewReplacer("/", "-", ":", "-").Replace(tt.reference), func(t *testing.T) {
@@ -209,5 +214,32 @@ func TestWgetTimeout(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPrograms runs what is no server: each ends by itself and says something.
+func TestPrograms(t *testing.T) {
+	s := testSession(t, testHost(t), 1, nil)
+	for i, tt := range []struct {
+		reference string
+		args      []string
+		want      string
+		code      int
+	}{
+		// As the documentation of Jobs has it.
+		{"perl:5.34.0", []string{"perl", "-Mbignum=bpi", "-wle", "print bpi(50)"}, "stdout F 3.1415926535897932384626433832795028841971693993751", 0},
+		{"python:3", []string{"python", "-c", "import json, ssl, sqlite3, hashlib; print(json.dumps({'a': 1}))"}, `stdout F {"a": 1}`, 0},
+		{"alpine:3.20", []string{"sh", "-c", "echo $((1+1)); apk add curl"}, "installs no packages", 100},
+		{"ubuntu:24.04", []string{"bash", "-c", "echo ${BASH_VERSION%%.*}; apt-get update"}, "apt-get: this is Podhop's stand-in", 100},
+		{"registry.k8s.io/e2e-test-images/nonewprivs:1.4", nil, "Effective uid: 0", 0},
+		{"registry.k8s.io/e2e-test-images/nonroot:1.5", []string{"id", "-u"}, "stdout F 1234", 0},
+	} {
+		c := run(t, s, func(s *Spec) {
+			s.ID, s.Image, s.Args = fmt.Sprint("c", i), testImage(t, tt.reference), tt.args
+			s.LogPath += s.ID
+		})
+		if st := wait(t, c); st.ExitCode != tt.code || !strings.Contains(logged(t, c), tt.want) {
+			t.Errorf("%s: %+v\n%s, want %q and code %d", tt.reference, st, logged(t, c), tt.want, tt.code)
+		}
 	}
 }

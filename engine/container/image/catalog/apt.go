@@ -119,11 +119,12 @@ func parseShow(r io.Reader) []deb {
 
 var (
 	dependency  = regexp.MustCompile(`^\s*([a-z0-9][a-z0-9+.-]*)`)
-	libraryName = regexp.MustCompile(`^lib|^zlib|-libs$`)
+	libraryName = regexp.MustCompile(`^lib|^zlib|-libs$|^perl-modules-|^python3(\.\d+)?-minimal$`)
 )
 
-// libraries lists the libraries among a package's dependencies. Programs are
-// not followed: a recipe names those it wants. Of alternatives the first counts.
+// libraries lists the libraries among a package's dependencies, those of languages
+// whose packages are named by version too. Programs are not followed: a recipe
+// names those it wants. Of alternatives the first counts.
 func (d deb) libraries() []string {
 	var out []string
 	for _, clause := range strings.Split(d.Depends, ",") {

@@ -149,6 +149,48 @@ func TestSources(t *testing.T) {
 	}
 }
 
+func TestIsBelow(t *testing.T) {
+	for _, tt := range []struct {
+		folder, name string
+		want         bool
+	}{
+		{"/usr/share/perl", "/usr/share/perl/5.36.0/bigint.pm", true},
+		{"/usr/share/perl", "/usr/share/perl5/x.pm", false},
+		{"/usr/share/perl", "/usr/share/perl", false},
+		{"/usr/lib/*-linux-gnu*/perl", "/usr/lib/x86_64-linux-gnu/perl/5.36/POSIX.pm", true},
+		{"/usr/lib/*-linux-gnu*/perl", "/usr/lib/x86_64-linux-gnu/perl-base/POSIX.pm", false},
+		{"/usr/lib/python3*", "/usr/lib/python3.11/os.py", true},
+		{"/usr/lib/python3*", "/usr/lib/os.py", false},
+	} {
+		if got := isBelow(tt.folder, tt.name); got != tt.want {
+			t.Errorf("isBelow(%q, %q) = %v", tt.folder, tt.name, got)
+		}
+	}
+}
+
+// TestRecipesOfSuites: what Kubernetes' own tests ask for is there, but for what
+// nobody has or only few may have.
+func TestRecipesOfSuites(t *testing.T) {
+	for reference, want := range map[string]bool{
+		"registry.k8s.io/e2e-test-images/agnhost:2.66.1": true, "registry.k8s.io/e2e-test-images/agnhost:2.55": true,
+		"registry.k8s.io/e2e-test-images/busybox:1.37.0-2": true, "registry.k8s.io/e2e-test-images/nginx:1.28.0-2": true,
+		"registry.k8s.io/e2e-test-images/nonewprivs:1.4": true, "registry.k8s.io/e2e-test-images/nonroot:1.5": true,
+		"registry.k8s.io/e2e-test-images/nautilus:1.8": true, "registry.k8s.io/e2e-test-images/kitten:1.8": true,
+		"registry.k8s.io/e2e-test-images/perl:5.26":                  true,
+		"registry.k8s.io/e2e-test-images/regression-issue-74839:1.5": true, "registry.k8s.io/e2e-test-images/glibc-dns-testing:2.1.1": true,
+		"registry.k8s.io/pause:3.10.2": true, "docker.io/library/perl:5.34.0": true, "registry.k8s.io/hpa-example:latest": true,
+		"invalid.registry.k8s.io/invalid/alpine:3.1": false, "gcr.io/k8s-authenticated-test/agnhost:2.6": false,
+	} {
+		repository, tag, _ := strings.Cut(reference, ":")
+		found := slices.ContainsFunc(Recipes(), func(r Recipe) bool {
+			return slices.ContainsFunc(r.Names, func(n Names) bool { return n.Answers(repository, tag) })
+		})
+		if found != want {
+			t.Errorf("%s: %v", reference, found)
+		}
+	}
+}
+
 func TestParseShow(t *testing.T) {
 	const text = `Package: nginx
 Version: 1.22.1-9

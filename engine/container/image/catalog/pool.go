@@ -69,7 +69,7 @@ func (p *pool) match(pattern string) []string {
 	var out []string
 	below, all := strings.CutSuffix(pattern, "/**")
 	for name := range p.files {
-		if all && strings.HasPrefix(name, below+"/") {
+		if all && isBelow(below, name) {
 			out = append(out, name)
 		} else if ok, _ := path.Match(pattern, name); ok {
 			out = append(out, name)
@@ -77,6 +77,16 @@ func (p *pool) match(pattern string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// isBelow tells whether a file lies below a folder, given by a pattern.
+func isBelow(folder, name string) bool {
+	parts := strings.SplitAfterN(name, "/", strings.Count(folder, "/")+2)
+	if len(parts) < strings.Count(folder, "/")+2 {
+		return false
+	}
+	ok, _ := path.Match(folder+"/", strings.Join(parts[:len(parts)-1], ""))
+	return ok
 }
 
 // need returns the files that must come along with one: what a link points to,

@@ -68,8 +68,8 @@ func buildProgram(ctx context.Context, name, moduleDir, file string, sources map
 	return nil
 }
 
-// sourceFile finds a file of a Go package ("IMPORT PATH/NAME") as the checkout of
-// Podhop in moduleDir has it.
+// sourceFile finds a file of a Go package ("IMPORT PATH/NAME"), or one relative to
+// it ("IMPORT PATH/../NAME"), as the checkout of Podhop in moduleDir has it.
 func sourceFile(ctx context.Context, name, moduleDir string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", ErrNoGo

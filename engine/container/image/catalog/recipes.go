@@ -63,7 +63,13 @@ nogroup:x:65534:
 
 // Recipes lists the whole catalogue; a base comes before what stands on it.
 func Recipes() []Recipe {
-	return slices.Concat(hellos(), []Recipe{
+	return slices.Concat(hellos(), echoes(), basics(), suite(), creatures(), shells())
+}
+
+// basics are the images that others stand on, and the servers and tools that
+// learners know.
+func basics() []Recipe {
+	return []Recipe{
 		{
 			Name: "busybox", Packages: []string{"busybox", "libc6"}, Keep: []string{"/bin/busybox"}, Applets: "/usr/bin",
 			Files:  append(skeleton(), File{Path: "/usr/bin/wget", Mode: script, Text: wget}),
@@ -139,7 +145,7 @@ func Recipes() []Recipe {
 			Names:   []Names{{Repositories: []string{"docker.io/podhop/proxy"}, Words: []string{"1.0"}, Only: true}},
 			Version: "Podhop's own: it serves in its pod's network",
 		},
-	}, creatures())
+	}
 }
 
 // creatures are the images of the update demo, which tell of themselves: a page of
