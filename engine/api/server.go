@@ -21,6 +21,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
+	"k8s.io/component-base/metrics/prometheus/slis"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 	controlplaneapiserver "k8s.io/kubernetes/pkg/controlplane/apiserver"
@@ -198,6 +199,7 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	srv.GenericAPIServer.Handler.NonGoRestfulMux.HandleFunc("/metrics", serveOwnMetrics)
+	slis.SLIMetrics{}.Install(srv.GenericAPIServer.Handler.NonGoRestfulMux) // of health checks, which tell of nobody
 	if err := s.installAPIServices(srv.GenericAPIServer); err != nil {
 		return err
 	}
