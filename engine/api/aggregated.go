@@ -71,7 +71,7 @@ func (s *Server) aggregate(next http.Handler) http.Handler {
 			return
 		}
 		a := ss.aggregated.get()
-		if a == nil && s.bare != nil && writes(r) && strings.HasPrefix(path, apiregistrationv1.GroupName+"/") {
+		if a == nil && s.bare != nil && writes(r) && strings.HasPrefix(path, apiregistrationv1.GroupName+"/") && !registers(r.Context()) {
 			if a, err = ss.aggregated.start(ss.newAggregator); err != nil {
 				s.log.Error("aggregator", "session", ss.id, "error", err)
 				http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -90,7 +90,10 @@ func (e *extension) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/convert":
 		convert(w, r)
 	case strings.HasPrefix(r.URL.Path, "/apis/extended.example.net/v1"):
-		e.requests <- r
+		select {
+		case e.requests <- r:
+		default: // there are enough
+		}
 		reply(w, metav1.APIResourceList{TypeMeta: metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"}, GroupVersion: "extended.example.net/v1",
 			APIResources: []metav1.APIResource{{Name: "things", SingularName: "thing", Kind: "Thing", Verbs: metav1.Verbs{"get", "list"}}}})
 	case r.URL.Path == "/openapi/v3":
@@ -352,6 +355,9 @@ func unavailable(s *apiregistrationv1.APIService, reason string) string {
 }
 
 func testAggregation(t *testing.T, e *extension, ss *Session, c kubernetes.Interface) {
+	if ss.aggregated.get() != nil {
+		t.Error("the session has an aggregator, and nothing to aggregate")
+	}
 	a, err := clientset.NewForConfig(ss.ClientConfig())
 	if err != nil {
 		t.Fatal(err)

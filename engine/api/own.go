@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +17,11 @@ import (
 // writes an object that needs it.
 type own struct {
 	building sync.Mutex
+	closed   bool
 	served   atomic.Pointer[ownServer]
 }
+
+var errClosed = errors.New("the session is closed")
 
 type ownServer struct {
 	source
@@ -27,12 +31,16 @@ type ownServer struct {
 
 func (o *own) get() *ownServer { return o.served.Load() }
 
-// start returns the server, built if need be. Who builds may ask the session's API.
+// start returns the server, built if need be, until the session is closed. Who builds
+// may ask the session's API.
 func (o *own) start(build func() (*ownServer, error)) (*ownServer, error) {
 	o.building.Lock()
 	defer o.building.Unlock()
 	if served := o.get(); served != nil {
 		return served, nil
+	}
+	if o.closed {
+		return nil, errClosed
 	}
 	served, err := build()
 	if err == nil {
@@ -44,6 +52,9 @@ func (o *own) start(build func() (*ownServer, error)) (*ownServer, error) {
 // close stops the server. Upstream ends the process when a post-start hook of
 // it is interrupted, so the hooks are let through first: some 100 ms at most.
 func (o *own) close() {
+	o.building.Lock()
+	o.closed = true
+	o.building.Unlock()
 	served := o.get()
 	if served == nil {
 		return
@@ -78,8 +89,7 @@ func (s *Session) fit(tmpl *genericapiserver.RecommendedConfig, resolve store.Re
 	c.Authorization.Authorizer = s.server.authorizer
 	c.StorageObjectCountTracker = nil
 	c.PostStartHooks = map[string]genericapiserver.PostStartHookConfigEntry{}
-	c.DisabledPostStartHooks = sets.NewString("generic-apiserver-start-informers", "max-in-flight-filter", "priority-and-fairness-filter",
-		"aggregator-reload-proxy-client-cert") // it does not change, and watching it costs an inotify instance
+	c.DisabledPostStartHooks = sets.NewString("generic-apiserver-start-informers", "max-in-flight-filter", "priority-and-fairness-filter")
 	c.SharedInformerFactory = s.informers
 	return &c
 }

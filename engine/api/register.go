@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	_ "unsafe" // for go:linkname
 
+	"github.com/podhop/podhop/internal/inproc"
 	crdinformers "k8s.io/apiextensions-apiserver/pkg/client/informers/externalversions/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	restclient "k8s.io/client-go/rest"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/helper"
 	"k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
@@ -84,7 +87,7 @@ func (s *Server) seedAPIServices(ctx context.Context, gold *Session, custom []sc
 // local ones, until ctx is over. The channel is closed when the first are registered;
 // ctx must not end before.
 func (s *Session) register(ctx context.Context, crds crdinformers.CustomResourceDefinitionInformer) (<-chan struct{}, error) {
-	c, err := clientset.NewForConfig(s.client)
+	c, err := clientset.NewForConfig(s.registrar())
 	if err != nil {
 		return nil, err
 	}
@@ -115,4 +118,21 @@ func (s *Session) register(ctx context.Context, crds crdinformers.CustomResource
 		auto.Run(1, ctx.Done())
 	}()
 	return registered, nil
+}
+
+type registrarKey struct{}
+
+// registers tells whether a request comes from a session's own registration of what is
+// local. It is no reason to have an aggregator.
+func registers(ctx context.Context) bool { return ctx.Value(registrarKey{}) != nil }
+
+func (s *Session) registrar() *restclient.Config {
+	c := s.configFor(master)
+	t := c.Transport.(*inproc.Transport)
+	prepare := t.Prepare
+	t.Prepare = func(r *http.Request) *http.Request {
+		r = prepare(r)
+		return r.WithContext(context.WithValue(r.Context(), registrarKey{}, true))
+	}
+	return c
 }
