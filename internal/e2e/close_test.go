@@ -56,6 +56,26 @@ func (s *server) holds() (h holdings) {
 	return h
 }
 
+// mounts is a pod that has all that is mounted for volumes.
+const mounts = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: mounts}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: mounts}
+spec:
+  containers:
+  - name: main
+    image: nginx
+    volumeMounts: [{name: claim, mountPath: /claim}, {name: memory, mountPath: /memory}, {name: image, mountPath: /image}]
+  volumes:
+  - {name: claim, persistentVolumeClaim: {claimName: mounts}}
+  - {name: memory, emptyDir: {medium: Memory}}
+  - {name: image, image: {reference: nginx}}
+`
+
 // TestClose opens and closes sessions with running pods and nodes that come and go,
 // and finds nothing of them in the server: what one leaves, ten thousand leave.
 func TestClose(t *testing.T) {
@@ -64,6 +84,7 @@ func TestClose(t *testing.T) {
 		x := s.open()
 		x.apply(article("3-my-deployment.yaml") + "---\n" + article("4-my-service.yaml") + "---\n" +
 			"{apiVersion: v1, kind: Service, metadata: {name: outside}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: my-app}, ports: [{port: 80}]}}\n---\n" + articleIngress + app("app1") +
+			"---\n" + mounts +
 			"---\n{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}, spec: {gatewayClassName: podhop, listeners: [{name: http, port: 80, protocol: HTTP}]}}")
 		until(t, 60*time.Second, "the pods run", func() string {
 			return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
@@ -71,6 +92,9 @@ func TestClose(t *testing.T) {
 		x.send("node/node-1", x.pods("my-deployment")[0].IPs[0]+":80")
 		x.answers("client", "http://example.com/app1", 200, "Hostname: app1-")
 		x.kubectl("wait", "--for=condition=Programmed", "gateway/web", "--timeout=60s")
+		until(t, 3*time.Minute, "the pod with volumes runs", func() string {
+			return map[bool]string{false: "not yet"}[len(x.pods("mounts")) == 1]
+		})
 		// Machines that came and went while it lasted leave no more than those that stay.
 		x.addNode("node-4")
 		x.node("POST", "/node-2/stop")
@@ -135,7 +159,8 @@ func TestNodesLeaveNothing(t *testing.T) {
 	x.watch()
 	cycle := func() {
 		x.addNode("node-4")
-		x.kubectl("run", "visitor", "--image=nginx", "--overrides", `{"spec":{"nodeName":"node-4"}}`)
+		x.kubectl("run", "visitor", "--image=nginx", "--overrides", `{"spec":{"nodeName":"node-4","volumes":[{"name":"memory","emptyDir":{"medium":"Memory"}}],
+			"containers":[{"name":"visitor","image":"nginx","volumeMounts":[{"name":"memory","mountPath":"/memory"}]}]}}`)
 		until(t, 60*time.Second, "its pod runs", func() string {
 			return map[bool]string{false: "not yet"}[len(x.pods("visitor")) == 1]
 		})
