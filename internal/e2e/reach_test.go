@@ -30,8 +30,9 @@ func reach(t *testing.T, x *session) {
 		pods = append(pods, fmt.Sprintf(`apiVersion: v1
 kind: Pod
 metadata: {name: %s, labels: {app: %[1]s, kind: %s}}
-spec: {nodeName: %s, containers: [{name: web, image: traefik/whoami}]}
-`, name, map[bool]string{true: "sender", false: "web"}[name == "from"], node))
+spec: {nodeName: %s, containers: [{name: web, image: traefik/whoami%s}]}
+`, name, map[bool]string{true: "sender", false: "web"}[name == "from"], node,
+			map[bool]string{true: ", ports: [{containerPort: 80, hostPort: 8088}]"}[name == "here"]))
 	}
 	x.apply(strings.Join(pods, "---\n") + `---
 apiVersion: v1
@@ -99,6 +100,8 @@ spec:
 		{"node port, the other", "172.18.0.12:30081", map[string]string{pod: answered, node: answered, client: answered}},
 		{"node port that selects nothing", "172.18.0.12:30082", map[string]string{pod: refused, node: refused, client: refused}},
 		{"node port that there is not", "172.18.0.12:30083", map[string]string{pod: refused, node: refused, client: refused}},
+		{"host port", "172.18.0.11:8088", map[string]string{pod: answered, node: answered, client: answered}},
+		{"host port of another node", "172.18.0.12:8088", map[string]string{pod: refused, node: refused, client: refused}},
 		{"load balancer", "203.0.113.1", map[string]string{pod: answered, node: answered, client: answered}},
 		{"load balancer, its other port", "203.0.113.1:8080", map[string]string{pod: answered, node: answered, client: answered}},
 		{"load balancer that there is not", "203.0.113.99", map[string]string{client: unreachable}},
@@ -121,4 +124,22 @@ spec:
 			})
 		}
 	}
+	x.run(t, "a journey to a host port", func(t *testing.T, x *session) {
+		const want = "its port 8088 is the hostPort of default/here."
+		until(t, 60*time.Second, want, func() string {
+			var told []string
+			for _, id := range x.send(client, "172.18.0.11:8088").Journeys {
+				var j model.Journey
+				x.call("GET", x.path("/journeys/"+id), nil, &j)
+				for _, h := range j.Hops {
+					told = append(told, h.Sentence)
+				}
+			}
+			said := strings.Join(told, "\n")
+			if !strings.Contains(said, want) {
+				return "journeys say:\n" + said
+			}
+			return ""
+		})
+	})
 }
