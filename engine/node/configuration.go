@@ -33,6 +33,9 @@ import (
 // so that the other pods go on beside a fork bomb.
 const podPids = 512
 
+// manifestPeriod is how often the folder of static pods is looked at.
+const manifestPeriod = 2 * time.Second
+
 // configuration is upstream's default, but for what a node has not.
 func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
 	useStats()
@@ -47,7 +50,8 @@ func configuration(cfg Config) (*kubeletconfig.KubeletConfiguration, error) {
 	c.FailSwapOn = false
 	c.MakeIPTablesUtilChains = false // kube-proxy is engine/proxy's
 
-	c.StaticPodPath = ""
+	c.StaticPodPath = filepath.Join(disk(cfg.Root), manifests)
+	c.FileCheckFrequency.Duration = manifestPeriod
 	c.EnableServer, c.ReadOnlyPort = false, 0 // Handler is reached in process
 	c.EnableDebuggingHandlers = true          // these are logs, exec, attach and port-forward
 	c.EnableSystemLogHandler, c.EnableSystemLogQuery = false, false
@@ -103,7 +107,7 @@ func nameservers(ips []netip.Addr) string {
 }
 
 func dependencies(cfg Config, client kubernetes.Interface, recorder record.EventRecorderLogger, logger klog.Logger) *kubelet.Dependencies {
-	hostfs := filepath.Join(cfg.Root, "hostfs")
+	hostfs := disk(cfg.Root)
 	return &kubelet.Dependencies{
 		KubeClient: client, HeartbeatClient: client, EventClient: client.CoreV1(), Recorder: recorder,
 		RemoteRuntimeService: cfg.Runtime, RemoteImageService: cfg.Images,

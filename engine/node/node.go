@@ -100,6 +100,9 @@ func Start(ctx context.Context, cfg Config) (n *Node, err error) {
 			return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
 		}
 	}
+	if err := furnish(cfg); err != nil {
+		return nil, fmt.Errorf("node %s: %w", cfg.Name, err)
+	}
 	// All goroutines of the kubelet inherit the label, so that a profile says whose they are.
 	pprof.Do(context.WithoutCancel(ctx), pprof.Labels("node", cfg.Name, "root", cfg.Root), func(ctx context.Context) {
 		n, err = start(ctx, cfg)
