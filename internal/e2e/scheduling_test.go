@@ -86,6 +86,9 @@ func checkPlaces(t *testing.T, n *namespace) {
 	n.kubectl("label", "node", "node-2", "disk=ssd")
 	n.do("patch", "pod", "gated", "--type=json", "-p", `[{"op":"remove","path":"/spec/schedulingGates"}]`)
 	n.do("wait", "--for=condition=Ready", "pod/gated", "pod/picky", "--timeout=55s")
+	if got := n.do("get", "pod", "picky", "--show-managed-fields", "-o", "jsonpath={.metadata.managedFields[*].manager}"); !strings.Contains(got, "kubelet") {
+		t.Errorf("the pod's status is written by %s", got)
+	}
 }
 
 // ranks are two pods that both want the one slot of a node.
