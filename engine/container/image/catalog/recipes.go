@@ -20,6 +20,11 @@ const (
 //go:embed wget.sh
 var wget string
 
+// printenv is what Debian's busybox leaves out and tutorials call.
+//
+//go:embed printenv.sh
+var printenv string
+
 // library names an official image, at its registry and the usual mirrors of it.
 func library(name, oldest, newest string, words ...string) Names {
 	return Names{Repositories: []string{"docker.io/library/" + name, "public.ecr.aws/docker/library/" + name, "mirror.gcr.io/library/" + name},
@@ -72,7 +77,7 @@ func basics() []Recipe {
 	return []Recipe{
 		{
 			Name: "busybox", Packages: []string{"busybox", "libc6"}, Keep: []string{"/bin/busybox"}, Applets: "/usr/bin",
-			Files:  append(skeleton(), File{Path: "/usr/bin/wget", Mode: script, Text: wget}),
+			Files:  append(skeleton(), File{Path: "/usr/bin/wget", Mode: script, Text: wget}, File{Path: "/usr/bin/printenv", Mode: script, Text: printenv}),
 			Config: v1.Config{Env: []string{path0}, Cmd: []string{"sh"}},
 			Names: []Names{library("busybox", "1.20", "1.38", "stable", "unstable"),
 				{Repositories: []string{"registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google_containers/busybox", "gcr.io/google-containers/busybox", "registry.k8s.io/e2e-test-images/busybox"}, Oldest: "1.20", Newest: "1.38"}},
@@ -84,7 +89,7 @@ func basics() []Recipe {
 			// Pthread_exit loads libgcc_s by itself. The shell is Debian's own.
 			Keep: []string{"/bin/busybox", "/bin/bash", "/bin/dash", "/lib/*-linux-gnu*/libgcc_s.so.1", "/usr/lib/os-release", "/etc/os-release", "/etc/debian_version",
 				"/lib/terminfo/x/xterm", "/lib/terminfo/x/xterm-256color", "/lib/terminfo/l/linux", "/lib/terminfo/v/vt100", "/lib/terminfo/s/screen"},
-			Applets: "/usr/bin", Files: append(skeleton(), File{Path: "/usr/bin/sh", Link: "dash"}, File{Path: "/usr/bin/wget", Mode: script, Text: wget}),
+			Applets: "/usr/bin", Files: append(skeleton(), File{Path: "/usr/bin/sh", Link: "dash"}, File{Path: "/usr/bin/wget", Mode: script, Text: wget}, File{Path: "/usr/bin/printenv", Mode: script, Text: printenv}),
 		},
 		{
 			// What nearly every image wants, so that it is kept and unpacked once.
