@@ -161,6 +161,7 @@ func (s *Server) build(ctx context.Context) error {
 	g.Authorization.Authorizer, g.RuleResolver = s.authorizer, rules
 	g.Authentication.Authenticator = s.authenticator(g.Authentication.APIAudiences)
 	g.AdmissionControl = admissionOfSession{}
+	g.ExternalAddress = kubernetesIP + ":443" // where pods have it; upstream would tell its listener
 	g.StorageObjectCountTracker = nil
 	g.MaxRequestsInFlight, g.MaxMutatingRequestsInFlight = 0, 0 // they would count all sessions together
 	g.EnableMetrics = false                                     // so would they: see ownmetrics.go
