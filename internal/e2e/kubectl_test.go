@@ -100,6 +100,8 @@ func TestKubectl(t *testing.T) {
 		}
 	})
 	x.run(t, "nodes", func(t *testing.T, x *session) {
+		// Seeded as Ready; a kubelet that has just begun may say for a moment that it is not.
+		x.ready("node-1", "node-2", "node-3")
 		out := x.kubectl("get", "nodes", "-o", "wide")
 		for _, want := range []string{"node-1", "node-2", "node-3", "172.18.0.11", "crun://"} {
 			if !strings.Contains(out, want) {
@@ -327,6 +329,11 @@ func TestKubectl(t *testing.T) {
 			return strings.TrimSpace(out)
 		})
 	})
+	y := s.open()
+	testCommands(t, y)
+	testStreams(t, y)
+	y.parallel(t, "proxy", testProxy)
+	s.openWith(model.SessionOptions{Nodes: 2}).parallel(t, "nodes", testNodeCommands)
 }
 
 const crd = `apiVersion: apiextensions.k8s.io/v1

@@ -26,7 +26,7 @@ func (x *session) nodes(ready bool) (names []string) {
 // ready waits until these and no others are Ready.
 func (x *session) ready(names ...string) {
 	x.t.Helper()
-	until(x.t, 20*time.Second, fmt.Sprintf("%v are Ready", names), func() string {
+	until(x.t, patience, fmt.Sprintf("%v are Ready", names), func() string {
 		if got := x.nodes(true); !slices.Equal(got, names) {
 			return fmt.Sprint(got)
 		}
