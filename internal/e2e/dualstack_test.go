@@ -101,20 +101,28 @@ func TestDualStack(t *testing.T) {
 				t.Errorf("%s: %q does not say %q", what, out, want)
 			}
 		}
-		if out := x.kubectl("get", "endpointslices"); strings.Count(out, "IPv6") != 3 {
-			t.Error(out)
-		}
+		until(t, 60*time.Second, "each Service has slices of its families", func() string {
+			if out := x.kubectl("get", "endpointslices"); strings.Count(out, "IPv6") != 3 {
+				return out
+			}
+			return ""
+		})
 		for id, want := range map[string][]string{
 			"service/default/web": {four, six}, "client": {"172.18.0.100", "fd00:172:18::100"}, "node/node-2": {"172.18.0.12", "fd00:172:18::12"},
 			"pod/default/shell": {p.PodIPs[0].IP, p.PodIPs[1].IP},
 		} {
-			vertices := x.graph().Vertices
-			i := slices.IndexFunc(vertices, func(v model.Vertex) bool { return v.ID == id })
-			if i < 0 || !slices.Equal(vertices[i].IPs, want) {
-				t.Errorf("%s is not on the map with %v", id, want)
-			} else if id == "service/default/web" && (vertices[i].Want != 2 || vertices[i].Have != 2) {
-				t.Errorf("%d of %d endpoints", vertices[i].Have, vertices[i].Want)
-			}
+			until(t, 60*time.Second, fmt.Sprintf("%s is on the map with %v, and its endpoints", id, want), func() string {
+				vertices := x.graph().Vertices
+				i := slices.IndexFunc(vertices, func(v model.Vertex) bool { return v.ID == id })
+				if i < 0 {
+					return "it is not there"
+				}
+				v := vertices[i]
+				if !slices.Equal(v.IPs, want) || id == "service/default/web" && (v.Want != 2 || v.Have != 2) {
+					return fmt.Sprintf("%+v", v)
+				}
+				return ""
+			})
 		}
 	})
 
