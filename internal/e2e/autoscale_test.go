@@ -117,9 +117,13 @@ func TestUse(t *testing.T) {
 			}
 			return out
 		})
-		if out := x.kubectl("get", "events", "--field-selector=involvedObject.kind=HorizontalPodAutoscaler,reason=SuccessfulRescale"); !strings.Contains(out, "New size: 2; reason: cpu resource utilization (percentage of request) above target") {
-			t.Error(out)
-		}
+		until(t, time.Minute, "an event tells of the new size", func() string {
+			out := x.kubectl("get", "events", "--field-selector=involvedObject.kind=HorizontalPodAutoscaler,reason=SuccessfulRescale")
+			if strings.Contains(out, "New size: 2; reason: cpu resource utilization (percentage of request) above target") {
+				return ""
+			}
+			return out
+		})
 	})
 	x.kubectl("exec", pod, "--", "killall", "sh")
 	rest()

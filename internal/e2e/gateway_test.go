@@ -56,9 +56,13 @@ spec:
 	})
 	x.run(t, "a backend that is not there", func(t *testing.T, x *session) {
 		x.answers("client", "http://shop.example.com/broken", 500, "Service default/nobody is not there")
-		if out := x.kubectl("get", "httproute", "shop", "-o", "yaml"); !strings.Contains(out, "BackendNotFound") {
-			t.Errorf("the status:\n%s", out)
-		}
+		until(t, 60*time.Second, "the route's status tells of it", func() string {
+			out := x.kubectl("get", "httproute", "shop", "-o", "yaml")
+			if strings.Contains(out, "BackendNotFound") {
+				return ""
+			}
+			return out
+		})
 		if out, err := x.tryKubectl(`{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: bad}, spec: {gatewayClassName: podhop, listeners: []}}`, "apply", "-f", "-"); err == nil {
 			t.Errorf("a Gateway without listeners is taken:\n%s", out)
 		}

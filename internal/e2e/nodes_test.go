@@ -277,9 +277,13 @@ func checkStop(t *testing.T, x *session, reaches func(*testing.T, *session, stri
 		}
 		return ""
 	})
-	if got := x.kubectl("get", "node", "node-3", "-o", "jsonpath={.spec.taints[*].key}"); !strings.Contains(got, "node.kubernetes.io/unreachable") {
-		t.Errorf("taints: %s", got)
-	}
+	until(t, 60*time.Second, "node-3 is marked", func() string {
+		got := x.kubectl("get", "node", "node-3", "-o", "jsonpath={.spec.taints[*].key}")
+		if strings.Contains(got, "node.kubernetes.io/unreachable") {
+			return ""
+		}
+		return got
+	})
 	reaches(t, x, "node-1", "node-2") // the Service, too: it has left the dead one out
 	x.node("POST", "/node-3/start")
 	x.node("POST", "/node-3/start") // is well
@@ -290,9 +294,13 @@ func checkStop(t *testing.T, x *session, reaches func(*testing.T, *session, stri
 	if got := x.kubectl("exec", pod.Name, "--", "cat", "/disk/it"); got != "kept\n" {
 		t.Errorf("its disk: %q", got)
 	}
-	if out := x.kubectl("describe", "node", "node-3"); !strings.Contains(out, "has been rebooted") {
-		t.Errorf("no event tells of the reboot:\n%s", out)
-	}
+	until(t, 60*time.Second, "an event tells of the reboot", func() string {
+		out := x.kubectl("describe", "node", "node-3")
+		if strings.Contains(out, "has been rebooted") {
+			return ""
+		}
+		return out
+	})
 	if got := x.info().Stopped; len(got) != 0 {
 		t.Errorf("stopped: %v", got)
 	}
