@@ -26,19 +26,22 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: talker}
-spec:
-  terminationGracePeriodSeconds: 1
-  containers:
-  - {name: c, image: busybox, command: ["yes"]}
----
-apiVersion: v1
-kind: Pod
 metadata: {name: deaf}
 spec:
   terminationGracePeriodSeconds: 1
   containers:
   - {name: c, image: busybox, command: [sh, -c, "trap '' TERM; echo up; while :; do sleep 1; done"]}
+`
+
+// filling has nodes evict pods, the others of the session among them.
+const filling = `
+apiVersion: v1
+kind: Pod
+metadata: {name: talker}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - {name: c, image: busybox, command: ["yes"]}
 ---
 apiVersion: v1
 kind: Pod
@@ -84,6 +87,7 @@ func TestHostile(t *testing.T) {
 		}
 		return out
 	})
+	bad.apply(filling)
 	until(t, patience, "what fills the disk is evicted", func() string {
 		out := field("filler", ".status.reason")
 		if out == "Evicted" {
