@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -238,8 +237,7 @@ func (r *refusal) byPolicy() []Advice {
 		isolated, peer = r.byIP[r.from], r.to
 	}
 	port := intstr.FromInt32(int32(r.port))
-	to := networking.NetworkPolicyPort{Protocol: &r.protocol, Port: &port}
-	ports := []networking.NetworkPolicyPort{to}
+	ports := []networking.NetworkPolicyPort{{Protocol: &r.protocol, Port: &port}}
 	who := r.peerOf(peer)
 	o := &networking.NetworkPolicy{
 		TypeMeta:   metav1.TypeMeta{APIVersion: networking.SchemeGroupVersion.String(), Kind: "NetworkPolicy"},
@@ -310,7 +308,7 @@ func (r *refusal) after(in Input) (then string, helps bool) {
 	switch {
 	case v.Allowed:
 		return "", true
-	case cmp.Compare(v.Note.Direction, r.Note.Direction) != 0:
+	case v.Note.Direction != r.Note.Direction:
 		return " Then the other end's policies have their say: " + v.Sentence, true
 	}
 	return "", false
