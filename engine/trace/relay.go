@@ -61,7 +61,7 @@ func (x *relays) put(r Relay) {
 	x.byTuple[key] = &r
 	for len(x.inOrder) > maxRelays {
 		delete(x.byTuple, x.inOrder[0])
-		x.inOrder = slices.Delete(x.inOrder, 0, 1)
+		x.inOrder = x.inOrder[1:]
 	}
 }
 

@@ -1,7 +1,6 @@
 package pcap
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/podhop/podhop/engine/model"
@@ -48,7 +47,8 @@ func (s *Store) Add(j model.Journey, frames []record.Frame) {
 	for ; s.bytes > s.limit && n < len(s.kept)-1; n++ {
 		s.bytes -= s.kept[n].size()
 	}
-	s.kept = slices.Delete(s.kept, 0, n)
+	clear(s.kept[:n]) // what append will leave behind
+	s.kept = s.kept[n:]
 }
 
 func wanted(f model.PacketFilter, e *entry) bool {
