@@ -17,7 +17,7 @@ func socket(local, remote string) Socket {
 
 // way is a packet of TCP as one device saw it.
 func way(conversation string, s Socket, flags uint8, payload int) *join.Way {
-	return &join.Way{Conversation: conversation, Steps: []join.Step{{Seen: &join.Seen{Namespace: "node/node-1",
+	return &join.Way{Conversation: conversation, Steps: []join.Step{{Seen: &join.Seen{Frame: record.Frame{Namespace: "node/node-1"},
 		Packet: packet.Packet{Protocol: packet.TCP, Source: s.Local, Destination: s.Remote, Flags: flags, PayloadLength: payload}}}}}
 }
 

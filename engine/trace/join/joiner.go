@@ -115,7 +115,7 @@ func (j *Joiner) frame(f *record.Frame, now int64) {
 		j.lost["too many equal packets at once"]++
 		return
 	}
-	b.seen = append(b.seen, Seen{Time: f.Time, Namespace: f.Namespace, Device: f.Device, Direction: f.Direction, Packet: p, Frame: *f})
+	b.seen = append(b.seen, Seen{*f, p})
 	j.answers.see(&b.seen[len(b.seen)-1], now)
 }
 

@@ -52,15 +52,10 @@ func (s *Step) Namespace() string {
 	return s.Evaluation.Namespace
 }
 
-// Seen is a packet at a device.
+// Seen is a packet at a device: a frame, and what was parsed from it.
 type Seen struct {
-	Time      int64 // nanoseconds since the Unix epoch
-	Namespace string
-	Device    record.Device
-	Direction string
-	Packet    packet.Packet
-	// Frame is what it was parsed from.
-	Frame record.Frame
+	record.Frame
+	Packet packet.Packet
 }
 
 // An Evaluation is one base chain's verdict on a packet: its rule events, in order.
