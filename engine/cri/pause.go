@@ -29,7 +29,7 @@ func (r *Runtime) startPause(ctx context.Context, s *sandbox) error {
 	s.pause, err = r.cfg.Containers.Create(ctx, container.Spec{
 		ID: s.id, Image: img, Sandbox: s.attach.Sandbox, HostNetwork: s.attach.HostNetwork, Hostname: s.hostname,
 		Group:  r.pods.find(s.config.GetLinux().GetCgroupParent()),
-		OnExit: func() { r.paused(s) },
+		OnExit: func() { r.ended(s) },
 	})
 	if err != nil {
 		return fmt.Errorf("failed to create sandbox container: %w", err)
@@ -40,9 +40,9 @@ func (r *Runtime) startPause(ctx context.Context, s *sandbox) error {
 	return nil
 }
 
-// paused takes notice that a sandbox has lost its first process, and with it all
-// others: the kubelet makes another sandbox.
-func (r *Runtime) paused(s *sandbox) {
+// ended takes notice that a sandbox is ready no more: it was stopped, or has lost its
+// first process, and with it all others. The kubelet makes another.
+func (r *Runtime) ended(s *sandbox) {
 	r.mu.Lock()
 	was := s.ready
 	s.ready = false

@@ -134,13 +134,7 @@ func (r *Runtime) StopPodSandbox(ctx context.Context, id string) error {
 	if err := r.cfg.Network.Detach(ctx, id); err != nil {
 		return fmt.Errorf("failed to tear down network for sandbox %q: %w", id, err)
 	}
-	r.mu.Lock()
-	was := s.ready
-	s.ready = false
-	r.mu.Unlock()
-	if was {
-		r.notify(s.uid())
-	}
+	r.ended(s)
 	return nil
 }
 
