@@ -29,6 +29,10 @@ import (
 // runDir is on the tmpfs of the server's own mount namespace.
 const runDir = "/run/podhop"
 
+// apiDir is there too, for the keys that upstream's servers want as files: they end
+// with the server, whatever ends it.
+const apiDir = "/run/podhop-api"
+
 // Config says what an Engine is made of. Durations and counts must be positive.
 type Config struct {
 	// Data and Images are absolute folders: what outlasts the server, and the
@@ -136,7 +140,7 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	shared := api.Config{Logger: e.log, RootCA: cfg.RootCA, Seed: e.seed, Definitions: definitions, Custom: custom()}
+	shared := api.Config{Dir: apiDir, Logger: e.log, RootCA: cfg.RootCA, Seed: e.seed, Definitions: definitions, Custom: custom()}
 	if cfg.APIServerTLS != nil {
 		shared.APIServer = apiServer
 	}

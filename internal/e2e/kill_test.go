@@ -98,9 +98,10 @@ func cgroups() map[string]bool {
 }
 
 // TestKill kills the server with -9 while pods run, and finds nothing of it: no
-// process, mount or namespace at once, no cgroup once it is started again.
+// process, mount, namespace or temporary file at once, no cgroup once it is started again.
 func TestKill(t *testing.T) {
-	data := t.TempDir()
+	data, temporary := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	before := cgroups()
 	s := start(t, data)
 	x := s.open()
@@ -122,7 +123,11 @@ func TestKill(t *testing.T) {
 
 	s.stop(syscall.SIGKILL)
 	until(t, 20*time.Second, "nothing of the killed server is left", func() string {
-		return strings.Join(left(data, namespaces), "\n")
+		found := left(data, namespaces)
+		for _, f := range must(os.ReadDir(temporary)) {
+			found = append(found, "file "+f.Name())
+		}
+		return strings.Join(found, "\n")
 	})
 
 	again := start(t, data)
