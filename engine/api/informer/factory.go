@@ -150,15 +150,18 @@ func (f *Factory) StartWithContext(ctx context.Context) {
 	}
 }
 
-// over returns a channel that is closed when the informers have to end.
-func (s *shared) over() <-chan struct{} {
+// lifetime is over when the informers have to end.
+func (s *shared) lifetime() context.Context {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx == nil {
-		return nil
+		return context.Background()
 	}
-	return s.ctx.Done()
+	return s.ctx
 }
+
+// over returns a channel that is closed when the informers have to end.
+func (s *shared) over() <-chan struct{} { return s.lifetime().Done() }
 
 func (s *shared) keepRunning(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -219,6 +222,8 @@ func (f *Factory) WaitForCacheSyncWithContext(ctx context.Context) cache.SyncRes
 
 // Synced waits, without polling, until the informers asked for through this
 // view, and the handlers added through it, are in sync. It is cheap to ask again.
+// It fails when the informers end, after which they never will be: who closes a
+// session waits for controllers, and these for requests that admission holds here.
 func (f *Factory) Synced(ctx context.Context) error {
 	var checks []cache.DoneChecker
 	for _, x := range f.gate.users() {
@@ -226,7 +231,14 @@ func (f *Factory) Synced(ctx context.Context) error {
 			checks = append(checks, x.HasSyncedChecker())
 		}
 	}
-	if len(checks) > 0 && !cache.WaitFor(ctx, "", checks...) {
+	if len(checks) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	life := f.lifetime()
+	defer context.AfterFunc(life, func() { cancel(context.Cause(life)) })()
+	if !cache.WaitFor(ctx, "", checks...) {
 		return context.Cause(ctx)
 	}
 	return nil

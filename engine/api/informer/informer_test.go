@@ -2,6 +2,7 @@ package informer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -139,6 +140,36 @@ func TestViewKeepsHandlersBack(t *testing.T) {
 	expect(t, seen, "p")
 	if err := <-synced; err != nil || !r.HasSynced() {
 		t.Error(err, "the handler has seen all, and is not in sync")
+	}
+}
+
+// Admission waits for its informers as long as a request may take, which must not be
+// longer than the session lasts.
+func TestSyncedEndsWithTheInformers(t *testing.T) {
+	p := newPresence(pods)
+	f := New(fake.NewClientset(), metadatafake.NewSimpleMetadataClient(metadatafake.NewTestScheme()), p)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	f.StartWithContext(ctx)
+	v, _ := f.View() // never released, so never in sync
+	h, _ := names()
+	if _, err := v.Core().V1().Pods().Informer().AddEventHandler(h); err != nil {
+		t.Fatal(err)
+	}
+	synced := make(chan error, 1)
+	go func() { synced <- v.Synced(t.Context()) }()
+	over := errors.New("the session is over")
+	cancel(over)
+	select {
+	case err := <-synced:
+		if !errors.Is(err, over) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it still waits")
+	}
+	f.Shutdown()
+	if err := v.Synced(t.Context()); !errors.Is(err, over) {
+		t.Error("asked afterwards:", err)
 	}
 }
 
