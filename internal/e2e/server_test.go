@@ -117,9 +117,14 @@ func (s *server) stop(sig syscall.Signal) {
 	select {
 	case <-s.done:
 	case <-time.After(30 * time.Second):
-		s.t.Errorf("the server did not end on %v:\n%s", sig, tail(s.log.String(), 60))
-		s.cmd.Process.Kill()
-		<-s.done
+		s.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines tell why
+		select {
+		case <-s.done:
+		case <-time.After(10 * time.Second):
+			s.cmd.Process.Kill()
+			<-s.done
+		}
+		s.t.Errorf("the server did not end on %v:\n%s", sig, s.log)
 	}
 }
 
