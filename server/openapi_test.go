@@ -112,7 +112,7 @@ func TestSchemasAreTheTypes(t *testing.T) {
 		"Problem": problem.Problem{}, "Session": model.Session{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
 		"RequestResult": model.RequestResult{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
-		"Event": model.Event{}, "Message": model.Message{},
+		"Event": model.Event{}, "Message": model.Message{}, "Why": model.Why{},
 	} {
 		s, ok := d.Components.Schemas[name]
 		if !ok {

@@ -29,6 +29,8 @@ type Journey struct {
 	// Advice is what would have let a packet through that a NetworkPolicy ended, the
 	// smallest change first. Each was tried by the planner.
 	Advice []Advice `json:"advice,omitempty"`
+	// Why is why it did not arrive, or was denied, where it is one of the classic mistakes.
+	Why *Why `json:"why,omitempty"`
 	// Defect says that the kernel did otherwise than the policies' plan: a mistake
 	// of Podhop's own.
 	Defect string `json:"defect,omitempty"`
@@ -106,6 +108,8 @@ type Decision struct {
 	Rule string `json:"rule,omitempty"`
 	// Object is the object that the rule stands for.
 	Object *Object `json:"object,omitempty"`
+	// Path is the field of Object that decided, where that is known: "spec.ingress[0].from[1]".
+	Path string `json:"path,omitempty"`
 	// Endpoint is the chosen endpoint's place among Endpoints, from 1; both 0
 	// where there was nothing to choose.
 	Endpoint  int `json:"endpoint,omitempty"`

@@ -174,9 +174,10 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 		*peer
 		source *networking.NetworkPolicyPeer
 		text   string
+		place  int           // among them, from 1
 		pods   func() []*pod // asked for by a port's name only
 	}
-	peers := []named{{nil, nil, "any peer", func() []*pod { return c.pods }}}
+	peers := []named{{nil, nil, "any peer", 0, func() []*pod { return c.pods }}}
 	if len(from) > 0 {
 		peers = nil
 	}
@@ -197,12 +198,12 @@ func (c *compiler) rules(o *networking.NetworkPolicy, p *policy, direction strin
 			x.ranges = selected.ranges
 			pods = func() []*pod { return selected.pods }
 		}
-		peers = append(peers, named{x, &from[i], "peer " + peerText(&from[i]), pods})
+		peers = append(peers, named{x, &from[i], "peer " + peerText(&from[i]), i + 1, pods})
 	}
 	for _, x := range peers {
 		add := func(w port, text string) {
 			out = append(out, &rule{peer: x.peer, source: x.source, port: w, note: note.Note{
-				Direction: direction, Policies: []string{p.name}, Rule: index, Detail: x.text + ", " + text,
+				Direction: direction, Policies: []string{p.name}, Rule: index, Peer: x.place, Detail: x.text + ", " + text,
 			}})
 		}
 		if len(ports) == 0 {

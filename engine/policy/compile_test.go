@@ -333,15 +333,15 @@ spec:
     accept
   }
   chain egress-default/out {
-    ip daddr @egress-default/out-1-1 ip daddr . tcp dport @egress-default/out-port-1 goto to-pods comment "default/out egress rule 1 (peer 10.0.0.0/8 except 10.1.0.0/16, port http)"
-    ip daddr @egress-default/out-1-1 sctp dport 8000-8100 goto to-pods comment "default/out egress rule 1 (peer 10.0.0.0/8 except 10.1.0.0/16, SCTP ports 8000-8100)"
+    ip daddr @egress-default/out-1-1 ip daddr . tcp dport @egress-default/out-port-1 goto to-pods comment "default/out egress rule 1 to[0] (peer 10.0.0.0/8 except 10.1.0.0/16, port http)"
+    ip daddr @egress-default/out-1-1 sctp dport 8000-8100 goto to-pods comment "default/out egress rule 1 to[0] (peer 10.0.0.0/8 except 10.1.0.0/16, SCTP ports 8000-8100)"
   }
   chain from-default/my-app {
     jump egress-default/out
     drop comment "no egress rule of default/out admits it"
   }
   chain ingress-default/my-network-policy {
-    ip saddr @ingress-default/my-network-policy-1-1 tcp dport 80 accept comment "default/my-network-policy ingress rule 1 (peer app=allowed-app, port 80)"
+    ip saddr @ingress-default/my-network-policy-1-1 tcp dport 80 accept comment "default/my-network-policy ingress rule 1 from[0] (peer app=allowed-app, port 80)"
   }
   chain to-default/my-app {
     jump ingress-default/my-network-policy

@@ -134,6 +134,7 @@ export interface Journey {
   length: number;
   hops: Hop[] | null;
   advice?: Advice[];
+  why?: Why;
   defect?: string;
 }
 
@@ -170,6 +171,7 @@ export interface Decision {
   chain?: string;
   rule?: string;
   object?: Object;
+  path?: string;
   endpoint?: number;
   endpoints?: number;
   sentence: string;
@@ -186,6 +188,20 @@ export interface Advice {
   sentence: string;
   command?: string;
   manifest?: string;
+}
+
+export interface Why {
+  trap: string;
+  sentence: string;
+  seen?: Finding[];
+  advice?: Advice[];
+}
+
+export interface Finding {
+  sentence: string;
+  journey?: string;
+  hop?: number;
+  object?: Object;
 }
 
 export interface Event {
@@ -245,5 +261,6 @@ export interface Answer {
   resolved?: string;
   certificate?: string;
   error?: string;
+  why?: Why;
   duration: number;
 }

@@ -34,7 +34,9 @@ type Note struct {
 	Policies []string
 	// Rule is the place among the policy's rules of the direction, from 1; 0 where
 	// none of the policies' rules admitted the packet.
-	Rule   int
+	Rule int
+	// Peer is the place among that rule's peers, from 1; 0 where it names none.
+	Peer   int
 	Detail string // of an admitting rule: the peer and the port
 }
 
@@ -42,6 +44,9 @@ type Note struct {
 func (n Note) String() string {
 	if n.Rule > 0 {
 		head := fmt.Sprintf(" %s rule %d", n.Direction, n.Rule)
+		if n.Peer > 0 {
+			head += fmt.Sprintf(" %s[%d]", n.peers(), n.Peer-1)
+		}
 		policy := cut(n.Policies[0], limit-len(head))
 		s := policy + head
 		if room := limit - len(s) - len(" ()"); n.Detail != "" && room > len("...") {
@@ -53,6 +58,27 @@ func (n Note) String() string {
 	return head + cut(strings.Join(n.Policies, ", "), limit-len(head)-len(tail)) + tail
 }
 
+// Path is the field of the policy that decided, as the API's errors call fields: the
+// peer that matched, or the rule if it names none; the whole direction where no rule did.
+func (n Note) Path() string {
+	path := "spec." + n.Direction
+	if n.Rule > 0 {
+		path += fmt.Sprintf("[%d]", n.Rule-1)
+	}
+	if n.Peer > 0 {
+		path += fmt.Sprintf(".%s[%d]", n.peers(), n.Peer-1)
+	}
+	return path
+}
+
+// peers is the field that has a rule's peers.
+func (n Note) peers() string {
+	if n.Direction == Egress {
+		return "to"
+	}
+	return "from"
+}
+
 func cut(s string, room int) string {
 	if len(s) <= room {
 		return s
@@ -61,7 +87,7 @@ func cut(s string, room int) string {
 }
 
 var (
-	admits   = regexp.MustCompile(`^(\S+/\S+) (ingress|egress) rule (\d+)(?: \((.*)\))?$`)
+	admits   = regexp.MustCompile(`^(\S+/\S+) (ingress|egress) rule (\d+)(?: (?:from|to)\[(\d+)\])?(?: \((.*)\))?$`)
 	isolates = regexp.MustCompile(`^no (ingress|egress) rule of (.+) admits it$`)
 )
 
@@ -69,7 +95,11 @@ var (
 func Parse(s string) (Note, bool) {
 	if m := admits.FindStringSubmatch(s); m != nil {
 		rule, err := strconv.Atoi(m[3])
-		return Note{Direction: m[2], Policies: m[1:2], Rule: rule, Detail: m[4]}, err == nil && rule > 0
+		n := Note{Direction: m[2], Policies: m[1:2], Rule: rule, Detail: m[5]}
+		if i, err := strconv.Atoi(m[4]); err == nil {
+			n.Peer = i + 1
+		}
+		return n, err == nil && rule > 0
 	}
 	if m := isolates.FindStringSubmatch(s); m != nil {
 		return Note{Direction: m[1], Policies: strings.Split(m[2], ", ")}, true

@@ -29,7 +29,7 @@ func (e *evaluation) policy(v *verdict) {
 		}
 		before := v.Decision
 		v.Decision = e.decision(i, kindPolicy)
-		v.Object = policyObject(n.Policies[0])
+		v.Object, v.Path = policyObject(n.Policies[0]), n.Path()
 		if ev.Verdict == "drop" {
 			v.dropped = true
 			v.Sentence = e.isolated(n)
