@@ -66,6 +66,9 @@ func (s *Session) request(ctx context.Context, r model.Request) (result model.Re
 	for range max(r.Count, 1) {
 		answer := traffic.Send(ctx, from.ns.DialContext, resolve, r.Method, target)
 		answer.Resolved = said
+		if answer.Remote == "" && answer.Error != "" {
+			answer.Why = s.unnamed(r.From, target.Host)
+		}
 		result.Answers = append(result.Answers, answer)
 		if err := ctx.Err(); err != nil {
 			return result, asked, err

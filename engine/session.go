@@ -22,6 +22,7 @@ import (
 	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
 	"github.com/podhop/podhop/engine/trace/pcap"
+	"github.com/podhop/podhop/engine/why"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
@@ -51,6 +52,7 @@ type Session struct {
 	topology   *topology.Watcher
 	tracer     *trace.Tracer
 	packets    *pcap.Store
+	why        *why.Objects
 
 	// ctx ends when the session closes; work counts the goroutines under it.
 	ctx    context.Context

@@ -38,12 +38,14 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	s.onClose(func() error { s.feed.Close(); return nil })
 
 	judge := judge{now: func() (*policy.Plan, time.Time) { return s.policies.Plan() }} // nobody watches before they are there
+	s.why = s.reasons()
 	s.packets = pcap.NewStore(packetsKept)
 	s.tracer, err = trace.New(trace.Config{
 		Sources: s.sources, Names: s.vertexOf, Log: s.log,
 		Frames: func(j *model.Journey, frames []record.Frame) { s.packets.Add(*j, frames) },
 		Emit: func(j model.Journey) {
 			judge.look(&j)
+			j.Why = s.why.Packet(&j)
 			s.feed.Journey(&j)
 		},
 		Lost: func(n uint64, reason string) { s.feed.Lost(n, reason) },

@@ -54,6 +54,8 @@ var rules = []rule{
 	{In: "/engine/topology/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project + "/engine", project + "/internal/nsexec"},
 		Except: []string{project + "/engine/model", project + "/engine/topology"},
 		Why:    "planners are pure"},
+	{In: "/engine/why/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project},
+		Except: []string{project + "/engine/model"}, Why: "answers come from journeys and objects"},
 	{In: "/engine/trace/packet/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "decoders are pure"},
 	{In: "/engine/trace/join/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "the joiner is pure"},
 	{In: "/engine/trace/explain/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "explanations are pure"},

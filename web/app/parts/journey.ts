@@ -1,15 +1,13 @@
 // A conversation as its packets, and one packet as the ordered list of its hops.
 import { html, nothing, type TemplateResult } from "lit-html";
-import { append } from "../editor/text";
-import type { Advice, Header, Hop, Journey } from "../model";
+import type { Header, Hop, Journey } from "../model";
 import { packetsURL } from "../state/api";
-import { copy } from "../state/copy";
 import { isDecided, outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { moveInList } from "../state/keys";
-import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney, showObject } from "../state/selection";
-import { vertices } from "../state/store";
-import { duration, idOf, nameOf, placeOf, plural } from "../state/text";
+import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney } from "../state/selection";
+import { duration, nameOf, placeOf, plural } from "../state/text";
 import { lostNote, outcome } from "./journeys";
+import { advice, objectLink, why } from "./why";
 
 export function recentView(all: Conversation[]): TemplateResult {
   return html`<h2>Journeys</h2>${lostNote()}
@@ -57,16 +55,8 @@ function hopList(j: Journey): TemplateResult {
   </ol>
   <p class=${`verdict ${j.verdict}`}>${verdictText(j)}</p>
   ${j.defect ? html`<p class="bad defect" role="alert">${j.defect}</p>` : nothing}
-  ${j.advice?.length ? advice(j.advice) : nothing}`;
-}
-
-function advice(all: Advice[]): TemplateResult {
-  return html`<section class="advice" aria-labelledby="advice"><h3 id="advice">What would let it through</h3><ol>
-    ${all.map((a) => html`<li><p>${a.sentence}</p>
-      ${a.command ? html`<pre class="rule" tabindex="0" aria-label="The command">${a.command}</pre><button type="button" class="quiet" @click=${() => void copy(a.command!)}>Copy the command</button>` : nothing}
-      ${a.manifest ? html`<details><summary>The policy</summary><pre class="rule" tabindex="0">${a.manifest}</pre></details>
-        <button type="button" class="quiet" @click=${() => append(a.manifest!)}>Put it into the editor</button>` : nothing}</li>`)}
-  </ol></section>`;
+  ${j.why ? why(j.why) : nothing}
+  ${j.advice?.length ? advice("What would let it through", j.advice) : nothing}`;
 }
 
 function hopKey(event: KeyboardEvent): void {
@@ -86,13 +76,9 @@ function hopItem(h: Hop, i: number, j: Journey): TemplateResult {
       ${h.before ? changed(h.before, h.header) : html`<p class="mono header">${h.header.source} → ${h.header.destination}</p>`}
       ${h.header.encap ? html`<p class="mono encap">inside ${h.header.encap}</p>` : nothing}
       <p class="sentence">${h.sentence || d?.sentence}</p>
-      ${d?.object ? objectLink(idOf(d.object), `${d.object.kind} ${d.object.name}`) : nothing}
+      ${d?.object ? html`${objectLink(d.object)}${d.path ? html` <code class="path">${d.path}</code>` : nothing}` : nothing}
       ${d?.rule ? html`<pre class="rule" tabindex=${on ? 0 : -1} aria-label="The rule, in the node's words">${[d.table && `table ${d.table}`, d.chain && `chain ${d.chain}`].filter(Boolean).join(", ")}${d.table || d.chain ? "\n" : ""}${d.rule}</pre>` : nothing}
     </div></li>`;
-}
-
-function objectLink(id: string, text: string): TemplateResult | typeof nothing {
-  return vertices.value.has(id) ? html`<button type="button" class="link" @click=${() => showObject(id)}>${text}</button>` : nothing;
 }
 
 // What the header was and what it became, with what differs marked.

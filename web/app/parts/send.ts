@@ -10,6 +10,7 @@ import { count, from, to } from "../state/sending";
 import { vertices } from "../state/store";
 import { targets } from "../state/targets";
 import { duration, nameOf, plural } from "../state/text";
+import { why } from "./why";
 
 type State = { kind: "idle" } | { kind: "sending" } | { kind: "problem"; text: string } | { kind: "answered"; answers: Answer[]; from: string; to: string };
 
@@ -55,8 +56,8 @@ class SendBar extends Part {
     if (!a) return html`<p class="bad">Nothing was sent.</p>`;
     return html`<details class="outcome">
       <summary><b class=${tone(a)}>${verdict(a)}</b> <span class="muted">in ${duration(a.duration)}${a.remote ? html`, <span class="mono">${a.local ? `${a.local} → ` : ""}${a.remote}</span>` : nothing}</span>
-      ${a.error ? html`<span class="bad">${a.error}</span>` : a.body ? html`<span class="mono peek">${a.body.replace(/\s+/g, " ").slice(0, 90)}</span>` : nothing}</summary>
-      ${a.body ? html`<pre tabindex="0" aria-label="Body of the answer">${a.body}</pre>` : html`<p class="muted">The answer had no body.</p>`}
+      ${a.error ? html`<span class="bad">${a.why?.sentence ?? a.error}</span>` : a.body ? html`<span class="mono peek">${a.body.replace(/\s+/g, " ").slice(0, 90)}</span>` : nothing}</summary>
+      ${a.body ? html`<pre tabindex="0" aria-label="Body of the answer">${a.body}</pre>` : a.why ? html`<div class="because-of"><p class="bad">${a.error}</p>${why(a.why)}</div>` : html`<p class="muted">The answer had no body.</p>`}
       ${[a.resolved, a.certificate].filter(Boolean).map((said) => html`<p class="muted said">${said}</p>`)}
     </details>`;
   }

@@ -52,6 +52,12 @@ func (c *Cluster) attempt(from, host, port string) (model.Answer, []model.Journe
 	defer c.mu.Unlock()
 	c.packets++
 	id := fmt.Sprintf("c%d", c.packets)
+	if host == "my-service.defualt" {
+		return model.Answer{Outcome: "error", Error: "cannot look up my-service.defualt: there is no such name (NXDOMAIN)", Duration: 2_100_000, Why: &model.Why{Trap: "name",
+			Sentence: "There is no namespace defualt. There is a Service my-service in namespace default: ask for my-service.default.",
+			Seen:     []model.Finding{{Sentence: "Service default/my-service.", Object: &model.Object{Kind: "Service", Namespace: "default", Name: "my-service"}}},
+			Advice:   []model.Advice{{Sentence: "Ask for my-service.default."}}}}, nil
+	}
 	if host == "example.com" && c.vertices["ingress/default/my-ingress"].ID != "" {
 		return c.proxied(id, from)
 	}
@@ -242,7 +248,11 @@ func (c *Cluster) rejected(id string, src side, asked string, service model.Vert
 	hops = append(hops, model.Hop{Time: 27_000, Place: model.Place{Vertex: src.node, Hook: "forward"}, Header: h, Sentence: sentence, Decision: &model.Decision{
 		Kind: "reject", Table: "ip kube-proxy", Chain: "reject-chain", Rule: "reject", Sentence: sentence, Object: &model.Object{Kind: "Service", Namespace: "default", Name: service.Name}}})
 	return model.Journey{ID: id + "-1", Conversation: id, Protocol: "TCP", Summary: "SYN", From: src.vertex.ID, To: src.node, Source: src.addr, Destination: asked,
-		Verdict: "rejected", Start: time.Now().UnixNano(), Duration: 27_000, Length: 60, Hops: hops}
+		Verdict: "rejected", Start: time.Now().UnixNano(), Duration: 27_000, Length: 60, Hops: hops, Why: &model.Why{Trap: "selector",
+			Sentence: "Service default/" + service.Name + " has no endpoints, because no pod of namespace default has the labels that it selects: app=" + service.Name + ".",
+			Seen: []model.Finding{{Sentence: sentence, Journey: id + "-1", Hop: len(hops) - 1},
+				{Sentence: "spec.selector: app=" + service.Name + ".", Object: &model.Object{Kind: "Service", Namespace: "default", Name: service.Name}}},
+			Advice: []model.Advice{{Sentence: "Select app=my-app, which pods here have.", Command: "kubectl set selector service -n default " + service.Name + " app=my-app"}}}}
 }
 
 func shortName(id string) string { return id[strings.LastIndex(id, "/")+1:] }
