@@ -24,6 +24,8 @@ type Config struct {
 	Journeys, JourneyBytes int
 	// Events bounds the recent events of a snapshot: 100.
 	Events int
+	// Changes and ChangeBytes bound the topology's past: 1024 and 512 KiB.
+	Changes, ChangeBytes int
 	// Interval is the least time between two topology messages: 30 ms. What
 	// changed and changed again in between is told once.
 	Interval time.Duration
@@ -51,8 +53,10 @@ type Feed struct {
 	flushed  time.Time
 	flushing *time.Timer
 
-	journeys recent
-	events   []model.Event
+	journeys   recent
+	events     []model.Event
+	eventsGone uint64
+	past       history
 
 	viewers int
 	watch   sync.Mutex // orders the calls of Watched
@@ -67,6 +71,8 @@ func New(cfg Config, session model.Session) *Feed {
 	setDefault(&cfg.Journeys, 500)
 	setDefault(&cfg.JourneyBytes, 2<<20)
 	setDefault(&cfg.Events, 100)
+	setDefault(&cfg.Changes, 1024)
+	setDefault(&cfg.ChangeBytes, 512<<10)
 	setDefault(&cfg.Interval, 30*time.Millisecond)
 	return &Feed{
 		cfg:      cfg,
@@ -74,6 +80,7 @@ func New(cfg Config, session model.Session) *Feed {
 		session:  session,
 		log:      ring{messages: cfg.LogMessages, bytes: cfg.LogBytes},
 		journeys: recent{count: cfg.Journeys, bytes: cfg.JourneyBytes},
+		past:     history{count: cfg.Changes, bytes: cfg.ChangeBytes, since: time.Now(), session: session},
 	}
 }
 
@@ -110,6 +117,7 @@ func (f *Feed) Event(e model.Event) {
 	})
 	if len(f.events) == f.cfg.Events {
 		f.events = slices.Delete(f.events, 0, 1)
+		f.eventsGone++
 	}
 	f.events = append(f.events, e)
 }
@@ -178,6 +186,9 @@ func (f *Feed) append(m model.Message, size int) {
 	f.seq++
 	m.Seq = f.seq
 	f.log.add(m, size)
+	if m.Journey == nil && m.Event == nil && m.Type != "closed" { // those are kept as they are
+		f.past.add(time.Now(), m, size)
+	}
 	if f.wake != nil {
 		close(f.wake)
 		f.wake = nil

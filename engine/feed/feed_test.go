@@ -354,3 +354,54 @@ func BenchmarkJourney(b *testing.B) {
 		f.Journey(j)
 	}
 }
+
+// The past can be followed from its beginning to what is now, however much was dropped.
+func TestTimeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		f := New(Config{Changes: 4, Journeys: 2, Events: 1}, model.Session{ID: "s"})
+		graph := func(n int) (g model.Graph) {
+			for i := range n {
+				g.Vertices = append(g.Vertices, model.Vertex{ID: fmt.Sprintf("pod/default/%03d", i)})
+			}
+			return g
+		}
+		if past := f.Timeline(); !past.Since.Equal(begin) || len(past.Changes) != 0 || past.Session.ID != "s" || past.Graph.Vertices == nil {
+			t.Errorf("at first it is %+v", past)
+		}
+		for i := range 10 {
+			time.Sleep(time.Second)
+			f.SetGraph(graph(i))
+			f.Journey(journey(i))
+			f.Event(model.Event{Reason: fmt.Sprint(i)})
+		}
+		time.Sleep(time.Minute)
+		f.SetSession(model.Session{ID: "s", Stopped: []string{"node-1"}})
+		for range 3 { // told together, as one change
+			f.Lost(2, "full")
+		}
+		past := f.Timeline()
+		if len(past.Changes) != 4 || !past.Since.After(begin) || past.Left != (model.LeftOut{Journeys: 8, Events: 9, Changes: 7}) {
+			t.Fatalf("%d changes since %s, left out %+v", len(past.Changes), past.Since.Sub(begin), past.Left)
+		}
+		g, last := past.Graph, past.Since.UnixNano()
+		for _, m := range past.Changes {
+			if m.Time < last {
+				t.Errorf("%+v is out of its order", m)
+			}
+			last = m.Time
+			if m.Message.Topology != nil {
+				g = g.Patch(*m.Message.Topology)
+			}
+		}
+		if !reflect.DeepEqual(g, f.Graph()) {
+			t.Errorf("it leads to %+v, not to %+v", g, f.Graph())
+		}
+		if m := past.Changes[3].Message; m.Lost == nil || m.Lost.Count != 6 {
+			t.Errorf("what was lost is told as %+v", m)
+		}
+		if past.Journeys[1].ID != "j9" || past.Events[0].Reason != "9" {
+			t.Errorf("it ends with %+v and %+v", past.Journeys[1], past.Events[0])
+		}
+	})
+}

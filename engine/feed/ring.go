@@ -65,6 +65,7 @@ type recent struct {
 	journeys []held
 	size     int
 	dropped  []uint64
+	gone     uint64 // all that were dropped
 }
 
 type held struct {
@@ -86,6 +87,7 @@ func (r *recent) add(j *model.Journey, seq uint64, size int) {
 		drop++
 	}
 	r.journeys = slices.Delete(r.journeys, 0, drop)
+	r.gone += uint64(drop)
 	if over := len(r.dropped) - droppedSeqs; over > 0 {
 		r.dropped = slices.Delete(r.dropped, 0, over)
 	}

@@ -56,6 +56,8 @@ var rules = []rule{
 		Why:    "planners are pure"},
 	{In: "/engine/why/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project},
 		Except: []string{project + "/engine/model"}, Why: "answers come from journeys and objects"},
+	{In: "/engine/recording/", Never: []string{"k8s.io", "golang.org/x", project}, Except: []string{project + "/engine/model", project + "/engine/recording"},
+		Why: "files are written of messages and objects, and read of whoever wrote them"},
 	{In: "/engine/trace/packet/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "decoders are pure"},
 	{In: "/engine/trace/join/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "the joiner is pure"},
 	{In: "/engine/trace/explain/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "explanations are pure"},
