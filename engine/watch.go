@@ -160,6 +160,19 @@ func (s *Session) Graph() model.Graph { return s.feed.Graph() }
 // none is kept that the filter lets through.
 func (s *Session) WritePackets(w io.Writer, f model.PacketFilter) error { return s.packets.Write(w, f) }
 
+// FollowPackets writes them and those that come until ctx is done, or with
+// model.ErrClosed the session. Meanwhile it is a viewer.
+func (s *Session) FollowPackets(ctx context.Context, w io.Writer, f model.PacketFilter) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.ctx, func() { cancel(model.ErrClosed) })()
+	defer s.feed.Subscribe(0).Close()
+	if err := s.packets.Follow(ctx, w, f); ctx.Err() == nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
 // Journeys are the recent ones, oldest first.
 func (s *Session) Journeys() []model.Journey { return s.feed.Journeys() }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -145,14 +144,6 @@ func (s *Server) getTopology(w http.ResponseWriter, _ *http.Request, session Ses
 	answer(w, http.StatusOK, session.Graph())
 }
 
-func (s *Server) getJourneys(w http.ResponseWriter, _ *http.Request, session Session) {
-	journeys := session.Journeys()
-	if journeys == nil {
-		journeys = []model.Journey{}
-	}
-	answer(w, http.StatusOK, journeys)
-}
-
 func (s *Server) getJourney(w http.ResponseWriter, r *http.Request, session Session) {
 	journey, ok := session.Journey(chi.URLParam(r, "jid"))
 	if !ok {
@@ -161,21 +152,6 @@ func (s *Server) getJourney(w http.ResponseWriter, r *http.Request, session Sess
 		return
 	}
 	answer(w, http.StatusOK, journey)
-}
-
-// getPackets answers a capture file.
-func (s *Server) getPackets(w http.ResponseWriter, r *http.Request, session Session) {
-	q := r.URL.Query()
-	w.Header().Set("Content-Type", "application/x-pcapng")
-	w.Header().Set("Content-Disposition", `attachment; filename="podhop.pcapng"`)
-	w.Header().Set("Cache-Control", "no-store")
-	err := session.WritePackets(w, model.PacketFilter{
-		Journey: q.Get("journey"), Conversation: q.Get("conversation"), Vertex: q.Get("vertex"), Device: q.Get("device"),
-	})
-	if errors.Is(err, model.ErrNotFound) {
-		w.Header().Del("Content-Disposition")
-		s.fail(w, r, &problem.Problem{Type: typeNoJourney, Title: "No such packets", Status: http.StatusNotFound, Detail: err.Error()})
-	}
 }
 
 func (s *Server) watch(w http.ResponseWriter, r *http.Request, session Session) {

@@ -49,6 +49,8 @@ type Session interface {
 	Journey(id string) (model.Journey, bool)
 	// WritePackets writes pcapng, or fails with model.ErrNotFound before the first byte.
 	WritePackets(w io.Writer, f model.PacketFilter) error
+	// FollowPackets goes on until ctx is done or, with model.ErrClosed, the session.
+	FollowPackets(ctx context.Context, w io.Writer, f model.PacketFilter) error
 	Subscribe(after uint64) *feed.Subscription
 	// API is the session's Kubernetes API, at the root of its paths.
 	API() http.Handler

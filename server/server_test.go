@@ -136,11 +136,26 @@ func (s *fakeSession) Request(_ context.Context, r model.Request) (model.Request
 
 func (s *fakeSession) Graph() model.Graph { return s.feed.Graph() }
 func (s *fakeSession) WritePackets(w io.Writer, f model.PacketFilter) error {
-	if f.Journey == "none" {
+	if !f.Journeys(&model.Journey{ID: "j1", Verdict: "dropped"}) {
 		return fmt.Errorf("%w: no packets", model.ErrNotFound)
 	}
-	_, err := fmt.Fprintf(w, "%+v", f)
+	_, err := fmt.Fprintf(w, "%s %s", f.Vertex, f.Device)
 	return err
+}
+
+// FollowPackets writes one now and one when a journey comes.
+func (s *fakeSession) FollowPackets(ctx context.Context, w io.Writer, f model.PacketFilter) error {
+	viewer := s.feed.Subscribe(0)
+	defer viewer.Close()
+	for {
+		m, err := viewer.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if m.Journey == nil || f.Journeys(m.Journey) {
+			fmt.Fprintf(w, "%s %s|", m.Type, f.Vertex)
+		}
+	}
 }
 func (s *fakeSession) Journeys() []model.Journey                 { return s.feed.Journeys() }
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
@@ -275,7 +290,12 @@ func TestAnswers(t *testing.T) {
 		{name: "no such session to watch", request: "GET /api/sessions/two/stream", status: 404, want: "no-session"},
 		{name: "no such session's kubeconfig", request: "GET /api/sessions/two/kubeconfig", status: 404, want: "no-session"},
 		{name: "no such session's page", request: "GET /s/two", status: 410, want: "page: gone"},
-		{name: "packets", request: "GET /api/sessions/one/packets?vertex=client&device=eth0", status: 200, want: "{Journey: Conversation: Vertex:client Device:eth0}"},
+		{name: "packets", request: "GET /api/sessions/one/packets?vertex=client&device=eth0", status: 200, want: "client eth0"},
+		{name: "packets of a filter", request: "GET /api/sessions/one/packets?verdict=dropped&vertex=client", status: 200, want: "client"},
+		{name: "packets of no verdict", request: "GET /api/sessions/one/packets?verdict=lost", status: 422, want: "invalid"},
+		{name: "packets that follow how", request: "GET /api/sessions/one/packets?follow=maybe", status: 422, want: "invalid"},
+		{name: "what following would be", request: "HEAD /api/sessions/one/packets?follow=true", status: 200},
+		{name: "journeys of no protocol", request: "GET /api/sessions/one/journeys?protocol=x", status: 422, want: "invalid"},
 		{name: "no such packets", request: "GET /api/sessions/one/packets?journey=none", status: 404, want: "no-journey"},
 		{name: "no such journey", request: "GET /api/sessions/one/journeys/x", status: 404, want: "no-journey"},
 		{name: "no such lesson", request: "POST /lessons/second", status: 404, want: "page: not found"},

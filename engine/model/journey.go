@@ -36,15 +36,6 @@ type Journey struct {
 	Defect string `json:"defect,omitempty"`
 }
 
-// A PacketFilter says whose packets are wanted. Fields that are empty ask for all.
-type PacketFilter struct {
-	Journey string // ID
-	// Conversation is an ID; with it go those that a proxy had on its behalf.
-	Conversation string
-	Vertex       string // in whose namespace, or at the other end of the device
-	Device       string // of Vertex
-}
-
 // An Advice is a change that would let a packet through.
 type Advice struct {
 	Sentence string `json:"sentence"`

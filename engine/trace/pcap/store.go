@@ -1,6 +1,8 @@
 package pcap
 
 import (
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/podhop/podhop/engine/model"
@@ -14,7 +16,9 @@ type Store struct {
 
 	mu    sync.Mutex
 	kept  []*entry // in the order they came
+	count uint64   // of all that ever came
 	bytes int
+	wake  chan struct{} // closed when the next comes; nil if nobody waits
 }
 
 type entry struct {
@@ -42,7 +46,12 @@ func (s *Store) Add(j model.Journey, frames []record.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kept = append(s.kept, e)
+	s.count++
 	s.bytes += e.size()
+	if s.wake != nil {
+		close(s.wake)
+		s.wake = nil
+	}
 	n := 0
 	for ; s.bytes > s.limit && n < len(s.kept)-1; n++ {
 		s.bytes -= s.kept[n].size()
@@ -51,24 +60,27 @@ func (s *Store) Add(j model.Journey, frames []record.Frame) {
 	s.kept = s.kept[n:]
 }
 
-func wanted(f model.PacketFilter, e *entry) bool {
-	return (f.Journey == "" || f.Journey == e.journey.ID) &&
-		(f.Conversation == "" || f.Conversation == e.journey.Conversation || f.Conversation == e.journey.Via)
-}
-
+// wantedFrame tells whether a frame was seen where a filter wants it. A pod's own device
+// is not captured: what passed it was seen at the other end.
 func wantedFrame(f model.PacketFilter, r *record.Frame) bool {
-	return (f.Vertex == "" || f.Vertex == r.Namespace || f.Vertex == r.Device.Peer) &&
-		(f.Device == "" || f.Device == r.Device.Name && f.Vertex == r.Namespace || f.Device == r.Device.PeerName && f.Vertex == r.Device.Peer)
+	vertex, device := r.Namespace, r.Device.Name
+	if strings.HasPrefix(f.Vertex, "pod/") {
+		vertex, device = r.Device.Peer, r.Device.PeerName
+	}
+	return (f.Vertex == "" || f.Vertex == vertex) && (f.Device == "" || f.Device == device)
 }
 
-// find are the entries that a filter lets through.
-func (s *Store) find(f model.PacketFilter) (all []*entry) {
+// after are the entries since the first n that ever came, the number of those that came
+// by now, and how many of them are not kept any more. wake closes when there are others.
+func (s *Store) after(n uint64) (all []*entry, now, missed uint64, wake <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.kept {
-		if wanted(f, e) {
-			all = append(all, e)
-		}
+	first := s.count - uint64(len(s.kept))
+	if n < first {
+		n, missed = first, first-n
 	}
-	return all
+	if s.wake == nil {
+		s.wake = make(chan struct{})
+	}
+	return slices.Clone(s.kept[n-first:]), s.count, missed, s.wake
 }

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -26,25 +27,36 @@ const maxComment = 4096
 // (draft-ietf-opsawg-pcapng), in the order of their times. Nothing is written with
 // ErrNothing.
 func (s *Store) Write(w io.Writer, f model.PacketFilter) error {
-	var all []commented
-	for _, e := range s.find(f) {
-		for _, c := range comment(e) {
-			if wantedFrame(f, c.frame) {
-				all = append(all, c)
-			}
-		}
-	}
-	if len(all) == 0 {
+	kept, _, _, _ := s.after(0)
+	out := &writer{w: w, interfaces: map[interfaceID]int{}}
+	if n, err := out.journeys(kept, f); err != nil {
+		return err
+	} else if n == 0 {
 		return ErrNothing
 	}
-	slices.SortStableFunc(all, func(a, b commented) int { return cmp.Compare(a.frame.Time, b.frame.Time) })
+	return nil
+}
+
+// Follow writes as Write does and goes on with what is added, until ctx is done: its
+// error is then ctx's. Each journey's frames are in the order of their times, journeys
+// in the order that they are known whole. Frames that are forgotten before w has taken
+// them are counted in the next one's comments.
+func (s *Store) Follow(ctx context.Context, w io.Writer, f model.PacketFilter) error {
 	out := &writer{w: w, interfaces: map[interfaceID]int{}}
-	for _, c := range all {
-		if err := out.packet(c); err != nil {
-			return fmt.Errorf("pcapng: %w", err)
+	kept, at, _, wake := s.after(0)
+	for {
+		if _, err := out.journeys(kept, f); err != nil {
+			return err
 		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		var missed uint64
+		kept, at, missed, wake = s.after(at)
+		out.missed += missed
 	}
-	return out.ng.Flush()
 }
 
 // A commented frame is one and what its hops say.
@@ -54,8 +66,9 @@ type commented struct {
 }
 
 // comment gives each frame the sentences of its device's hop and of the rules that
-// the packet met from there to the next device; the first has the journey's, too.
-func comment(e *entry) []commented {
+// the packet met from there to the next device, and leaves out those that a filter does
+// not want; the first of the others has the journey's, too.
+func comment(e *entry, f model.PacketFilter) []commented {
 	all := make([]commented, len(e.frames))
 	for i := range e.frames {
 		all[i].frame = &e.frames[i]
@@ -73,6 +86,7 @@ func comment(e *entry) []commented {
 			all[at].comments = append(all[at].comments, sentence(h))
 		}
 	}
+	all = slices.DeleteFunc(all, func(c commented) bool { return !wantedFrame(f, c.frame) })
 	if len(all) > 0 {
 		j := &e.journey
 		head := fmt.Sprintf("%s of %s: %s, %s", j.ID, j.Conversation, j.Summary, j.Verdict)
@@ -81,11 +95,9 @@ func comment(e *entry) []commented {
 	return all
 }
 
-// is tells whether a hop is what was seen in a frame: at its device or, of a veth,
-// at the other end.
+// is tells whether a hop is what was seen in a frame.
 func is(f *record.Frame, h *model.Hop) bool {
-	return h.Place.Vertex == f.Namespace && h.Place.Device == f.Device.Name ||
-		h.Place.Vertex == f.Device.Peer && h.Place.Device == f.Device.PeerName
+	return wantedFrame(model.PacketFilter{Vertex: h.Place.Vertex, Device: h.Place.Device}, f)
 }
 
 func sentence(h *model.Hop) string {
@@ -104,11 +116,40 @@ type writer struct {
 	w          io.Writer
 	ng         *pcapgo.NgWriter
 	interfaces map[interfaceID]int
+	missed     uint64 // journeys that nobody was told of yet
 }
 
 type interfaceID struct {
 	namespace, device string
 	bare              bool
+}
+
+// journeys writes those of some journeys' frames that a filter lets through, and
+// counts them.
+func (w *writer) journeys(entries []*entry, f model.PacketFilter) (n int, err error) {
+	var all []commented
+	for _, e := range entries {
+		if f.Journeys == nil || f.Journeys(&e.journey) {
+			all = append(all, comment(e, f)...)
+		}
+	}
+	if len(all) == 0 {
+		return 0, nil
+	}
+	slices.SortStableFunc(all, func(a, b commented) int { return cmp.Compare(a.frame.Time, b.frame.Time) })
+	if w.missed > 0 {
+		all[0].comments = append(all[0].comments, fmt.Sprintf("Before this, up to %d packets are missing: they were read too slowly.", w.missed))
+		w.missed = 0
+	}
+	for _, c := range all {
+		if err := w.packet(c); err != nil {
+			return 0, fmt.Errorf("pcapng: %w", err)
+		}
+	}
+	if err := w.ng.Flush(); err != nil {
+		return 0, fmt.Errorf("pcapng: %w", err)
+	}
+	return len(all), nil
 }
 
 func (w *writer) packet(c commented) error {
