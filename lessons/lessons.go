@@ -11,6 +11,8 @@ import (
 	"html/template"
 	"io/fs"
 	"slices"
+
+	"github.com/podhop/podhop/lessons/check"
 )
 
 //go:embed all:01-* all:02-* samples
@@ -43,6 +45,8 @@ type Lesson struct {
 	Summary string
 	Minutes int
 	Level   string
+	// Options are what the session is made with.
+	Options Options
 	// Start is applied when the lesson is opened.
 	Start []Manifest
 	Steps []Step
@@ -69,6 +73,27 @@ type Step struct {
 	Manifest *Manifest
 	// Send is offered to be put into the send bar; nil if there is none.
 	Send *Send
+
+	// Checks tell whether the step is done; a step without is one to read.
+	Checks []*check.Check
+	// Hints say more and more of what to do.
+	Hints []template.HTML
+	// Solution is one way to do it.
+	Solution []Action
+}
+
+// Options say what a lesson's session is made with, as model.SessionOptions do.
+type Options struct {
+	Nodes     int    `yaml:"nodes"`
+	CNI       string `yaml:"cni"`
+	DualStack bool   `yaml:"dualStack"`
+}
+
+// An Action is something that a learner may do. One of its fields is set.
+type Action struct {
+	Apply *Manifest
+	Run   string // one command line: kubectl and its arguments
+	Send  *Send
 }
 
 // A Manifest is a named piece of YAML.
@@ -84,4 +109,11 @@ type Send struct {
 	From  string `yaml:"from"`
 	To    string `yaml:"to"`
 	Count int    `yaml:"count"`
+}
+
+const badSend = "send: must have from and to, and a count of at most 100"
+
+// valid reports whether it could be sent; none at all is fine.
+func (s *Send) valid() bool {
+	return s == nil || s.From != "" && s.To != "" && s.Count >= 0 && s.Count <= 100
 }

@@ -48,6 +48,22 @@ func TestEveryFolderIsEmbedded(t *testing.T) {
 	}
 }
 
+// A new lesson is one that loads.
+func TestBeginning(t *testing.T) {
+	fsys := fstest.MapFS{}
+	for name, text := range Beginning() {
+		fsys["01-new/"+name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	if _, errs := Load(fsys); len(errs) > 0 {
+		t.Error(errs)
+	}
+	for name, want := range map[string]bool{"01-new": true, "1-a-b2": true, "new": false, "01-": false, "01-New": false, "01-a/b": false} {
+		if ValidFolder(name) != want {
+			t.Errorf("%s: %v", name, !want)
+		}
+	}
+}
+
 // Lessons and samples use the article's manifests as they stand.
 func TestArticleManifestsAreSharedByLessonsAndSamples(t *testing.T) {
 	for sample, copies := range map[string][]string{
@@ -132,6 +148,44 @@ func TestLoadReportsFileAndLine(t *testing.T) {
 			name: "broken start", yaml: goodYAML,
 			files:  map[string]string{"1.md": "x", "start/a.yaml": "a: b: c"},
 			errors: []string{"01-x/start/a.yaml:1: "},
+		},
+		{
+			name: "bad checks", yaml: goodYAML + `  checks:
+  - title: one
+    object: {kind: Pod, name: p, that: 'object.', saw: '"x"'}
+  - title: two
+    trace:
+      that: journeys.size() > 0
+  - tytle: three
+`,
+			files:  map[string]string{"1.md": "x"},
+			errors: []string{"01-x/lesson.yaml:14: field tytle not found in a check"},
+		},
+		{
+			name: "checks that do not compile", yaml: goodYAML + `  checks:
+  - title: one
+    object: {kind: Pod, name: p, that: 'object.', saw: '"x"'}
+  - title: two
+    trace:
+      that: journeys.size() > 0
+`,
+			files: map[string]string{"1.md": "x"},
+			errors: []string{"01-x/lesson.yaml:10: object.that: Syntax error", "01-x/lesson.yaml:13: trace.saw: must be set",
+				"01-x/lesson.yaml:9: a step with checks must have a solution"},
+		},
+		{
+			name: "bad solution and hint", yaml: goodYAML + `  hints:
+  - fine
+  - <b>not</b>
+  solution:
+  - run: rm -rf /
+  - apply: none.yaml
+  - {}
+  - send: {from: client}
+`,
+			files: map[string]string{"1.md": "x"},
+			errors: []string{"01-x/lesson.yaml:10: raw HTML is not allowed", "01-x/lesson.yaml:12: run: must be one line that begins with kubectl",
+				"01-x/lesson.yaml:13: none.yaml: there is no such file", "01-x/lesson.yaml:14: a solution's action must have one of", "01-x/lesson.yaml:15: send: must have from and to"},
 		},
 	}
 	for _, c := range cases {

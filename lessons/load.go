@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/podhop/podhop/lessons/check"
 )
 
 // An Error is a mistake in a lesson's folder.
@@ -48,8 +50,17 @@ var levels = []string{"beginner", "intermediate", "advanced"}
 //	  send:                       # offered to the send bar; optional
 //	    from: node/node-1
 //	    to: pod/default/my-pod
+//	  checks:                     # what must be so for the step to be done; optional
+//	  - title: my-pod is running
+//	    object: {kind: Pod, name: my-pod, that: 'object.status.phase == "Running"', saw: '"It is " + object.status.phase + "."'}
+//	  hints: [A line of markdown., Another that says more.]
+//	  solution:                   # what a learner may do, in order; needed where there are checks
+//	  - apply: my-pod.yaml
+//	  - run: kubectl scale deployment/my-deployment --replicas=2
+//	  - send: {from: node/node-1, to: pod/default/my-pod}
 //
-// and start/*.yaml, which is applied when the lesson is opened. Manifests in
+// and start/*.yaml, which is applied when the lesson is opened; options (nodes, cni,
+// dualStack) are what the session is made with. Package check has what checks say. Manifests in
 // samples/ are offered in every playground. A lesson with mistakes is left out,
 // and every mistake of every lesson is in the answer's errors, each an *Error.
 func Load(fsys fs.FS) (Library, []error) {
@@ -86,6 +97,7 @@ type source struct {
 	Summary string       `yaml:"summary"`
 	Minutes int          `yaml:"minutes"`
 	Level   string       `yaml:"level"`
+	Options Options      `yaml:"options"`
 	Steps   []sourceStep `yaml:"steps"`
 }
 
@@ -94,6 +106,10 @@ type sourceStep struct {
 	Text     string `yaml:"text"`
 	Manifest string `yaml:"manifest"`
 	Send     *Send  `yaml:"send"`
+
+	Checks   []check.Spec   `yaml:"checks"`
+	Hints    []string       `yaml:"hints"`
+	Solution []sourceAction `yaml:"solution"`
 }
 
 // loader reads one folder and gathers what is wrong with it.
@@ -139,7 +155,7 @@ func (l *loader) lesson(slug string) Lesson {
 	if len(src.Steps) == 0 {
 		l.fail(file, at("steps"), "steps: there must be at least one")
 	}
-	lesson := Lesson{Slug: slug, Title: src.Title, Summary: src.Summary, Minutes: src.Minutes, Level: src.Level,
+	lesson := Lesson{Slug: slug, Title: src.Title, Summary: src.Summary, Minutes: src.Minutes, Level: src.Level, Options: src.Options,
 		Start: l.manifests("start")}
 	for i, s := range src.Steps {
 		step := Step{Title: s.Title, Send: s.Send}
@@ -157,9 +173,10 @@ func (l *loader) lesson(slug string) Lesson {
 				step.Manifest = &Manifest{Name: path.Base(s.Manifest), Text: string(text)}
 			}
 		}
-		if s.Send != nil && (s.Send.From == "" || s.Send.To == "" || s.Send.Count < 0 || s.Send.Count > 100) {
-			l.fail(file, at("steps", i, "send"), "send: must have from and to, and a count of at most 100")
+		if !s.Send.valid() {
+			l.fail(file, at("steps", i, "send"), badSend)
 		}
+		l.work(&step, s, file, func(keys ...any) int { return at(append([]any{"steps", i}, keys...)...) })
 		lesson.Steps = append(lesson.Steps, step)
 	}
 	return lesson
@@ -232,8 +249,9 @@ func (l *loader) failYAML(file string, err error) {
 			m = found[2]
 		}
 		m = strings.TrimPrefix(m, "yaml: ")
-		m = strings.NewReplacer(" in type lessons.sourceStep", " in a step", " in type lessons.source", "",
-			" in type lessons.Send", " in send").Replace(m)
+		m = strings.NewReplacer(" in type lessons.sourceStep", " in a step", " in type lessons.sourceAction", " in a solution", " in type lessons.source", "",
+			" in type lessons.Send", " in send", " in type lessons.Options", " in options", " in type check.Spec", " in a check",
+			" in type check.Object", " in object", " in type check.Traffic", " in traffic", " in type check.Trace", " in trace").Replace(m)
 		l.fail(file, line, "%s", m)
 	}
 }

@@ -16,6 +16,11 @@ import (
 // of the page without a word otherwise. Code is marked with classes, because a
 // strict Content-Security-Policy forbids style attributes.
 func (l *loader) markdown(file string, source []byte) template.HTML {
+	return l.markdownAt(file, 0, source)
+}
+
+// markdownAt renders text that begins after some lines of the file.
+func (l *loader) markdownAt(file string, before int, source []byte) template.HTML {
 	md := goldmark.New(goldmark.WithExtensions(
 		extension.Table,
 		highlighting.NewHighlighting(highlighting.WithFormatOptions(chromahtml.WithClasses(true))),
@@ -23,7 +28,7 @@ func (l *loader) markdown(file string, source []byte) template.HTML {
 	doc := md.Parser().Parse(text.NewReader(source))
 	last := 0 // a tag and its end are one mistake
 	complain := func(at *text.Segments) {
-		if line := lineAt(source, at); line != last {
+		if line := before + lineAt(source, at); line != last {
 			l.fail(file, line, "raw HTML is not allowed")
 			last = line
 		}

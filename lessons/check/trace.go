@@ -1,0 +1,17 @@
+package check
+
+import "context"
+
+// A Trace is a condition on the journeys that were captured lately, as `journeys`,
+// oldest first.
+type Trace struct {
+	That string `yaml:"that"`
+	Saw  string `yaml:"saw"`
+}
+
+func (t *Trace) compile() (func(context.Context, Cluster) (string, error), []FieldError) {
+	condition, errs := compile("journeys", t.That, t.Saw)
+	return func(ctx context.Context, c Cluster) (string, error) {
+		return condition.holds(ctx, c.Journeys())
+	}, errs
+}

@@ -1,0 +1,147 @@
+// Package run does a lesson as a learner would who knows how: it finds each step not
+// done, does what the step's solution says, and waits until the step's checks pass.
+// What an author got wrong comes out here, before a learner meets it.
+//
+// It must not know how sessions are made, nor how kubectl is run.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/check"
+)
+
+// A Cluster is a session that belongs to the run alone. *engine.Session is one.
+type Cluster interface {
+	check.Cluster
+	Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error)
+}
+
+// patience is how long a step's checks are given to pass: pods start in it, images
+// are there already.
+const patience = 90 * time.Second
+
+// again is how long is waited between two looks at checks that do not pass.
+const again = 200 * time.Millisecond
+
+// Lesson does a lesson in a cluster that was made with its options. kubectl runs one
+// command line and returns what it printed. The error names the step.
+func Lesson(ctx context.Context, l lessons.Lesson, c Cluster, kubectl func(ctx context.Context, line string) (string, error)) error {
+	if start := l.StartYAML(); len(start) > 0 {
+		if err := apply(ctx, c, start); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
+	for i, step := range l.Steps {
+		if err := one(ctx, step, c, kubectl); err != nil {
+			return fmt.Errorf("step %d (%s): %w", i+1, step.Title, err)
+		}
+	}
+	return nil
+}
+
+func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context.Context, string) (string, error)) error {
+	if len(step.Checks) == 0 {
+		return nil
+	}
+	if open := look(ctx, step, c); len(open) == 0 {
+		return errors.New("its checks pass before anything was done")
+	}
+	for _, a := range step.Solution {
+		if err := do(ctx, a, c, kubectl); err != nil {
+			return err
+		}
+	}
+	end := time.Now().Add(patience)
+	for {
+		open := look(ctx, step, c)
+		if len(open) == 0 {
+			return nil
+		}
+		if time.Now().After(end) || ctx.Err() != nil {
+			return fmt.Errorf("after the solution %s", strings.Join(open, "; "))
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// look returns what does not pass, and what was seen instead. It stops at the first,
+// because requests that nobody answers take long.
+func look(ctx context.Context, step lessons.Step, c Cluster) (open []string) {
+	for _, each := range step.Checks {
+		if r := each.Run(ctx, c); !r.Passed {
+			return []string{fmt.Sprintf("%q does not pass: %s", r.Title, r.Saw)}
+		}
+	}
+	return nil
+}
+
+func do(ctx context.Context, a lessons.Action, c Cluster, kubectl func(context.Context, string) (string, error)) error {
+	switch {
+	case a.Apply != nil:
+		if err := apply(ctx, c, []byte(a.Apply.Text)); err != nil {
+			return fmt.Errorf("%s: %w", a.Apply.Name, err)
+		}
+	case a.Send != nil:
+		return send(ctx, *a.Send, c)
+	default:
+		if said, err := kubectl(ctx, a.Run); err != nil {
+			return fmt.Errorf("%s: %w: %s", a.Run, err, strings.TrimSpace(said))
+		}
+	}
+	return nil
+}
+
+// apply is what the editor does. The API's objections end it, unless the lesson wants
+// them: a manifest whose first line is "# refused" must be.
+func apply(ctx context.Context, c Cluster, paste []byte) error {
+	results, err := c.Apply(ctx, paste)
+	if err != nil {
+		return err
+	}
+	refused := ""
+	for _, r := range results {
+		if len(r.Errors) > 0 {
+			refused = fmt.Sprintf("line %d: %s", r.Errors[0].Line, r.Errors[0].Message)
+			break
+		}
+	}
+	switch wanted := strings.HasPrefix(string(paste), "# refused"); {
+	case refused != "" && !wanted:
+		return errors.New(refused)
+	case refused == "" && wanted:
+		return errors.New("it was taken, but says that it is refused")
+	}
+	return nil
+}
+
+// send is what the send bar does, once its target has an address.
+func send(ctx context.Context, s lessons.Send, c Cluster) error {
+	end := time.Now().Add(patience)
+	for {
+		to, why := check.Address(c.Graph(), s.To)
+		if why == "" {
+			_, err := c.Request(ctx, model.Request{From: s.From, To: to, Count: s.Count})
+			if err == nil {
+				return nil
+			}
+			why = err.Error()
+		}
+		if time.Now().After(end) || ctx.Err() != nil {
+			return fmt.Errorf("send from %s to %s: %s", s.From, s.To, why)
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+		}
+	}
+}
