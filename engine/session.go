@@ -130,5 +130,10 @@ func (s *Session) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult,
 	return s.applier.Apply(ctx, paste)
 }
 
+// Objects are what the API has; see apply.Applier.
+func (s *Session) Objects(ctx context.Context, q model.ObjectQuery) ([]map[string]any, error) {
+	return s.applier.Objects(ctx, q)
+}
+
 // Feed is the session's stream: topology, journeys, events.
 func (s *Session) Feed() *feed.Feed { return s.feed }

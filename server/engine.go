@@ -44,6 +44,8 @@ type Session interface {
 	CordonNode(ctx context.Context, name string, cordon bool) error
 	// LookAtNode fails with a *model.FieldError if there is nothing of that name to look at.
 	LookAtNode(ctx context.Context, node, at string) (string, error)
+	// Objects lists what the API has; none is no error.
+	Objects(ctx context.Context, q model.ObjectQuery) ([]map[string]any, error)
 	Graph() model.Graph
 	Journeys() []model.Journey
 	Journey(id string) (model.Journey, bool)

@@ -16,6 +16,7 @@ import (
 const (
 	typeNoSession   = "urn:podhop:problem:no-session"
 	typeNoJourney   = "urn:podhop:problem:no-journey"
+	typeNoLesson    = "urn:podhop:problem:no-lesson"
 	typeNoNode      = "urn:podhop:problem:no-node"
 	typeConflict    = "urn:podhop:problem:conflict"
 	typeInvalid     = "urn:podhop:problem:invalid"

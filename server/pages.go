@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/lessons"
 )
 
 // openPlayground answers the form of POST /playground, whose field lesson may
@@ -35,11 +37,13 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 	var start []byte
 	query := ""
 	if slug != "" {
-		var ok bool
-		if start, ok = s.cfg.Start(slug); !ok {
+		lesson, ok := s.cfg.Lesson(slug)
+		if !ok {
 			s.cfg.Pages.NotFound(w, r)
 			return
 		}
+		start = lesson.StartYAML()
+		options = withOptions(options, lesson.Options)
 		query = "?" + url.Values{"lesson": {slug}}.Encode()
 	}
 	session, err := s.open(r.Context(), options)
@@ -62,6 +66,11 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		}
 	}
 	http.Redirect(w, r, "/s/"+url.PathEscape(id)+query, http.StatusSeeOther)
+}
+
+// withOptions takes from a lesson what nobody chose.
+func withOptions(o model.SessionOptions, of lessons.Options) model.SessionOptions {
+	return model.SessionOptions{Nodes: cmp.Or(o.Nodes, of.Nodes), CNI: cmp.Or(o.CNI, of.CNI), DualStack: o.DualStack || of.DualStack}
 }
 
 func (s *Server) learn(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server/stream"
 )
 
@@ -37,9 +38,8 @@ type Pages interface {
 type Config struct {
 	Engine Engine
 	Pages  Pages
-	// Start is what to apply when the lesson of a slug is opened; it says false for
-	// a slug that it does not know. Nil: there are no lessons.
-	Start func(slug string) ([]byte, bool)
+	// Lesson finds a lesson by its slug; nil if there are none.
+	Lesson func(slug string) (lessons.Lesson, bool)
 	// APIServer is the URL under which kubectl reaches the TLS listener from
 	// outside, without a path: for servers behind a proxy. If it is empty, the URL
 	// is made of the host of the request that asks, and of TLSPort.
@@ -82,8 +82,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
 	}
-	if cfg.Start == nil {
-		cfg.Start = func(string) ([]byte, bool) { return nil, false }
+	if cfg.Lesson == nil {
+		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version)}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
@@ -144,6 +144,7 @@ func (s *Server) routes() chi.Router {
 	r.Get(session+"/kubeconfig", s.with(s.getKubeconfig))
 	r.Post(session+"/apply", s.with(s.apply))
 	r.Post(session+"/requests", s.with(s.request))
+	r.Get(session+"/checks", s.with(s.getChecks))
 	r.Get(session+"/topology", s.with(s.getTopology))
 	r.Get(session+"/journeys", s.with(s.getJourneys))
 	r.Get(session+"/journeys/{jid}", s.with(s.getJourney))

@@ -134,6 +134,9 @@ func (s *fakeSession) Request(_ context.Context, r model.Request) (model.Request
 	return model.RequestResult{Journeys: []string{r.From + ">" + r.To}}, s.err
 }
 
+func (s *fakeSession) Objects(_ context.Context, q model.ObjectQuery) ([]map[string]any, error) {
+	return []map[string]any{{"kind": q.Kind, "metadata": map[string]any{"name": q.Name}}}, nil
+}
 func (s *fakeSession) Graph() model.Graph { return s.feed.Graph() }
 func (s *fakeSession) WritePackets(w io.Writer, f model.PacketFilter) error {
 	if !f.Journeys(&model.Journey{ID: "j1", Verdict: "dropped"}) {
@@ -211,8 +214,8 @@ func newServer(t *testing.T, engine *fakeEngine, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
 		Engine: Adapt(engine.open, engine.find, engine.count), Pages: fakePages{}, TLSPort: 8443, Version: "test",
-		Start: func(slug string) ([]byte, bool) { return []byte("kind: " + slug), slug == "first" },
-		Log:   slog.New(slog.DiscardHandler),
+		Lesson: lesson,
+		Log:    slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)
