@@ -44,9 +44,9 @@ func (d learnData) page() pageData {
 	if d.hasLesson() {
 		p.Lesson = &pageLesson{Slug: d.Lesson.Slug, Title: d.Lesson.Title}
 		for _, s := range d.Lesson.Steps {
-			step := pageStep{Manifest: manifest(s.Manifest)}
-			if s.Send != nil {
-				step.Send = &pageSend{From: s.Send.From, To: s.Send.To, Count: max(1, s.Send.Count)}
+			step := pageStep{Manifest: manifest(s.Manifest), Send: sendOf(s.Send), Checks: len(s.Checks), Solution: []pageAction{}}
+			for _, a := range s.Solution {
+				step.Solution = append(step.Solution, pageAction{Apply: manifest(a.Apply), Run: a.Run, Send: sendOf(a.Send)})
 			}
 			p.Lesson.Steps = append(p.Lesson.Steps, step)
 		}
@@ -77,12 +77,27 @@ type pageLesson struct {
 type pageStep struct {
 	Manifest *pageManifest `json:"manifest,omitempty"`
 	Send     *pageSend     `json:"send,omitempty"`
+	Checks   int           `json:"checks"`
+	Solution []pageAction  `json:"solution"`
+}
+
+type pageAction struct {
+	Apply *pageManifest `json:"apply,omitempty"`
+	Run   string        `json:"run,omitempty"`
+	Send  *pageSend     `json:"send,omitempty"`
 }
 
 type pageSend struct {
 	From  string `json:"from"`
 	To    string `json:"to"`
 	Count int    `json:"count"`
+}
+
+func sendOf(s *lessons.Send) *pageSend {
+	if s == nil {
+		return nil
+	}
+	return &pageSend{From: s.From, To: s.To, Count: max(1, s.Count)}
 }
 
 func manifest(m *lessons.Manifest) *pageManifest {

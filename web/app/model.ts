@@ -264,3 +264,11 @@ export interface Answer {
   why?: Why;
   duration: number;
 }
+
+export interface CheckResult {
+  check: number;
+  title: string;
+  kind: string;
+  passed: boolean;
+  saw?: string;
+}

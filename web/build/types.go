@@ -10,7 +10,7 @@ import (
 )
 
 // roots are the types that cross the wire; what they refer to follows.
-var roots = []any{model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}}
+var roots = []any{model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckResult{}}
 
 // Types writes engine/model as TypeScript, so that neither side can drift.
 func Types() []byte {

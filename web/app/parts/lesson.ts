@@ -3,9 +3,12 @@
 import { announce } from "../state/announce";
 import { data } from "../state/data";
 import { reveal } from "../state/reveal";
+import { copy } from "../state/copy";
 import { fill } from "../state/sending";
 import { load } from "../editor/text";
 import { tab } from "./dock";
+import "./checks";
+import type { Manifest, SendHint } from "../state/data";
 
 class LessonText extends HTMLElement {
   connectedCallback(): void {
@@ -19,23 +22,29 @@ class LessonText extends HTMLElement {
   }
 
   #click = (event: MouseEvent): void => {
-    const target = (event.target as Element).closest<HTMLElement>("[data-go], [data-load], [data-fill]");
+    const target = (event.target as Element).closest<HTMLElement>("[data-go], [data-load], [data-fill], [data-solve]");
     if (!target) return;
     const step = data?.lesson?.steps[this.#current() - 1];
     if (target.dataset.go) {
       event.preventDefault();
       this.#show(Number(target.dataset.go), true);
     } else if (target.dataset.load !== undefined && step?.manifest) {
-      tab.value = "editor";
-      load(step.manifest);
-      reveal("dock");
-      announce(`${step.manifest.name} is in the editor`);
+      toEditor(step.manifest);
     } else if (target.dataset.fill !== undefined && step?.send) {
-      const why = fill(step.send);
-      const note = target.parentElement?.querySelector<HTMLElement>(".note");
-      if (note) note.textContent = why ?? "";
+      this.#toSendBar(step.send);
+    } else if (target.dataset.solve !== undefined) {
+      const action = step?.solution[Number(target.dataset.solve)];
+      if (action?.apply) toEditor(action.apply);
+      if (action?.send) this.#toSendBar(action.send);
+      if (action?.run) void copy(action.run);
     }
   };
+
+  #toSendBar(hint: SendHint): void {
+    const why = fill(hint);
+    const note = this.querySelector<HTMLElement>("[data-step]:not([hidden]) .note");
+    if (note) note.textContent = why ?? "";
+  }
 
   #current(): number {
     return [...this.querySelectorAll<HTMLElement>("[data-step]")].findIndex((s) => !s.hidden) + 1;
@@ -52,6 +61,13 @@ class LessonText extends HTMLElement {
     this.scrollTop = 0;
     steps[at - 1]?.querySelector<HTMLElement>("h1")?.focus();
   }
+}
+
+function toEditor(manifest: Manifest): void {
+  tab.value = "editor";
+  load(manifest);
+  reveal("dock");
+  announce(`${manifest.name} is in the editor`);
 }
 
 customElements.define("lesson-text", LessonText);

@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { ApplyResult, Request, RequestResult, SessionOptions } from "../model";
+import type { ApplyResult, CheckResult, Request, RequestResult, SessionOptions } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
@@ -48,6 +48,12 @@ export async function apply(yaml: string): Promise<ApplyResult[]> {
 
 export async function send(request: Request): Promise<RequestResult> {
   return JSON.parse(await ask("POST", "/requests", json(request))) as RequestResult;
+}
+
+/** Runs the checks of a lesson's step. */
+export async function check(lesson: string, step: number, traffic: boolean): Promise<CheckResult[]> {
+  const query = new URLSearchParams({ lesson, step: String(step), traffic: String(traffic) });
+  return JSON.parse(await ask("GET", `/checks?${query}`)) as CheckResult[];
 }
 
 export async function change(options: SessionOptions): Promise<void> {

@@ -16,6 +16,8 @@ export interface SendHint {
 export interface Step {
   manifest?: Manifest;
   send?: SendHint;
+  checks: number; // how many there are
+  solution: { apply?: Manifest; run?: string; send?: SendHint }[];
 }
 
 export interface PageData {

@@ -1,0 +1,61 @@
+// Which steps of the lesson are done. A step is done once all its checks have passed
+// together, and stays done, whatever becomes of the cluster later; kept by the browser.
+import { signal } from "@preact/signals-core";
+import type { CheckResult } from "../model";
+import { Problem, check } from "./api";
+import { announce } from "./announce";
+import { data } from "./data";
+import { forLong } from "./keep";
+
+const lesson = data?.lesson;
+const key = `podhop.done.${lesson?.slug ?? ""}`;
+
+function read(): number[] {
+  try {
+    return JSON.parse(forLong.get(key) ?? "[]") as number[];
+  } catch {
+    return [];
+  }
+}
+
+/** The steps that are done, from 1. */
+export const done = signal<ReadonlySet<number>>(new Set(read()));
+/** What the checks of each step last said, by the check's number. */
+export const results = signal<ReadonlyMap<number, ReadonlyMap<number, CheckResult>>>(new Map());
+/** Why the checks of the step on view could not be run. */
+export const trouble = signal("");
+
+let running = false;
+let again: boolean | null = null;
+
+/** Runs the checks of a step, those that send packets only with traffic. Asked while it runs, it runs once more. */
+export async function run(step: number, traffic: boolean): Promise<void> {
+  if (running) {
+    again = again === true || traffic;
+    return;
+  }
+  running = true;
+  try {
+    take(step, await check(lesson?.slug ?? "", step, traffic));
+    trouble.value = "";
+  } catch (error) {
+    trouble.value = error instanceof Problem ? error.message : "The checks could not be run.";
+  } finally {
+    running = false;
+  }
+  if (again === null) return;
+  const next = again;
+  again = null;
+  await run(step, next);
+}
+
+function take(step: number, found: CheckResult[]): void {
+  const now = new Map(results.value.get(step));
+  for (const r of found) now.set(r.check, r);
+  results.value = new Map(results.value).set(step, now);
+  const all = lesson?.steps[step - 1]?.checks ?? 0;
+  if (done.value.has(step) || now.size < all || ![...now.values()].every((r) => r.passed)) return;
+  done.value = new Set(done.value).add(step);
+  forLong.set(key, JSON.stringify([...done.value].sort((a, b) => a - b)));
+  announce(`Step ${step} is done`);
+}
