@@ -218,12 +218,9 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificat
 		port = tcp.Port
 	}
 	return server.New(server.Config{
-		Engine: server.Adapt(eng.Open, eng.Session, eng.Sessions),
-		Pages:  web.New(web.Config{Lessons: library, Logger: cfg.engine.Log}),
-		Start: func(slug string) ([]byte, bool) {
-			lesson, ok := library.Lesson(slug)
-			return lesson.StartYAML(), ok
-		},
+		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions),
+		Pages:     web.New(web.Config{Lessons: library, Logger: cfg.engine.Log}),
+		Lesson:    library.Lesson,
 		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates,
 		Version: env.version, Log: cfg.engine.Log,
 	})
