@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/podhop/podhop/engine/dns"
@@ -38,7 +39,50 @@ func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestRe
 		s.log.Warn("flushing journeys", "err", err)
 	}
 	result.Journeys = s.journeysOf(r.From, start, result.Answers, asked)
+	if r.Unasked {
+		s.unasked.add(result.Journeys)
+	}
 	return result, nil
+}
+
+// Asked are the recent journeys without those of requests that nobody asked for,
+// oldest first.
+func (s *Session) Asked() []model.Journey {
+	return slices.DeleteFunc(s.feed.Journeys(), func(j model.Journey) bool { return s.unasked.has(j.ID) })
+}
+
+// unasked are the latest journeys of a kind, as many as the feed keeps and more. It is
+// safe for concurrent use.
+type unasked struct {
+	mu    sync.Mutex
+	ids   map[string]bool
+	order []string
+}
+
+const unaskedKept = 4096
+
+func (u *unasked) add(ids []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.ids == nil {
+		u.ids = map[string]bool{}
+	}
+	for _, id := range ids {
+		if !u.ids[id] {
+			u.ids[id] = true
+			u.order = append(u.order, id)
+		}
+	}
+	for len(u.order) > unaskedKept {
+		delete(u.ids, u.order[0])
+		u.order = u.order[1:]
+	}
+}
+
+func (u *unasked) has(id string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ids[id]
 }
 
 // request is Request without the journeys; asked are the questions to DNS.

@@ -53,6 +53,7 @@ type Session struct {
 	tracer     *trace.Tracer
 	packets    *pcap.Store
 	why        *why.Objects
+	unasked    unasked
 
 	// ctx ends when the session closes; work counts the goroutines under it.
 	ctx    context.Context

@@ -48,6 +48,8 @@ type Session interface {
 	Objects(ctx context.Context, q model.ObjectQuery) ([]map[string]any, error)
 	Graph() model.Graph
 	Journeys() []model.Journey
+	// Asked is Journeys without those of Unasked requests.
+	Asked() []model.Journey
 	Journey(id string) (model.Journey, bool)
 	// WritePackets writes pcapng, or fails with model.ErrNotFound before the first byte.
 	WritePackets(w io.Writer, f model.PacketFilter) error

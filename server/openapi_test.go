@@ -153,6 +153,9 @@ func (d document) compare(t *testing.T, at string, s schema, kind reflect.Type) 
 		fields := map[string]bool{}
 		for i := range kind.NumField() {
 			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			if name == "-" {
+				continue
+			}
 			fields[name] = true
 			if property, ok := s.Properties[name]; ok {
 				d.compare(t, at+"."+name, property, kind.Field(i).Type)

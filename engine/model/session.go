@@ -66,6 +66,8 @@ type Request struct {
 	To     string `json:"to"`
 	Method string `json:"method,omitempty"` // of HTTP; GET if empty
 	Count  int    `json:"count,omitempty"`  // 1 if zero, at most 100
+	// Unasked says that no learner wanted it: its packets are not taken for theirs.
+	Unasked bool `json:"-"`
 }
 
 // A RequestResult is what the sender saw, and where the packets are to be seen.

@@ -25,8 +25,8 @@ type Cluster interface {
 	Objects(ctx context.Context, q model.ObjectQuery) ([]map[string]any, error)
 	Request(ctx context.Context, r model.Request) (model.RequestResult, error)
 	Graph() model.Graph
-	// Journeys are the recent ones, oldest first.
-	Journeys() []model.Journey
+	// Asked are the recent journeys, oldest first, without those of Unasked requests.
+	Asked() []model.Journey
 }
 
 // A Check is a Spec that was understood. It may be run from several goroutines.

@@ -39,8 +39,8 @@ func (c *cluster) Request(_ context.Context, r model.Request) (model.RequestResu
 	return model.RequestResult{Answers: c.answers}, nil
 }
 
-func (c *cluster) Graph() model.Graph        { return c.graph }
-func (c *cluster) Journeys() []model.Journey { return c.journeys }
+func (c *cluster) Graph() model.Graph     { return c.graph }
+func (c *cluster) Asked() []model.Journey { return c.journeys }
 
 func parse(t *testing.T, text string) *Spec {
 	t.Helper()

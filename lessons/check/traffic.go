@@ -59,7 +59,7 @@ func (t *Traffic) compile() (func(context.Context, Cluster) (string, error), []F
 		if why != "" {
 			return why, errNot
 		}
-		result, err := c.Request(ctx, model.Request{From: t.From, To: to, Method: t.Method, Count: t.Count})
+		result, err := c.Request(ctx, model.Request{From: t.From, To: to, Method: t.Method, Count: t.Count, Unasked: true})
 		if errors.Is(err, model.ErrInvalid) || errors.Is(err, model.ErrNotFound) {
 			return fmt.Sprintf("It could not be sent: %v.", err), errNot
 		} else if err != nil {

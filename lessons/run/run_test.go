@@ -32,8 +32,8 @@ func (c *cluster) Apply(_ context.Context, paste []byte) ([]model.ApplyResult, e
 func (c *cluster) Request(context.Context, model.Request) (model.RequestResult, error) {
 	return model.RequestResult{}, nil
 }
-func (c *cluster) Graph() model.Graph        { return model.Graph{} }
-func (c *cluster) Journeys() []model.Journey { return nil }
+func (c *cluster) Graph() model.Graph     { return model.Graph{} }
+func (c *cluster) Asked() []model.Journey { return nil }
 
 func lesson(t *testing.T, solution string, files map[string]string) lessons.Lesson {
 	t.Helper()
