@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/run"
+	"github.com/podhop/podhop/server"
 )
 
 // abreast is how many lessons are tried at once.
@@ -46,12 +48,13 @@ func lessonsCommand(ctx context.Context, env *environment, args []string) error 
 
 // A tester tries lessons in an engine of its own.
 type tester struct {
-	env     *environment
-	engine  engine.Config
-	kubectl string
-	folder  string
-	only    string
-	mu      sync.Mutex // of what is printed
+	env          *environment
+	engine       engine.Config
+	kubectl      string
+	folder       string
+	only         string
+	certificates *server.Certificates
+	mu           sync.Mutex // of what is printed
 }
 
 // lessonsTest does every lesson of a folder, by default those that come with the
@@ -102,6 +105,10 @@ func (t *tester) content() fs.FS {
 }
 
 func (t *tester) run(ctx context.Context, library lessons.Library) error {
+	var err error
+	if t.certificates, err = server.LoadCertificates(filepath.Join(t.engine.Data, "certificates")); err != nil {
+		return err
+	}
 	eng, err := engine.New(ctx, t.engine)
 	if err != nil {
 		return err
@@ -169,20 +176,21 @@ func (t *tester) kubectlOf(ctx context.Context, s *engine.Session) (kubectl func
 	if err != nil {
 		return nil, nil, err
 	}
-	server := &http.Server{Handler: s.API()}
-	go func() { _ = server.Serve(listener) }()
+	// Over TLS, because kubectl keeps its token to itself otherwise.
+	web := &http.Server{Handler: s.API(), TLSConfig: t.certificates.TLS()}
+	go func() { _ = web.ServeTLS(listener, "", "") }()
 	dir, err := os.MkdirTemp("", "podhop-lessons-*")
 	if err != nil {
-		_ = server.Close()
+		_ = web.Close()
 		return nil, nil, err
 	}
 	done = func() {
-		_ = server.Close()
+		_ = web.Close()
 		_ = os.RemoveAll(dir)
 	}
 	config := filepath.Join(dir, "kubeconfig")
 	text := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"s","contexts":[{"name":"s","context":{"cluster":"s","user":"s"}}],`+
-		`"clusters":[{"name":"s","cluster":{"server":"http://%s"}}],"users":[{"name":"s","user":{"token":%q}}]}`, listener.Addr(), token)
+		`"clusters":[{"name":"s","cluster":{"server":"https://%s","certificate-authority-data":%q}}],"users":[{"name":"s","user":{"token":%q}}]}`, listener.Addr(), base64.StdEncoding.EncodeToString(t.certificates.CA()), token)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		done()
 		return nil, nil, err
