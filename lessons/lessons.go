@@ -15,7 +15,7 @@ import (
 	"github.com/podhop/podhop/lessons/check"
 )
 
-//go:embed all:01-* all:02-* samples
+//go:embed all:[0-9]* samples
 var content embed.FS
 
 // Content is the lessons that come with Podhop.

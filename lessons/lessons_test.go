@@ -15,17 +15,17 @@ func TestContentLoads(t *testing.T) {
 	for _, err := range errs {
 		t.Error(err)
 	}
-	var titles []string
+	titles := map[string]bool{}
 	for _, l := range lib.Lessons {
-		titles = append(titles, l.Title)
+		if titles[l.Title] {
+			t.Errorf("two lessons are called %q", l.Title)
+		}
+		titles[l.Title] = true
 		for _, s := range l.Steps {
 			if len(s.HTML) == 0 {
 				t.Errorf("%s, %s: no text", l.Title, s.Title)
 			}
 		}
-	}
-	if got, want := strings.Join(titles, "; "), "Your first Pod; Reach pods through a Service"; got != want {
-		t.Errorf("lessons are %q, want %q", got, want)
 	}
 	if len(lib.Samples) != 10 {
 		t.Errorf("got %d samples, want 10", len(lib.Samples))
@@ -67,9 +67,9 @@ func TestBeginning(t *testing.T) {
 // Lessons and samples use the article's manifests as they stand.
 func TestArticleManifestsAreSharedByLessonsAndSamples(t *testing.T) {
 	for sample, copies := range map[string][]string{
-		"samples/1-my-pod.yaml":        {"01-your-first-pod/my-pod.yaml", "02-reach-pods-through-a-service/start/my-pod.yaml"},
-		"samples/3-my-deployment.yaml": {"02-reach-pods-through-a-service/my-deployment.yaml"},
-		"samples/4-my-service.yaml":    {"02-reach-pods-through-a-service/my-service.yaml"},
+		"samples/1-my-pod.yaml":        {"02-your-first-pod/my-pod.yaml", "11-reach-pods-through-a-service/start/my-pod.yaml"},
+		"samples/3-my-deployment.yaml": {"11-reach-pods-through-a-service/my-deployment.yaml"},
+		"samples/4-my-service.yaml":    {"11-reach-pods-through-a-service/my-service.yaml"},
 	} {
 		want, err := os.ReadFile(sample)
 		if err != nil {
