@@ -41,7 +41,7 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	s.why = s.reasons()
 	s.packets = pcap.NewStore(packetsKept)
 	s.tracer, err = trace.New(trace.Config{
-		Sources: s.sources, Names: s.vertexOf, Log: s.log,
+		Sources: s.sources, Names: s.vertexOf, Route: s.network.Route, Log: s.log,
 		Frames: func(j *model.Journey, frames []record.Frame) { s.packets.Add(*j, frames) },
 		Emit: func(j model.Journey) {
 			judge.look(&j)

@@ -95,7 +95,8 @@ type Decision struct {
 	Kind  string `json:"kind"`
 	Table string `json:"table,omitempty"`
 	Chain string `json:"chain,omitempty"`
-	// Rule is the rule's text in the node's own words; of a proxy, which rule of Object.
+	// Rule is the rule's text in the node's own words, of a route that of `ip route`; of a
+	// proxy, which rule of Object. Empty where it is not known.
 	Rule string `json:"rule,omitempty"`
 	// Object is the object that the rule stands for.
 	Object *Object `json:"object,omitempty"`

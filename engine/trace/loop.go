@@ -26,6 +26,7 @@ type loop struct {
 	governor  *governor
 	watermark *watermark
 	relays    *relays
+	routes    *routes
 
 	joiner    *join.Joiner
 	explainer *explain.Explainer
@@ -43,12 +44,13 @@ type pipe struct {
 }
 
 func newLoop(t *Tracer) *loop {
-	l := &loop{t: t, rules: newRules(t.cfg.Log), relays: newRelays()}
+	l := &loop{t: t, rules: newRules(t.cfg.Log), relays: newRelays(), routes: &routes{ask: t.cfg.Route}}
 	l.captures = &captures{all: map[*capture.Capture]bool{}}
 	l.watermark = newWatermark(l.captures)
 	l.governor = newGovernor(t.cfg.MaxFrames, l.captures, func(reason string) { l.lost(1, reason) })
 	l.joiner = join.New(join.Config{Quiet: quiet.Nanoseconds()})
 	l.explainer = explain.New(l.rules, t.cfg.Names)
+	l.explainer.Routes(l.routes.get)
 	return l
 }
 

@@ -32,6 +32,10 @@ type Config struct {
 	Sources func() []Source
 	// Names gives the vertex that has an address; empty if none has.
 	Names func(netip.Addr) string
+	// Route gives the route by which a source sends what is for an address out of a
+	// device, as `ip route` has it; empty if it is not known. May be nil. What it says
+	// is remembered for a second.
+	Route func(source string, to netip.Addr, device string) string
 	// Emit takes each journey once, whole, in about the order they started. A slow
 	// Emit makes the capture lose packets, and say so.
 	Emit func(model.Journey)
@@ -125,6 +129,7 @@ func (t *Tracer) Refresh() error {
 	if t.closed || t.watchers == 0 {
 		return nil
 	}
+	t.loop.routes.forget()
 	return t.sync()
 }
 

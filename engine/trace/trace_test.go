@@ -174,7 +174,7 @@ TCP SYN: client to pod/default/web-1, request, 172.18.0.100:PORT > 172.18.0.11:3
   node/node-1 prerouting [172.18.0.100:PORT > 172.18.0.11:30080] 172.18.0.100:PORT > 10.244.2.2:8080 dnat default/web:http 2/3 {ip kube-proxy service-SUSTUHLJ-default/web/tcp/http: meta l4proto tcp dnat ip to numgen random mod 3 map { 0 : 10.244.1.3 . 8080, 1 : 10.244.2.2 . 8080, 2 : 10.244.2.3 . 8080 }}
     kube-proxy chose endpoint 2 of 3 of Service default/web, port http (10.244.2.2:8080).
   node/node-1 postrouting [172.18.0.100:PORT > 10.244.2.2:8080] 172.18.0.11:MASQ > 10.244.2.2:8080 masquerade default/web:http {ip kube-proxy masquerading: meta mark & 0x00004000 != 0x00000000 meta mark set meta mark ^ 0x00004000 masquerade fully-random}
-    node-1 masqueraded it for Service default/web, port http: with node-1 as the source, the answer comes back through node-1, which undoes the rewriting.
+    node-1 masqueraded it for Service default/web, port http, whose externalTrafficPolicy is Cluster: with node-1 as the source, the answer comes back through node-1, which undoes the rewriting.
   node/node-1 eth0 out 172.18.0.11:MASQ > 10.244.2.2:8080 route
     node-1 routed it out of eth0 to node-2.
   underlay node-2 out 172.18.0.11:MASQ > 10.244.2.2:8080
@@ -232,7 +232,7 @@ TCP SYN: node/node-1 to pod/default/web-1, request, 172.18.0.11:PORT > 10.96.41.
   node/node-1 output [172.18.0.11:PORT > 10.96.41.9:80] 172.18.0.11:PORT > 10.244.2.2:8081 dnat default/one: 1/1 {ip kube-proxy service-QZFJOP67-default/one/tcp/: meta l4proto tcp dnat to 10.244.2.2:8081}
     kube-proxy chose the only endpoint of Service default/one (10.244.2.2:8081).
   node/node-1 postrouting [172.18.0.11:PORT > 10.244.2.2:8081] 172.18.0.11:MASQ > 10.244.2.2:8081 masquerade default/one: {ip kube-proxy masquerading: meta mark & 0x00004000 != 0x00000000 meta mark set meta mark ^ 0x00004000 masquerade fully-random}
-    node-1 masqueraded it for Service default/one: with node-1 as the source, the answer comes back through node-1, which undoes the rewriting.
+    node-1 masqueraded it for Service default/one, whose ClusterIP was asked for from elsewhere than node-1's pods: with node-1 as the source, the answer comes back through node-1, which undoes the rewriting.
   node/node-1 eth0 out 172.18.0.11:MASQ > 10.244.2.2:8081 route
     node-1 sent it out of eth0 to node-2.
   underlay node-2 out 172.18.0.11:MASQ > 10.244.2.2:8081

@@ -128,7 +128,11 @@ func (b *builder) out(v *visit, s *join.Seen) {
 	routed := false
 	hop.Sentence, routed = v.sent(s, b.x.names)
 	if routed {
-		hop.Decision = &model.Decision{Kind: kindRoute, Sentence: hop.Sentence}
+		to := s.Packet.Destination.Addr()
+		if s.Packet.Outer != nil {
+			to = s.Packet.Outer.Destination.Addr()
+		}
+		hop.Decision = &model.Decision{Kind: kindRoute, Sentence: hop.Sentence, Rule: b.x.routes(v.namespace, to, s.Device.Name)}
 	}
 	b.hop(hop)
 	v.seen = s

@@ -1,8 +1,10 @@
 package explain
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	hostnote "github.com/podhop/podhop/engine/hostport/note"
 	"github.com/podhop/podhop/engine/model"
@@ -47,6 +49,8 @@ type evaluation struct {
 	// marked and markedFor carry on what earlier evaluations of this node marked.
 	marked    string
 	markedFor *model.Object
+	memory    *memory
+	at        int64 // when, in nanoseconds since the Unix epoch
 	// names gives the vertex that has an address; empty if none has.
 	names func(netip.Addr) string
 }
@@ -156,6 +160,26 @@ func (e *evaluation) dnat(i int, v *verdict) {
 		v.Endpoint, v.Endpoints = 1, 1
 	}
 	v.Sentence = chose(v.Decision, v.to, sticky)
+	if c, _ := parseServiceChain(e.Events[i].Chain); c.role == "endpoint" {
+		v.Sentence += e.stuck(i, sticky)
+	}
+}
+
+// stuck says how long the client keeps to its endpoint, which kube-proxy writes down
+// for each of its connections anew.
+func (e *evaluation) stuck(i int, sticky bool) string {
+	client, chain := e.Packet.Source.Addr(), e.Events[i].Chain
+	k := memoryKey{client.String(), e.Namespace + " " + chain}
+	since, known := e.memory.since(k, e.at, sticky)
+	set := e.table.set("affinity-" + strings.TrimPrefix(chain, "endpoint-"))
+	if set == nil || set.Timeout == "" {
+		return ""
+	}
+	first := ""
+	if sticky && known {
+		first = fmt.Sprintf(", since a connection %s before,", time.Duration(e.at-since).Round(time.Millisecond))
+	}
+	return fmt.Sprintf(" %s sticks to it%s until it has not connected for %s.", client, first, set.Timeout)
 }
 
 // affinity is which endpoint chain the service's chain went to, of how many;
@@ -197,10 +221,26 @@ func (e *evaluation) masquerade(i int, v *verdict) {
 		v.Sentence = sentence("%s masqueraded it: the pod reached itself through its Service, and must see the answer come through %s.", e.where, e.where)
 	case e.markedFor != nil:
 		v.Object = e.markedFor
-		v.Sentence = sentence("%s masqueraded it for %s: with %s as the source, the answer comes back through %s, which undoes the rewriting.", e.where, service(e.markedFor), e.where, e.where)
+		v.Sentence = sentence("%s masqueraded it for %s%s: with %s as the source, the answer comes back through %s, which undoes the rewriting.", e.where, service(e.markedFor), e.because(), e.where, e.where)
 	default:
 		v.Sentence = sentence("%s masqueraded it, as kube-proxy had marked it for (%s): the answer comes back through %s.", e.where, e.marked, e.where)
 	}
+}
+
+// because is why kube-proxy marked the packet, by the comment of the rule that did
+// (proxier.go, the rules with its masqueradeRule).
+func (e *evaluation) because() string {
+	switch e.marked {
+	case "masquerade":
+		return ", whose externalTrafficPolicy is Cluster"
+	case "masquerade local traffic":
+		return ", because a node itself asked"
+	case "masquerade clusterIP traffic from outside cluster":
+		return ", whose ClusterIP was asked for from elsewhere than " + e.where + "'s pods"
+	case "masquerade all clusterIP traffic":
+		return ", because it masquerades all that is for ClusterIPs"
+	}
+	return ""
 }
 
 func (e *evaluation) reject(i int, v *verdict) {

@@ -32,12 +32,19 @@ type Explainer struct {
 	rules Rules
 	// names gives the vertex that has an address; empty if none has.
 	names  func(netip.Addr) string
+	routes func(namespace string, to netip.Addr, device string) string
 	memory memory
+}
+
+// Routes has hops say by which route a packet went out. f gives the one by which a
+// namespace sends what is for an address out of a device; empty if it is not known.
+func (x *Explainer) Routes(f func(namespace string, to netip.Addr, device string) string) {
+	x.routes = f
 }
 
 // New makes an Explainer.
 func New(rules Rules, names func(netip.Addr) string) *Explainer {
-	return &Explainer{rules: rules, names: names, memory: memory{byKey: map[memoryKey]remembered{}}}
+	return &Explainer{rules: rules, names: names, routes: func(string, netip.Addr, string) string { return "" }, memory: memory{byKey: map[memoryKey]remembered{}}}
 }
 
 // Journey explains one way. The journey has no ID yet. The ways of a

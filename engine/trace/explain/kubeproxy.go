@@ -93,6 +93,14 @@ func (t *Table) lookup(name string, protocol uint8, to netip.AddrPort) *Element 
 	return nil
 }
 
+// set is a set or map by its name; nil if there is none.
+func (t *Table) set(name string) *Set {
+	if t == nil {
+		return nil
+	}
+	return t.Sets[name]
+}
+
 // service is the Service port that a destination stands for, of ClusterIPs, and
 // of node ports if it is the node's own.
 func (t *Table) service(protocol uint8, to netip.AddrPort) *model.Object {

@@ -10,6 +10,21 @@ const maxMemory = 16384
 type memory struct {
 	byKey map[memoryKey]remembered
 	order []memoryKey
+	// stuck is when a client was first sent to the endpoint that it keeps to.
+	stuck map[memoryKey]int64
+}
+
+// since notes a connection of a client with session affinity, and returns when the one
+// was that chose its endpoint; false if that was before anybody watched.
+func (m *memory) since(k memoryKey, at int64, sticky bool) (int64, bool) {
+	if !sticky {
+		if m.stuck == nil || len(m.stuck) >= maxMemory {
+			m.stuck = map[memoryKey]int64{}
+		}
+		m.stuck[k] = at
+	}
+	since, ok := m.stuck[k]
+	return since, ok && since <= at
 }
 
 type memoryKey struct {

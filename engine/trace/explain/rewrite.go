@@ -12,7 +12,7 @@ func (b *builder) evaluate(v *visit, i int) {
 	p := s.Packet()
 	b.translated(v, p, p.Tuple())
 	rules := b.x.rules.Ruleset(v.namespace)
-	e := &evaluation{Evaluation: s.Evaluation, where: v.where, marked: v.marked, markedFor: v.markedFor, to: p.Destination, names: b.x.names}
+	e := &evaluation{Evaluation: s.Evaluation, where: v.where, marked: v.marked, markedFor: v.markedFor, to: p.Destination, names: b.x.names, memory: &b.x.memory, at: b.journey.Start}
 	for k := range e.Events {
 		e.rules = append(e.rules, b.x.rule(v.namespace, &e.Events[k]))
 	}

@@ -36,6 +36,7 @@ type Rule struct {
 // A Set is a named set or map.
 type Set struct {
 	Name     string
+	Timeout  string // of elements that do not stay: "3h"; empty for others
 	Elements []Element
 }
 
@@ -148,6 +149,9 @@ func (p *parser) inChain(l string) {
 }
 
 func (p *parser) inSet(l string) {
+	if rest, ok := strings.CutPrefix(l, "timeout "); ok {
+		p.set.Timeout = rest
+	}
 	if rest, ok := strings.CutPrefix(l, "elements = {"); ok {
 		p.elements, p.open = "", true
 		p.more(rest)

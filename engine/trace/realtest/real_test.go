@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -215,6 +216,7 @@ func (l *lab) watch() *trace.Tracer {
 	t, err := trace.New(trace.Config{
 		Sources: l.sources,
 		Names:   func(a netip.Addr) string { return l.names[a] },
+		Route:   l.net.Route,
 		Emit: func(j model.Journey) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -277,6 +279,12 @@ func TestKubeProxy(t *testing.T) {
 	}
 }
 
+// between is node-1's route to the pods of node-2.
+var between = map[network.CNI]string{
+	network.Routed: "10.244.2.0/24 via 172.18.0.12 dev eth0", network.Bridge: "10.244.2.0/24 via 172.18.0.12 dev eth0",
+	network.VXLAN: "10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink",
+}
+
 // testKubeProxy is TestKubeProxy for what of makes of addresses.
 func testKubeProxy(t *testing.T, cni network.CNI, of func(string) string) {
 	l := newLab(t, cni)
@@ -294,7 +302,7 @@ func testKubeProxy(t *testing.T, cni network.CNI, of func(string) string) {
 		{"ClusterIP across nodes", "pod/default/shop", "10.96.0.22:80", "dnat", "one", 1, "delivered", "kube-proxy chose the only endpoint of Service default/one, port http (IP:8080).", 8},
 		{"ClusterIP from a node", "node/node-2", "10.96.0.20:80", "dnat", "web", 3, "delivered", "kube-proxy chose endpoint N of 3 of Service default/web, port http (IP:8080).", 0},
 		{"node port", "client", "172.18.0.11:30080", "dnat", "web", 3, "delivered", "kube-proxy chose endpoint N of 3 of Service default/web, port http (IP:8080).", 0},
-		{"node port masquerades", "client", "172.18.0.12:30080", "masquerade", "web", 0, "delivered", "node-2 masqueraded it for Service default/web, port http: with node-2 as the source, the answer comes back through node-2, which undoes the rewriting.", 0},
+		{"node port masquerades", "client", "172.18.0.12:30080", "masquerade", "web", 0, "delivered", "node-2 masqueraded it for Service default/web, port http, whose externalTrafficPolicy is Cluster: with node-2 as the source, the answer comes back through node-2, which undoes the rewriting.", 0},
 		{"Local, on its node", "client", "172.18.0.12:30082", "dnat", "local", 1, "delivered", "kube-proxy chose the only endpoint of Service default/local, port http (IP:8080).", 6},
 		{"Local, elsewhere", "client", "172.18.0.11:30082", "drop", "local", 0, "dropped", "kube-proxy on node-1 dropped it: Service default/local, port http has the traffic policy Local, and no endpoint on node-1.", 4},
 		{"no endpoints", "pod/default/shop", "10.96.0.23:80", "reject", "empty", 0, "rejected", "kube-proxy on node-1 rejected it: Service default/empty, port http has no endpoints.", 3},
@@ -332,6 +340,10 @@ func testKubeProxy(t *testing.T, cni network.CNI, of func(string) string) {
 			case d.Sentence != want, j.Verdict != test.verdict, cni == network.Routed && test.hops > 0 && len(j.Hops) != test.hops, who != "" && j.To != who,
 				test.endpoints > 0 && d.Endpoints != test.endpoints, test.kind == "dnat" && d.Rule == "":
 				t.Errorf("want %d hops, %s: %s\n%s", test.hops, test.verdict, want, tracetest.Render(j))
+			case test.name == "ClusterIP across nodes" && of("10.96.0.22") == "10.96.0.22" && !slices.ContainsFunc(j.Hops, func(h model.Hop) bool {
+				return h.Decision != nil && h.Decision.Kind == "route" && h.Decision.Rule == between[cni]
+			}):
+				t.Errorf("no route %s in:\n%+v", between[cni], j.Hops)
 			case test.object == "" && d.Object != nil, test.object != "" && (d.Object == nil || d.Object.Name != test.object || d.Object.Namespace != "default"):
 				t.Errorf("object %+v", d.Object)
 			}
@@ -340,6 +352,13 @@ func testKubeProxy(t *testing.T, cni network.CNI, of func(string) string) {
 	for i := range 3 {
 		who, all := l.get(tracer, "pod/default/shop", of("10.96.0.21:80"))
 		want := fmt.Sprintf("endpoint %d of 2 of Service default/sticky", endpoint[who]-1)
+		first := ""
+		if i > 0 {
+			first = ", since a connection "
+		}
+		if sticks := "sticks to it" + first; len(all) == 0 || !strings.Contains(tracetest.Render(all[0]), sticks) || !strings.Contains(tracetest.Render(all[0]), " until it has not connected for 3h.") {
+			t.Errorf("want %q:\n%s", sticks, tracetest.Render(all...))
+		}
 		if len(all) == 0 || !strings.Contains(tracetest.Render(all[0]), want) || i > 0 != strings.Contains(tracetest.Render(all[0]), "session affinity") {
 			t.Errorf("want %s:\n%s", want, tracetest.Render(all...))
 		}
