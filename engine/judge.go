@@ -56,9 +56,51 @@ func (g *judge) look(j *model.Journey) {
 		if v := plan.Verdict(from.Addr(), to.Addr(), protocol, to.Port()); v.Allowed && certain {
 			j.Defect = fmt.Sprintf("By the policies this packet should have passed (%s), but the kernel dropped it: please report it.", strings.TrimSuffix(v.Sentence, "."))
 		}
-	case certain && j.Verdict == "delivered" && !j.Reply && j.Summary == "SYN":
-		j.Defect = passed(plan, protocol, j)
+	case certain && j.Verdict == "delivered" && !j.Reply && opens(j):
+		if protocol == v1.ProtocolTCP {
+			j.Defect = passed(plan, protocol, j)
+		}
+		if d == nil && j.Defect == "" {
+			if last.Decision = unasked(plan, j); last.Decision != nil {
+				last.Sentence = strings.TrimSpace(last.Sentence + " " + last.Decision.Sentence)
+			}
+		}
 	}
+}
+
+// opens reports whether a packet is one that policies have a say about: no answer, no
+// error, and of TCP the first.
+func opens(j *model.Journey) bool {
+	switch j.Protocol {
+	case "TCP":
+		return j.Summary == "SYN"
+	case "ICMP", "ICMPv6":
+		return strings.HasPrefix(j.Summary, "Echo request")
+	}
+	return j.Protocol == "UDP" || j.Protocol == "SCTP"
+}
+
+// unasked is the decision of a packet's last hop, into a pod, where no policy had a say
+// about that.
+func unasked(plan *policy.Plan, j *model.Journey) *model.Decision {
+	who, ok := strings.CutPrefix(j.To, "pod/")
+	from, err := netip.ParseAddr(host(j.Source))
+	to, err2 := netip.ParseAddr(host(j.Hops[len(j.Hops)-1].Header.Destination))
+	if !ok || err != nil || err2 != nil {
+		return nil
+	}
+	if s := plan.Open(from, to, who); s != "" {
+		return &model.Decision{Kind: "policy", Sentence: s}
+	}
+	return nil
+}
+
+// host is an address without the port that it may have.
+func host(a string) string {
+	if p, err := netip.ParseAddrPort(a); err == nil {
+		return p.Addr().String()
+	}
+	return a
 }
 
 func (g *judge) advice(a attempt) []model.Advice {

@@ -48,6 +48,17 @@ func TestJudge(t *testing.T) {
 	if j := journey("10.244.1.3:80", "delivered", ""); !strings.Contains(j.Defect, "should have been dropped") {
 		t.Errorf("delivered without a reason: %+v", j)
 	}
+	open := model.Journey{Protocol: "TCP", Summary: "SYN", Verdict: "delivered", Start: written.Add(time.Minute).UnixNano(), To: "pod/default/shop", Source: "10.244.1.3:4000",
+		Hops: []model.Hop{{Header: model.Header{Source: "10.244.1.3:4000", Destination: "10.244.1.2:80"}, Sentence: "Delivered."}}}
+	g.look(&open)
+	if h := open.Hops[0]; h.Decision == nil || h.Decision.Kind != "policy" || h.Decision.Object != nil ||
+		h.Sentence != "Delivered. No NetworkPolicy isolates default/shop for ingress: it takes in whatever comes." {
+		t.Errorf("nobody was asked: %+v", h)
+	}
+	open.Reply, open.Hops[0].Decision = true, nil
+	if g.look(&open); open.Hops[0].Decision != nil {
+		t.Errorf("of an answer: %+v", open.Hops[0])
+	}
 	since = time.Time{} // something newer is being written
 	if j := journey("10.244.1.3:80", "delivered", ""); j.Defect != "" {
 		t.Errorf("while rules change: %+v", j)

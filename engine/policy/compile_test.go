@@ -390,3 +390,24 @@ func parse(t testing.TB, s string) (from, to string, protocol v1.Protocol, port 
 	}
 	return f[0], f[2], v1.Protocol(f[3]), p.Port()
 }
+
+// Who is let in though no rule says so, and why.
+func TestOpen(t *testing.T) {
+	in := world()
+	in.Policies = policies(t, article)
+	plan := Compile(in)
+	for _, c := range []struct{ from, to, want string }{
+		{"my-app", "third", "No NetworkPolicy isolates it for ingress: it takes in whatever comes."},
+		{"my-app", "my-app", "NetworkPolicies isolate it, but not from itself."},
+		{"node-1", "my-app", "NetworkPolicies isolate it, but not from its own node."},
+		{"allowed", "my-app", ""},
+	} {
+		if got := plan.Open(addr(c.from), addr(c.to), "it"); got != c.want {
+			t.Errorf("%s > %s: %q, want %q", c.from, c.to, got, c.want)
+		}
+	}
+	in.Policies, in.Pods = nil, nil // as they are read where there is no policy
+	if got := Compile(in).Open(addr("my-app"), addr("third"), "it"); !strings.HasPrefix(got, "No NetworkPolicy isolates it") {
+		t.Error(got)
+	}
+}

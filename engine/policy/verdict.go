@@ -44,6 +44,22 @@ func (p *Plan) Verdict(from, to netip.Addr, protocol v1.Protocol, port uint16) V
 	return v
 }
 
+// Open says of a connection to a pod that was let in why no rule had to admit it; empty
+// if one had. who is the pod, also one that no policy has made the plan know; the
+// connection's source is as the pod's node saw it first.
+func (p *Plan) Open(from, to netip.Addr, who string) string {
+	source, target := p.byIP[from], p.byIP[to]
+	switch {
+	case target == nil || len(target.ingress) == 0:
+		return fmt.Sprintf("No NetworkPolicy isolates %s for ingress: it takes in whatever comes.", who)
+	case source == target:
+		return fmt.Sprintf("NetworkPolicies isolate %s, but not from itself.", who)
+	case slices.Contains(target.hosts, from):
+		return fmt.Sprintf("NetworkPolicies isolate %s, but not from its own node.", who)
+	}
+	return ""
+}
+
 func judge(by []*policy, direction string, other, to netip.Addr, protocol v1.Protocol, port uint16) Verdict {
 	isolated := note.Note{Direction: direction}
 	for _, p := range by {

@@ -73,8 +73,8 @@ spec: {containers: [{name: nginx, image: nginx}]}
 				}
 				told := ""
 				for _, h := range j.Hops {
-					if d := h.Decision; d != nil && d.Kind == "policy" {
-						if d.Object == nil || d.Object.Kind != "NetworkPolicy" {
+					if d := h.Decision; d != nil && d.Kind == "policy" && d.Object != nil { // else no policy had a say
+						if d.Object.Kind != "NetworkPolicy" {
 							t.Errorf("%+v", d)
 						}
 						told += d.Sentence
