@@ -20,13 +20,14 @@ const (
 	skbProtocol = 0xfffff000 // SKF_AD_OFF + SKF_AD_PROTOCOL (linux/filter.h)
 )
 
-// everything takes the first snapLength bytes of IP packets, and nothing of
-// others: neither ARP nor what learners' tools send besides IP has journeys.
+// everything takes the first snapLength bytes of IP packets and of ARP, and nothing of
+// others: what learners' tools send besides has no journeys.
 func everything() []unix.SockFilter {
 	return []unix.SockFilter{
 		{Code: loadHalf, K: skbProtocol},
-		{Code: jumpEqual, K: unix.ETH_P_IP, Jt: 2},
-		{Code: jumpEqual, K: unix.ETH_P_IPV6, Jt: 1},
+		{Code: jumpEqual, K: unix.ETH_P_IP, Jt: 3},
+		{Code: jumpEqual, K: unix.ETH_P_IPV6, Jt: 2},
+		{Code: jumpEqual, K: unix.ETH_P_ARP, Jt: 1},
 		{Code: ret, K: 0},
 		{Code: ret, K: snapLength},
 	}
@@ -58,7 +59,11 @@ func edges() []unix.SockFilter {
 			{Code: loadHalf, K: ethernet + v6 + 2},
 			{Code: jumpEqual, K: packet.VXLANPort, Jf: uint8(len(inner6))},
 		}, inner6, plain6,
-		{{Code: ret, K: 0}},
+		{
+			{Code: jumpEqual, K: unix.ETH_P_ARP, Jf: 1},
+			{Code: ret, K: snapLength},
+			{Code: ret, K: 0},
+		},
 	} {
 		all = append(all, part...)
 	}

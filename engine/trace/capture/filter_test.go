@@ -66,7 +66,8 @@ func TestEdges(t *testing.T) {
 		{"UDP in VXLAN", frame(ip, four(packet.UDP, 0, vxlan(frame(ip, four(packet.UDP, 0, udp(53, nil)))))), true},
 		{"RST in VXLAN of IPv6", frame(ip6, six(packet.UDP, vxlan(frame(ip6, six(packet.TCP, tcp(packet.RST)))))), true},
 		{"ACK in VXLAN of IPv6", frame(ip6, six(packet.UDP, vxlan(frame(ip6, six(packet.TCP, tcp(ack)))))), false},
-		{"ARP", frame(unix.ETH_P_ARP, make([]byte, 28)), false},
+		{"ARP", frame(unix.ETH_P_ARP, make([]byte, 28)), true},
+		{"LLDP", frame(0x88cc, make([]byte, 28)), false},
 	} {
 		n, err := vm.Run(c.frame)
 		if err != nil || (n > 0) != c.want {

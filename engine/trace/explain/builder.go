@@ -55,6 +55,9 @@ func (b *builder) visits() []visit {
 		v := &all[len(all)-1]
 		v.steps = append(v.steps, s)
 	}
+	if b.way.Steps[0].Packet().Everybody() {
+		all = gather(all)
+	}
 	next := ""
 	for i := len(all) - 1; i >= 0; i-- {
 		all[i].next = next
@@ -127,7 +130,7 @@ func (b *builder) out(v *visit, s *join.Seen) {
 	}
 	routed := false
 	hop.Sentence, routed = v.sent(s, b.x.names)
-	if routed {
+	if routed && s.Packet.Neighbor == nil {
 		to := s.Packet.Destination.Addr()
 		if s.Packet.Outer != nil {
 			to = s.Packet.Outer.Destination.Addr()
@@ -177,6 +180,10 @@ func (b *builder) underlay(v *visit) {
 		b.see(in)
 		place.Device, place.Peer, place.Direction = out.Device.Name, out.Device.Peer, record.Out
 		s = sentence("the underlay carried it%s from %s to %s.", encapsulated(in), short(in.Device.Peer), short(out.Device.Peer))
+		if in.Packet.Everybody() {
+			place.Device, place.Peer, place.Direction = in.Device.Name, in.Device.Peer, record.In
+			s = sentence("the underlay carried it from %s to %s.", short(in.Device.Peer), flooded(v))
+		}
 	}
 	if b.journey.From == "" {
 		b.journey.From = orElse(in.Device.Peer, join.Underlay)

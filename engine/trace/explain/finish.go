@@ -10,7 +10,11 @@ import (
 func (b *builder) finish(visits []visit) {
 	j := b.journey
 	if b.end == "" && len(visits) > 0 {
-		b.arrive(&visits[len(visits)-1])
+		if b.way.Steps[0].Packet().Neighbor != nil {
+			b.neighbor(visits)
+		} else {
+			b.arrive(&visits[len(visits)-1])
+		}
 	}
 	if len(j.Hops) == 0 {
 		// Rules saw it and decided nothing, and no device saw it.
@@ -89,6 +93,10 @@ func (b *builder) took(who string) {
 		b.add("%s rejected it: %s.", short(a.By), a.Packet.Summary())
 	case a.Packet.Protocol == packet.TCP:
 		b.reject(a, sentence("Nobody listens on TCP port %d of %s: its kernel answered with a reset.", p.Destination.Port(), who))
+	case a.Packet.Protocol == packet.SCTP:
+		b.reject(a, sentence("Nobody listens on SCTP port %d of %s: its kernel answered with an abort.", p.Destination.Port(), who))
+	case a.Packet.Protocol == packet.ICMP && a.Packet.Summary() == "Protocol unreachable":
+		b.reject(a, sentence("%s does not speak %s: its kernel answered with ICMP protocol unreachable.", who, p.ProtocolName()))
 	case p.Protocol == packet.UDP && a.Packet.Summary() == "Port unreachable":
 		b.reject(a, sentence("Nobody listens on UDP port %d of %s: its kernel answered with ICMP port unreachable.", p.Destination.Port(), who))
 	default:
@@ -99,6 +107,11 @@ func (b *builder) took(who string) {
 // lost ends a journey that was not seen to arrive: an ICMP error may say why.
 func (b *builder) lost() {
 	a := b.way.Answer
+	if a == nil && b.way.Steps[0].Packet().Everybody() {
+		b.end = Underway
+		b.add("It is for everybody on this link, or for a group of them, and nothing carries it beyond.")
+		return
+	}
 	if a == nil {
 		b.end = Underway
 		b.add("Last seen here: nothing was heard of it since.")

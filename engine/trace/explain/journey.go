@@ -54,7 +54,7 @@ func (x *Explainer) Journey(w *join.Way) model.Journey {
 	j := model.Journey{
 		Conversation: w.Conversation,
 		Reply:        w.Reply,
-		Protocol:     packet.ProtocolName(first.Protocol),
+		Protocol:     first.ProtocolName(),
 		Summary:      telling(w).Summary(),
 		Start:        w.Start(),
 		Length:       first.Length,
@@ -85,7 +85,7 @@ func header(p *packet.Packet) model.Header {
 	h := model.Header{
 		Source:      address(p, p.Source),
 		Destination: address(p, p.Destination),
-		Protocol:    packet.ProtocolName(p.Protocol),
+		Protocol:    p.ProtocolName(),
 		Flags:       p.FlagNames(),
 		TTL:         int(p.TTL),
 		Length:      p.Length,

@@ -105,7 +105,7 @@ func hook(e *evaluation, rules *Ruleset) string {
 // packet, without any rule being asked: all but the first packet of a connection.
 func (b *builder) translated(v *visit, p *packet.Packet, now record.Tuple) {
 	was := v.tuple
-	if was == now || p.Fragment {
+	if was == now || p.Fragment && now.Source.Port() == 0 {
 		return
 	}
 	before, after := "prerouting", "postrouting"
@@ -199,9 +199,10 @@ func (b *builder) serviceRules(v *visit, p *packet.Packet, before record.Tuple) 
 	return nil, nil
 }
 
-// opening reports whether a packet opens a TCP connection.
+// opening reports whether a packet opens a connection.
 func opening(p *packet.Packet) bool {
-	return p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK) == packet.SYN
+	_, ok := p.Opens()
+	return ok
 }
 
 // endsHere reports whether the packet was not seen to leave the visit's namespace.

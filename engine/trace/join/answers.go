@@ -7,16 +7,22 @@ import (
 	"github.com/podhop/podhop/engine/trace/record"
 )
 
-// answers remembers resets and ICMP errors for as long as the packets that
+// answers remembers resets, ICMP errors and neighbours' answers for as long as the packets that
 // they answer are on their way.
 type answers struct {
-	resets map[uint32][]*Answer // by acknowledgement number
+	resets map[opened][]*Answer
 	errors map[quoted][]*Answer
 	order  []kept
 }
 
 // maxAnswers bounds what a port scan can make us remember.
 const maxAnswers = 8192
+
+// opened is what a reset or an abort answers, by the number that it names.
+type opened struct {
+	protocol uint8
+	number   uint32
+}
 
 type quoted struct {
 	protocol uint8
@@ -27,22 +33,26 @@ type quoted struct {
 type kept struct {
 	at int64
 	// Exactly one of these says where it is.
-	reset  *uint32
+	reset  *opened
 	quoted *quoted
 }
 
 func newAnswers() *answers {
-	return &answers{resets: map[uint32][]*Answer{}, errors: map[quoted][]*Answer{}}
+	return &answers{resets: map[opened][]*Answer{}, errors: map[quoted][]*Answer{}}
 }
 
 // see takes note of a packet if it answers another one.
 func (a *answers) see(s *Seen, now int64) {
 	p := &s.Packet
-	switch {
-	case p.Protocol == packet.TCP && p.Flags&(packet.RST|packet.ACK) == packet.RST|packet.ACK:
-		a.resets[p.Ack] = a.put(a.resets[p.Ack], s, kept{at: now, reset: &p.Ack})
-	case p.IsError() && p.Type != packet.Redirect:
-		q := quoted{p.Answers.Protocol, p.Answers.ID, p.Answers.Length}
+	if n, ok := p.Refuses(); ok {
+		o := opened{p.Protocol, n}
+		a.resets[o] = a.put(a.resets[o], s, kept{at: now, reset: &o})
+	} else if n := p.Neighbor; n != nil && n.Answer {
+		o := opened{p.Protocol, n.Number()}
+		a.resets[o] = a.put(a.resets[o], s, kept{at: now, reset: &o})
+	} else if p.IsError() && p.Type != packet.Redirect {
+		e := p.Answers.About()
+		q := quoted{e.Protocol, e.ID, e.Length}
 		a.errors[q] = a.put(a.errors[q], s, kept{at: now, quoted: &q})
 	}
 }
@@ -79,21 +89,45 @@ func (a *answers) find(w *Way, c *connections) *Answer {
 	if p.IsError() {
 		return nil
 	}
+	if p.Neighbor != nil {
+		return a.neighbor(p, w.Start())
+	}
 	tuples := w.flows(c)
-	q := quoted{p.Protocol, p.ID, p.Length}
-	for _, r := range a.errors[q] {
-		e := r.Packet.Answers
-		f := flow{protocol: e.Protocol, tuple: record.Tuple{Source: e.Source, Destination: e.Destination}}
-		if (p.Protocol != packet.TCP || e.Seq == p.Seq) && containsTuple(tuples, f) {
-			return r
+	quotes := []quoted{{p.Protocol, p.ID, p.Length}}
+	if id, length := p.Whole(); length > 0 {
+		quotes = append(quotes, quoted{p.Protocol, id, length})
+	}
+	for _, q := range quotes {
+		for _, r := range a.errors[q] {
+			e := r.Packet.Answers.About()
+			f := flow{protocol: e.Protocol, tuple: record.Tuple{Source: e.Source, Destination: e.Destination}}
+			if (p.Protocol != packet.TCP || e.Seq == p.Seq) && containsTuple(tuples, f) {
+				return r
+			}
 		}
 	}
-	if p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK|packet.RST) == packet.SYN {
-		for _, r := range a.resets[p.Seq+1] {
-			f := flow{protocol: packet.TCP, tuple: r.Packet.Tuple().Reverse()}
+	if n := p.Answered(); n != 0 {
+		for _, r := range a.resets[opened{p.Protocol, n}] {
+			f := flow{protocol: p.Protocol, tuple: r.Packet.Tuple().Reverse()}
 			if containsTuple(tuples, f) {
 				return r
 			}
+		}
+	}
+	return nil
+}
+
+// neighbor is the answer to a question for a neighbour that was asked then. Who finds
+// an address taken that somebody tries tells everybody.
+func (a *answers) neighbor(p *packet.Packet, at int64) *Answer {
+	n := p.Neighbor
+	if n.Answer {
+		return nil
+	}
+	for _, r := range a.resets[opened{p.Protocol, n.Number()}] {
+		o := r.Packet.Neighbor
+		if r.time >= at && o.Target == n.Target && (o.Asker == n.Asker || n.Probe()) {
+			return r
 		}
 	}
 	return nil
@@ -109,7 +143,7 @@ func (w *Way) flows(c *connections) []flow {
 	var flows []flow
 	for i := range w.Steps {
 		s := &w.Steps[i]
-		f := flowOf(s.Packet().Protocol, s.Namespace(), s.Packet().Tuple())
+		f := flowOf(s.Packet().Protocol, s.Namespace(), s.Packet().Ends())
 		if !slices.Contains(flows, f) {
 			flows = append(flows, f)
 		}

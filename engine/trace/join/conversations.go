@@ -25,7 +25,7 @@ type membership struct {
 
 type conversation struct {
 	id    string
-	isn   uint32 // initial sequence number of TCP's opening side
+	isn   uint32 // of the opening side: initial sequence number of TCP, initiate tag of SCTP
 	known bool   // isn is
 	used  int64
 }
@@ -42,15 +42,15 @@ func (v *conversations) assign(w *Way, c *connections, now int64) {
 	}
 	flows := w.flows(c)
 	m, ok := v.lookup(flows)
-	opening := p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK) == packet.SYN
-	if ok && (opening && m.known && m.isn != p.Seq || p.Protocol != packet.TCP && now-m.used > idle) {
+	number, opening := p.Opens()
+	if ok && (opening && m.known && m.isn != number || p.Protocol != packet.TCP && now-m.used > idle) {
 		ok = false // the ports are used again
 	}
 	if !ok {
 		m = v.open(p, flows, c)
 	}
 	if opening && !m.known {
-		m.isn, m.known = p.Seq, true
+		m.isn, m.known = number, true
 	}
 	v.join(w, m, flows, now)
 }
@@ -61,7 +61,8 @@ func (v *conversations) assignError(w *Way, c *connections, now int64) bool {
 	var quoted []flow
 	for i := range w.Steps {
 		s := &w.Steps[i]
-		if e := s.Packet().Answers; e != nil && e.Source.IsValid() {
+		if e := s.Packet().Answers; e != nil && e.About().Source.IsValid() {
+			e = e.About()
 			quoted = append(quoted, flowOf(e.Protocol, s.Namespace(), record.Tuple{Source: e.Source, Destination: e.Destination}))
 		}
 	}
@@ -107,7 +108,7 @@ func (v *conversations) open(p *packet.Packet, flows []flow, c *connections) mem
 	if reply, known := c.direction(flows); known {
 		m.reply = reply
 	} else {
-		m.reply = p.Protocol == packet.TCP && p.Flags&(packet.SYN|packet.ACK) == packet.SYN|packet.ACK || p.IsEchoReply()
+		m.reply = p.Answering()
 	}
 	return m
 }
@@ -124,7 +125,9 @@ func (v *conversations) put(m membership, flows []flow, now int64) {
 	m.used = now
 	for _, f := range flows {
 		v.byFlow[f] = m
-		v.byFlow[f.reverse()] = membership{m.conversation, !m.reply}
+		if back := f.reverse(); back != f {
+			v.byFlow[back] = membership{m.conversation, !m.reply}
+		}
 	}
 }
 

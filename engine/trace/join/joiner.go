@@ -39,6 +39,7 @@ type Joiner struct {
 	connections   *connections
 	conversations *conversations
 	answers       *answers
+	fragments     *fragments
 	lost          map[string]uint64
 }
 
@@ -67,6 +68,7 @@ func New(cfg Config) *Joiner {
 		connections:   newConnections(cfg.MaxConnections),
 		conversations: newConversations(cfg.MaxConnections),
 		answers:       newAnswers(),
+		fragments:     newFragments(),
 		lost:          map[string]uint64{},
 	}
 }
@@ -99,14 +101,15 @@ func (j *Joiner) frame(f *record.Frame, now int64) {
 	}
 	p, err := parse(f.Data)
 	if err != nil {
-		if err != packet.ErrNotIP {
-			j.lost["malformed packets"]++
+		if reason := malformed(f, err); reason != "" {
+			j.lost[reason]++
 		}
 		return
 	}
-	if housekeeping(&p) {
+	if p.Chatter() {
 		return
 	}
+	j.fragments.see(&p, now)
 	b := j.bucket(p.Key(), now)
 	if b == nil {
 		return
@@ -119,12 +122,17 @@ func (j *Joiner) frame(f *record.Frame, now int64) {
 	j.answers.see(&b.seen[len(b.seen)-1], now)
 }
 
-// housekeeping is what the hosts say to everybody on their link: multicast
-// listener reports, router solicitations. No journey of theirs has an end.
-func housekeeping(p *packet.Packet) bool {
-	to := p.Destination.Addr()
-	return to.IsMulticast() || to.Is4() && to.As4() == [4]byte{255, 255, 255, 255} ||
-		p.Protocol == packet.ICMPv6 && p.Type >= 133 && p.Type <= 137
+// malformed is why a frame's packet has no journey; empty if none is missed.
+func malformed(f *record.Frame, err error) string {
+	switch {
+	case err == packet.ErrNotIP:
+		return ""
+	case err == packet.ErrMalformed:
+		return "malformed packets (a header contradicts itself)"
+	case f.Length > len(f.Data):
+		return "packets whose headers are longer than what is captured"
+	}
+	return "malformed packets (they end within a header)"
 }
 
 func (j *Joiner) rule(r *record.Rule, now int64) {
@@ -132,7 +140,8 @@ func (j *Joiner) rule(r *record.Rule, now int64) {
 	t := j.traces[id]
 	if len(r.Network) > 0 {
 		p, err := packet.ParseHeaders(r.Network, r.Transport)
-		if err != nil || housekeeping(&p) {
+		// What a neighbour is asked for is longer than what rules show of a packet.
+		if err != nil || p.Chatter() || p.Discovery() {
 			delete(j.traces, id)
 			return
 		}
@@ -199,6 +208,7 @@ func (j *Joiner) tidy(now int64) {
 	}
 	j.connections.forget(now - 20*j.cfg.Quiet)
 	j.answers.forget(now - 20*j.cfg.Quiet)
+	j.fragments.forget(now - 20*j.cfg.Quiet)
 }
 
 // Next is when Take has something to do, 0 if nothing is on its way.

@@ -10,6 +10,7 @@ import (
 
 // A candidate is one packet of a bucket, as far as its records are told apart.
 type candidate struct {
+	packet      *packet.Packet // at its first sight
 	seen        []Seen
 	evaluations []*Evaluation
 	tuples      []flow
@@ -23,9 +24,10 @@ func (j *Joiner) split(b *bucket) []Way {
 	var all []*candidate
 	for i := range b.seen {
 		s := &b.seen[i]
+		j.fragments.tell(&s.Packet)
 		c := j.pick(all, &s.Packet, s.Namespace, func(c *candidate) bool { return !c.sawAt(s) })
 		if c == nil {
-			c = &candidate{tuples: j.tuples(&s.Packet, s.Namespace)}
+			c = &candidate{packet: &s.Packet, tuples: j.tuples(&s.Packet, s.Namespace)}
 			all = append(all, c)
 		}
 		c.seen = append(c.seen, *s)
@@ -36,7 +38,7 @@ func (j *Joiner) split(b *bucket) []Way {
 		}
 		c := j.pick(all, &e.Packet, e.Namespace, func(c *candidate) bool { return !c.evaluated(e) })
 		if c == nil {
-			c = &candidate{tuples: j.tuples(&e.Packet, e.Namespace)}
+			c = &candidate{packet: &e.Packet, tuples: j.tuples(&e.Packet, e.Namespace)}
 			all = append(all, c)
 		}
 		c.evaluations = append(c.evaluations, e)
@@ -51,8 +53,9 @@ func (j *Joiner) split(b *bucket) []Way {
 // pick is the first candidate that may have been at this place too. TCP's
 // sequence numbers tell packets apart; datagrams may be equal but for their tuple,
 // even in their IP ID, which counts for each destination from anywhere.
-func (j *Joiner) pick(all []*candidate, p *packet.Packet, namespace string, free func(*candidate) bool) *candidate {
+func (j *Joiner) pick(all []*candidate, p *packet.Packet, namespace string, unseen func(*candidate) bool) *candidate {
 	f := flowOf(p.Protocol, namespace, p.Tuple())
+	free := func(c *candidate) bool { return c.packet.Fits(p) && unseen(c) }
 	strong := p.Protocol == packet.TCP && !p.Fragment
 	for _, c := range all {
 		if free(c) && (strong || slices.Contains(c.tuples, f)) {
@@ -148,6 +151,9 @@ func (c *candidate) entered(e *Evaluation) bool {
 // dropFlooded leaves, of the ports that a bridge sent one packet out of, the
 // one whose other end took it, if any did.
 func (c *candidate) dropFlooded() {
+	if c.packet.Everybody() {
+		return
+	}
 	took := map[string]bool{}
 	for _, s := range c.seen {
 		if s.Direction == record.In {

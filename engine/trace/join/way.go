@@ -22,7 +22,8 @@ type Way struct {
 	Conversation string
 	Reply        bool
 	Steps        []Step
-	// Answer is the reset or ICMP error that this packet brought about.
+	// Answer is the reset or ICMP error that this packet brought about; of a question
+	// for a neighbour, the neighbour's answer.
 	Answer *Answer
 }
 
@@ -66,7 +67,7 @@ type Evaluation struct {
 	Events    []record.Rule
 }
 
-// An Answer is a reset or an ICMP error that a packet brought about.
+// An Answer is a reset, an abort, an ICMP error or a neighbour that a packet brought about.
 type Answer struct {
 	// By is the vertex that sent it.
 	By     string

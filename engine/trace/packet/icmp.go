@@ -32,6 +32,9 @@ func (p *Packet) icmp(b []byte) {
 		p.Answers = embedded(p.Payload)
 	default:
 		p.payload(b, 8)
+		if p.Discovery() {
+			p.neighbor()
+		}
 	}
 }
 
@@ -67,12 +70,13 @@ func embedded(b []byte) *Embedded {
 		return nil
 	}
 	e := &Embedded{Protocol: b[9], Length: int(binary.BigEndian.Uint16(b[2:])), ID: binary.BigEndian.Uint16(b[4:])}
+	e.key = [2]uint32{uint32(e.ID)<<16 | uint32(e.Length), uint32(e.Protocol)}
 	if len(b) < 20 {
 		return e
 	}
 	e.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[12:16])), 0)
 	e.Destination = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[16:20])), 0)
-	if head := int(b[0]&15) * 4; head >= 20 && head <= len(b) {
+	if head := int(b[0]&15) * 4; head >= 20 && head <= len(b) && binary.BigEndian.Uint16(b[6:])&0x1fff == 0 {
 		e.transport(b[head:])
 	}
 	return e
@@ -80,15 +84,23 @@ func embedded(b []byte) *Embedded {
 
 func embedded6(b []byte) *Embedded {
 	e := &Embedded{Protocol: b[6], Length: 40 + int(binary.BigEndian.Uint16(b[4:]))}
+	e.key = [2]uint32{uint32(e.Length), uint32(e.Protocol)}
 	if len(b) < 40 {
 		return e
 	}
 	e.Source = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), 0)
 	e.Destination = netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[24:40])), 0)
-	e.transport(b[40:])
+	behind := Packet{Protocol: e.Protocol}
+	if rest, err := behind.extensions(b[40:]); err == nil {
+		e.Protocol, e.ID = behind.Protocol, behind.ID
+		if !behind.Fragment {
+			e.transport(rest)
+		}
+	}
 	return e
 }
 
+// transport decodes the quoted packet's ports, and what is in it if it is a tunnel's.
 func (e *Embedded) transport(b []byte) {
 	if len(b) < 8 {
 		return
@@ -100,7 +112,11 @@ func (e *Embedded) transport(b []byte) {
 	case ICMP, ICMPv6:
 		source = binary.BigEndian.Uint16(b[4:]) // the identifier, as in Packet
 		destination = source
-	case UDP, SCTP:
+	case UDP:
+		if (destination == VXLANPort || destination == vxlanIANAPort) && len(b) > 8+8+14 {
+			e.Inner = embedded(b[8+8+14:])
+		}
+	case SCTP:
 	default:
 		return
 	}

@@ -134,7 +134,7 @@ func TestFragment(t *testing.T) {
 	ip := ip4(layers.IPProtocolUDP, 8)
 	ip.FragOffset = 185
 	p, err := ParseFrame(frame(t, ether(layers.EthernetTypeIPv4), ip, text("the rest of a datagram")))
-	if err != nil || !p.Fragment || p.Source.Port() != 0 || p.Summary() != "Fragment" {
+	if err != nil || !p.Fragment || p.Source.Port() != 0 || p.Summary() != "Fragment, from byte 1480" {
 		t.Errorf("%+v, %v", p, err)
 	}
 }

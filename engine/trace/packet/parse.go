@@ -8,6 +8,7 @@ import (
 // EtherTypes (IEEE 802).
 const (
 	etherIPv4 = 0x0800
+	etherARP  = 0x0806
 	etherIPv6 = 0x86dd
 	etherVLAN = 0x8100
 	etherQinQ = 0x88a8
@@ -19,7 +20,8 @@ const (
 	vxlanIANAPort = 4789
 )
 
-// ParseFrame decodes an Ethernet frame's IP packet; of VXLAN, the inner one.
+// ParseFrame decodes an Ethernet frame's IP packet, or question for a neighbour; of
+// VXLAN, the inner one.
 func ParseFrame(b []byte) (Packet, error) { return parseFrame(b, 0) }
 
 func parseFrame(b []byte, depth int) (Packet, error) {
@@ -33,8 +35,18 @@ func parseFrame(b []byte, depth int) (Packet, error) {
 		}
 		kind, b = binary.BigEndian.Uint16(b[2:]), b[4:]
 	}
-	if kind != etherIPv4 && kind != etherIPv6 {
+	version := uint8(4)
+	switch kind {
+	case etherARP:
+		return arp(b)
+	case etherIPv6:
+		version = 6
+	case etherIPv4:
+	default:
 		return Packet{}, ErrNotIP
+	}
+	if len(b) > 0 && b[0]>>4 != version {
+		return Packet{}, ErrMalformed
 	}
 	return parseIP(b, depth)
 }
@@ -62,11 +74,15 @@ func parseIP(b []byte, depth int) (Packet, error) {
 }
 
 // ParseHeaders decodes headers that come apart, as rule events give them. The
-// transport header may be cut anywhere behind its ports.
+// transport header may be cut anywhere behind its ports. Of IPv6 extension headers
+// they give none, and not what is behind them either: that is ErrShort.
 func ParseHeaders(network, transport []byte) (Packet, error) {
 	var p Packet
 	if _, err := p.network(network); err != nil {
 		return p, err
+	}
+	if p.Version == 6 && isExtension(p.Protocol) {
+		return p, ErrShort
 	}
 	return p, p.transport(transport)
 }
@@ -79,12 +95,14 @@ func (p *Packet) network(b []byte) ([]byte, error) {
 	switch b[0] >> 4 {
 	case 4:
 		head := int(b[0]&15) * 4
-		if head < 20 {
-			return nil, ErrNotIP
+		if head < 20 || int(binary.BigEndian.Uint16(b[2:])) < head {
+			return nil, ErrMalformed
 		}
 		p.Version, p.Protocol, p.TTL = 4, b[9], b[8]
 		p.ID, p.Length = binary.BigEndian.Uint16(b[4:]), int(binary.BigEndian.Uint16(b[2:]))
-		p.Fragment = binary.BigEndian.Uint16(b[6:])&0x1fff != 0
+		cut := binary.BigEndian.Uint16(b[6:])
+		p.More, p.Offset = cut&0x2000 != 0, int(cut&0x1fff)*8
+		p.Fragment = p.Offset != 0
 		p.Source = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[12:16])), 0)
 		p.Destination = netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[16:20])), 0)
 		p.PayloadLength = p.Length - head
@@ -118,16 +136,26 @@ func (p *Packet) extensions(b []byte) ([]byte, error) {
 				return b, nil
 			}
 			n = 8
-			p.Fragment = binary.BigEndian.Uint16(b[2:])&0xfff8 != 0
+			cut := binary.BigEndian.Uint16(b[2:])
+			p.More, p.Offset = cut&1 != 0, int(cut&0xfff8)
+			p.Fragment = p.Offset != 0
 			p.ID = binary.BigEndian.Uint16(b[6:])
+			if p.Fragment { // what follows is of no header
+				p.Protocol, p.PayloadLength = b[0], p.PayloadLength-n
+				return b[n:], nil
+			}
 		default:
 			return b, nil
 		}
 		if n > len(b) {
 			return b, ErrShort
 		}
-		p.Protocol, p.PayloadLength, b = b[0], p.PayloadLength-n, b[n:]
+		p.Protocol, p.PayloadLength, b = b[0], max(0, p.PayloadLength-n), b[n:]
 	}
+}
+
+func isExtension(protocol uint8) bool {
+	return protocol == 0 || protocol == 43 || protocol == 44 || protocol == 60
 }
 
 // transport decodes what follows the IP header.
@@ -140,6 +168,9 @@ func (p *Packet) transport(b []byte) error {
 		if len(b) < 14 {
 			return ErrShort
 		}
+		if b[12]>>4 < 5 {
+			return ErrMalformed
+		}
 		p.ports(b)
 		p.Seq, p.Ack, p.Flags = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]), b[13]
 		p.payload(b, int(b[12]>>4)*4)
@@ -148,6 +179,7 @@ func (p *Packet) transport(b []byte) error {
 			return ErrShort
 		}
 		p.ports(b)
+		p.whole = int(binary.BigEndian.Uint16(b[4:])) - 8
 		p.payload(b, 8)
 	case SCTP:
 		if len(b) < 12 {
@@ -157,6 +189,7 @@ func (p *Packet) transport(b []byte) error {
 		p.Seq = binary.BigEndian.Uint32(b[4:]) // the verification tag
 		p.payload(b, 12)
 		p.Head = fold(p.Payload[:min(8, len(p.Payload))])
+		p.sctp()
 	case ICMP, ICMPv6:
 		if len(b) < 8 {
 			return ErrShort

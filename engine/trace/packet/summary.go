@@ -25,6 +25,14 @@ func ProtocolName(n uint8) string {
 	return fmt.Sprintf("IP protocol %d", n)
 }
 
+// ProtocolName is that of the packet's protocol.
+func (p *Packet) ProtocolName() string {
+	if p.Protocol == ARP && p.Version == 0 {
+		return "ARP"
+	}
+	return ProtocolName(p.Protocol)
+}
+
 // FlagNames is the names of TCP's flags, SYN, FIN and RST first: "SYN ACK".
 func (p *Packet) FlagNames() string {
 	if p.Protocol != TCP || p.Fragment {
@@ -47,8 +55,10 @@ func (p *Packet) FlagNames() string {
 // shop.example.com", "Echo request 1".
 func (p *Packet) Summary() string {
 	switch {
-	case p.Fragment:
-		return "Fragment"
+	case p.Fragment || p.More:
+		return p.fragment()
+	case p.Neighbor != nil:
+		return p.Neighbor.summary()
 	case p.Protocol == TCP:
 		if s := httpLine(p.Payload); s != "" {
 			return s
@@ -70,12 +80,34 @@ func (p *Packet) Summary() string {
 			}
 		}
 		return fmt.Sprintf("%d bytes", p.PayloadLength)
+	case p.Protocol == SCTP:
+		return p.sctpSummary()
 	case p.Protocol == ICMP:
 		return p.icmpSummary()
 	case p.Protocol == ICMPv6:
 		return p.icmp6Summary()
 	}
-	return ProtocolName(p.Protocol)
+	return p.ProtocolName()
+}
+
+// fragment says which part of what was cut up it is: "Fragment 2 of 3, from byte 1480".
+func (p *Packet) fragment() string {
+	which := "Fragment"
+	switch {
+	case p.Parts > 0:
+		which = fmt.Sprintf("Fragment %d of %d", p.Part, p.Parts)
+	case !p.Fragment:
+		which = "First fragment"
+	}
+	if p.Fragment {
+		return fmt.Sprintf("%s, from byte %d", which, p.Offset)
+	}
+	whole := *p
+	whole.More = false
+	if p.Protocol == UDP && p.whole > 0 {
+		whole.PayloadLength = p.whole
+	}
+	return whole.Summary() + ", " + strings.ToLower(which[:1]) + which[1:]
 }
 
 // httpLine is "GET /path" of a request's first line, "200 OK" of an answer's.
@@ -125,6 +157,8 @@ func (p *Packet) icmpSummary() string {
 			return "Network unreachable"
 		case 1:
 			return "Host unreachable"
+		case 2:
+			return "Protocol unreachable"
 		case 3:
 			return "Port unreachable"
 		case 4:
@@ -134,9 +168,14 @@ func (p *Packet) icmpSummary() string {
 		}
 		return fmt.Sprintf("Unreachable, code %d", p.Code)
 	case TimeExceeded:
+		if p.Code == 1 {
+			return "Reassembly time exceeded"
+		}
 		return "Time exceeded"
 	case Redirect:
 		return "Redirect"
+	case ParameterError:
+		return "Parameter problem"
 	}
 	return fmt.Sprintf("ICMP type %d", p.Type)
 }
@@ -162,7 +201,12 @@ func (p *Packet) icmp6Summary() string {
 	case 2:
 		return "Packet too big"
 	case 3:
+		if p.Code == 1 {
+			return "Reassembly time exceeded"
+		}
 		return "Time exceeded"
+	case 4:
+		return "Parameter problem"
 	case 133:
 		return "Router solicitation"
 	case 134:
