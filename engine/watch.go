@@ -48,7 +48,8 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 			j.Why = s.why.Packet(&j)
 			s.feed.Journey(&j)
 		},
-		Lost: func(n uint64, reason string) { s.feed.Lost(n, reason) },
+		Lost:     func(n uint64, reason string) { s.feed.Lost(n, reason) },
+		Captured: func(c model.Capture) { s.feed.SetCapture(c) },
 	})
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ type Feed struct {
 	seq     uint64        // of the newest message
 	log     ring
 	session model.Session
+	capture model.Capture
 
 	graph    model.Graph // as of seq
 	pending  *model.Graph
@@ -78,6 +79,7 @@ func New(cfg Config, session model.Session) *Feed {
 		cfg:      cfg,
 		seq:      cfg.First - 1,
 		session:  session,
+		capture:  model.Capture{Mode: model.CaptureAll},
 		log:      ring{messages: cfg.LogMessages, bytes: cfg.LogBytes},
 		journeys: recent{count: cfg.Journeys, bytes: cfg.JourneyBytes},
 		past:     history{count: cfg.Changes, bytes: cfg.ChangeBytes, since: time.Now(), session: session},
@@ -130,6 +132,17 @@ func (f *Feed) Lost(count uint64, reason string) {
 	if !f.closed && count > 0 {
 		f.append(model.Message{Type: "lost", Lost: &model.Lost{Count: count, Reason: reason}}, 100)
 	}
+}
+
+// SetCapture publishes how much is captured now.
+func (f *Feed) SetCapture(c model.Capture) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed || f.capture == c {
+		return
+	}
+	f.capture = c
+	f.append(model.Message{Type: "capture", Capture: &c}, 200)
 }
 
 // SetSession publishes what changed about the session itself: its expiry, its
@@ -200,6 +213,7 @@ func (f *Feed) snapshot() model.Message {
 	return model.Message{Seq: f.seq, Type: "snapshot", Snapshot: &model.Snapshot{
 		Session:  f.session,
 		Graph:    orEmpty(f.graph),
+		Capture:  f.capture,
 		Journeys: f.journeys.list(),
 		Events:   append([]model.Event{}, f.events...),
 	}}

@@ -405,3 +405,38 @@ func TestTimeline(t *testing.T) {
 		}
 	})
 }
+
+// How much is captured is told when it changes, and to who comes later.
+func TestCapture(t *testing.T) {
+	f := New(Config{}, model.Session{})
+	s := f.Subscribe(0)
+	defer s.Close()
+	next := func(s *Subscription) model.Message {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		m, err := s.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	if m := next(s); m.Snapshot.Capture.Mode != model.CaptureAll {
+		t.Errorf("got %+v", m.Snapshot.Capture)
+	}
+	edges := model.Capture{Mode: model.CaptureEdges, Since: 5, Reason: "a flood"}
+	f.SetCapture(edges)
+	f.SetCapture(edges) // nothing new
+	f.Lost(3, "the ring was full")
+	if m := next(s); m.Type != "capture" || m.Capture == nil || *m.Capture != edges {
+		t.Errorf("got %+v", m)
+	}
+	if m := next(s); m.Type != "lost" {
+		t.Errorf("got %+v", m)
+	}
+	late := f.Subscribe(0)
+	defer late.Close()
+	if m := next(late); m.Snapshot.Capture != edges {
+		t.Errorf("who comes later is told %+v", m.Snapshot.Capture)
+	}
+}

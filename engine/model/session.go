@@ -105,7 +105,7 @@ type Answer struct {
 // other fields, named by Type, is set.
 type Message struct {
 	Seq  uint64 `json:"seq"`
-	Type string `json:"type"` // snapshot, topology, journey, event, lost, session, closed
+	Type string `json:"type"` // snapshot, topology, journey, event, lost, capture, session, closed
 
 	// Snapshot starts a viewer that is new or was away for too long: everything
 	// as of Seq.
@@ -114,6 +114,7 @@ type Message struct {
 	Journey  *Journey  `json:"journey,omitempty"`
 	Event    *Event    `json:"event,omitempty"`
 	Lost     *Lost     `json:"lost,omitempty"`
+	Capture  *Capture  `json:"capture,omitempty"`
 	Session  *Session  `json:"session,omitempty"`
 }
 
@@ -121,6 +122,7 @@ type Message struct {
 type Snapshot struct {
 	Session  Session   `json:"session"`
 	Graph    Graph     `json:"graph"`
+	Capture  Capture   `json:"capture"`
 	Journeys []Journey `json:"journeys"` // the recent ones, oldest first
 	Events   []Event   `json:"events"`   // the recent ones, oldest first
 }
@@ -139,4 +141,24 @@ type Event struct {
 type Lost struct {
 	Count  uint64 `json:"count"`
 	Reason string `json:"reason"`
+}
+
+// Modes of a Capture.
+const (
+	CaptureAll   = "all"
+	CaptureEdges = "edges"
+)
+
+// A Capture says how much of what passes is captured for those who watch.
+type Capture struct {
+	// Mode is all, or edges: of TCP only the packets that begin and end connections,
+	// because there are too many to capture.
+	Mode string `json:"mode"`
+	// Since is when it turned to that, in nanoseconds since the Unix epoch; 0 if it
+	// never turned.
+	Since  int64  `json:"since,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Skipped is how many packets were left out, by the latest edges; each
+	// device that one passed counts it.
+	Skipped uint64 `json:"skipped,omitempty"`
 }

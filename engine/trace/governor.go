@@ -1,90 +1,153 @@
 package trace
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace/capture"
-	"github.com/podhop/podhop/engine/trace/record"
 )
 
 const (
-	// window is how long a rate must last to count.
-	window = 200 * time.Millisecond
-	// hold is how long the governor captures edges only before it tries all again;
-	// each try that fails doubles it, up to maxHold.
-	hold, maxHold = 2 * time.Second, 16 * time.Second
+	// burst is how long packets may come at twice the limit: many that come at once and
+	// are over soon can all be told, though later.
+	burst = 250 * time.Millisecond
+	// calm is for how many looks in a row, a second apart, no more than half the limit
+	// must have passed before all is captured again.
+	calm = 2
+)
+
+// Reasons of a model.Capture.
+const (
+	reasonFlood = "too many packets at once to capture them all without slowing them down: of TCP only the beginnings and ends of connections are captured"
+	reasonCalm  = "there are few enough packets to capture them all again"
 )
 
 // A governor turns to capturing only the beginnings and ends of TCP connections
-// while there are more packets than anybody could look at: joining them all would
-// slow down the very traffic that is watched.
+// while there are more packets than anybody could look at: capturing and joining them
+// all would slow down the very traffic that is watched. When few enough pass, which
+// their devices count, it turns back.
 type governor struct {
-	limit float64 // frames a second
-	say   func(reason string)
-
+	limit    float64 // frames a second
+	say      func(model.Capture)
 	captures *captures
+	passed   func() uint64 // how many packets the devices have counted
 	on       atomic.Bool
+	turned   atomic.Int64 // when on changed, in nanoseconds since the Unix epoch
 
-	// The loop's alone:
-	since  time.Time // the window's start
-	frames int
-	until  time.Time // when all is tried again
-	turned time.Time // when on changed
-	next   time.Duration
+	setting sync.Mutex // held while the captures are told
+
+	mu   sync.Mutex
+	room float64   // frames, before it turns
+	at   time.Time // when room was worked out
+	// Since it turned to edges, and since the last look at the devices' counters:
+	skipped uint64
+	seen    uint64 // frames captured
+	count   uint64 // of the devices
+	looked  time.Time
+	calm    int // looks in a row
 }
 
-func newGovernor(limit int, c *captures, say func(string)) *governor {
+func newGovernor(limit int, c *captures, say func(model.Capture)) *governor {
 	if limit == 0 {
 		limit = 40_000
 	}
-	return &governor{limit: float64(limit), say: say, captures: c, next: hold}
+	return &governor{limit: float64(limit), say: say, captures: c, passed: c.passed}
+}
+
+// reset begins anew, with all.
+func (g *governor) reset(now time.Time) {
+	g.mu.Lock()
+	g.room, g.at = g.limit*burst.Seconds(), now
+	g.mu.Unlock()
+	if g.on.Load() {
+		g.turn(false, now, reasonCalm)
+	}
 }
 
 // add makes a new capture do as all others do.
 func (g *governor) add(c *capture.Capture) {
+	g.setting.Lock()
+	defer g.setting.Unlock()
 	g.captures.add(c)
 	if g.on.Load() {
 		c.EdgesOnly(true)
 	}
 }
 
-// see counts a batch.
-func (g *governor) see(b *record.Batch, now time.Time) {
-	if g.frames += len(b.Frames); g.since.IsZero() {
-		g.since = now
+// see counts frames as they are read, before they wait for the loop: when that lags it
+// is too late. It may be called from any goroutine.
+func (g *governor) see(frames int, now time.Time) {
+	g.mu.Lock()
+	g.room = min(g.limit*burst.Seconds(), g.room+g.limit*max(0, now.Sub(g.at).Seconds())) - float64(frames)
+	g.at = now
+	g.seen += uint64(frames)
+	turn := g.room < 0 && !g.on.Load()
+	if turn {
+		g.on.Store(true)
+		g.skipped, g.seen, g.calm, g.looked = 0, 0, 0, time.Time{}
 	}
-	took := now.Sub(g.since)
-	if took < window {
-		return
-	}
-	rate := float64(g.frames) / took.Seconds()
-	g.frames, g.since = 0, now
-	switch {
-	case !g.on.Load() && rate > g.limit && took < 2*window:
-		g.until = now.Add(g.next)
-		g.next = min(2*g.next, maxHold)
-		g.turned = now
-		g.set(true)
-		g.say("too many packets at once: for a while, of TCP only the beginnings and ends of connections are captured")
-	case !g.on.Load() && g.until.Before(now.Add(-maxHold)):
-		g.next = hold
+	g.mu.Unlock()
+	if turn {
+		g.turn(true, now, reasonFlood)
 	}
 }
 
-// relax goes back to capturing all when it is time.
-func (g *governor) relax(now time.Time) {
-	if g.on.Load() && now.After(g.until) {
-		g.frames, g.since, g.turned = 0, now, now
-		g.set(false)
+// look is called every second, and turns back when it is time.
+func (g *governor) look(now time.Time) {
+	if !g.on.Load() {
+		return
+	}
+	count := g.passed()
+	g.mu.Lock()
+	if g.looked.IsZero() { // it is just being turned
+		g.mu.Unlock()
+		return
+	}
+	more := count - min(count, g.count) // a device that went took its count along
+	if float64(more) > g.limit/2*now.Sub(g.looked).Seconds() {
+		g.calm = 0
+	} else {
+		g.calm++
+	}
+	g.skipped += more - min(more, g.seen)
+	g.count, g.looked, g.seen = count, now, 0
+	back := g.calm >= calm
+	g.mu.Unlock()
+	if back {
+		g.reset(now)
+	} else {
+		g.tell(model.CaptureEdges, reasonFlood)
 	}
 }
 
 // partial reports whether packets that are joined now may not have been captured:
 // rule events come of all.
-func (g *governor) partial(now time.Time) bool { return g.on.Load() || now.Sub(g.turned) < time.Second }
+func (g *governor) partial(now time.Time) bool {
+	return g.on.Load() || now.UnixNano()-g.turned.Load() < time.Second.Nanoseconds()
+}
 
-func (g *governor) set(on bool) {
+func (g *governor) turn(on bool, now time.Time, reason string) {
+	g.setting.Lock()
+	defer g.setting.Unlock()
 	g.on.Store(on)
+	g.turned.Store(now.UnixNano())
 	g.captures.each(func(c *capture.Capture) { c.EdgesOnly(on) }) // fails only if it is closing
+	if !on {
+		g.tell(model.CaptureAll, reason)
+		return
+	}
+	count := g.passed()
+	g.mu.Lock()
+	g.count, g.looked = count, now
+	g.mu.Unlock()
+	g.tell(model.CaptureEdges, reason)
+}
+
+func (g *governor) tell(mode, reason string) {
+	g.mu.Lock()
+	skipped := g.skipped
+	g.mu.Unlock()
+	g.say(model.Capture{Mode: mode, Since: g.turned.Load(), Reason: reason, Skipped: skipped})
 }

@@ -205,6 +205,7 @@ type watch struct {
 	mu      sync.Mutex
 	all     []model.Journey
 	lost    map[string]uint64
+	capture []model.Capture
 }
 
 func (l *lab) watch() *watch {
@@ -224,6 +225,11 @@ func (l *lab) watch() *watch {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.lost[reason] += n
+		},
+		Captured: func(c model.Capture) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.capture = append(w.capture, c)
 		},
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace/capture"
 	"github.com/podhop/podhop/engine/trace/explain"
 	"github.com/podhop/podhop/engine/trace/join"
@@ -47,7 +48,11 @@ func newLoop(t *Tracer) *loop {
 	l := &loop{t: t, rules: newRules(t.cfg.Log), relays: newRelays(), routes: &routes{ask: t.cfg.Route}}
 	l.captures = &captures{all: map[*capture.Capture]bool{}}
 	l.watermark = newWatermark(l.captures)
-	l.governor = newGovernor(t.cfg.MaxFrames, l.captures, func(reason string) { l.lost(1, reason) })
+	l.governor = newGovernor(t.cfg.MaxFrames, l.captures, func(c model.Capture) {
+		if t.cfg.Captured != nil {
+			t.cfg.Captured(c)
+		}
+	})
 	l.joiner = join.New(join.Config{Quiet: quiet.Nanoseconds()})
 	l.explainer = explain.New(l.rules, t.cfg.Names)
 	l.explainer.Routes(l.routes.get)
@@ -57,6 +62,7 @@ func newLoop(t *Tracer) *loop {
 func (l *loop) start() {
 	p := &pipe{batches: make(chan record.Batch, queued), flushes: make(chan chan struct{}), quit: make(chan struct{})}
 	l.pipe = p
+	l.governor.reset(time.Now())
 	l.done.Go(func() { l.run(p) })
 }
 
@@ -93,10 +99,9 @@ func (l *loop) run(p *pipe) {
 		}
 		select {
 		case b := <-p.batches:
-			l.governor.see(&b, time.Now())
 			l.joiner.Add(b, clock())
 		case <-second.C:
-			l.governor.relax(time.Now())
+			l.governor.look(time.Now())
 		case done := <-p.flushes:
 			l.drain(p)
 			waiting = append(waiting, flush{l.joiner.Mark(), done})

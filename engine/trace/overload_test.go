@@ -11,23 +11,20 @@ import (
 	"github.com/podhop/podhop/engine/trace/internal/tracetest"
 )
 
-// When there is too much, only beginnings and ends of connections are captured,
-// the watcher is told, and later all is captured again.
+// When there is too much, only beginnings and ends of connections are captured, the
+// watcher is told so and how much is left out, and later all is captured again.
 func TestOverload(t *testing.T) {
 	l := newLab(t)
 	l.serve("pod/default/web-1", "0.0.0.0:8081")
-	l.echo("pod/default/web-1", "0.0.0.0:53")
 	l.maxFrames = 500
 	w := l.watch()
-	lost := func(reason string) bool {
+	last := func() (c model.Capture) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for r := range w.lost {
-			if strings.Contains(r, reason) {
-				return true
-			}
+		if n := len(w.capture); n > 0 {
+			c = w.capture[n-1]
 		}
-		return false
+		return c
 	}
 	get := func() string {
 		t.Helper()
@@ -36,12 +33,25 @@ func TestOverload(t *testing.T) {
 		}
 		return tracetest.Render(w.conversation()...)
 	}
-	l.until("the governor has had enough", func() bool { get(); return lost("too many packets at once: for a while") })
+	l.until("the governor has had enough", func() bool { get(); return last().Mode == model.CaptureEdges })
 	got := get()
+	for last().Mode != model.CaptureEdges { // it was slow, and calm meanwhile
+		got = get()
+	}
 	if !strings.Contains(got, "TCP SYN:") || !strings.Contains(got, "TCP FIN ACK:") || strings.Contains(got, "GET /") || strings.Contains(got, "TCP ACK:") {
 		t.Errorf("not the edges only:\n%s", got)
 	}
-	l.until("all is captured again", func() bool { return strings.Contains(get(), "GET /") })
+	if !strings.Contains(got, "endpoint 1 of 1") && !strings.Contains(got, "only endpoint") {
+		t.Errorf("the rules of a packet that begins a connection are not told:\n%s", got)
+	}
+	l.until("it is said how many were left out", func() bool { get(); return last().Skipped > 0 })
+	l.until("it is calm", func() bool { return last().Mode == model.CaptureAll })
+	if c := last(); c.Since == 0 || c.Reason == "" || c.Skipped == 0 {
+		t.Errorf("%+v", c)
+	}
+	if got := get(); !strings.Contains(got, "GET /") {
+		t.Errorf("not all is captured again:\n%s", got)
+	}
 }
 
 // A slow Emit makes the kernel drop packets, which it counts; nothing else stops.

@@ -51,11 +51,13 @@ type Config struct {
 	// RingBlocks is the size of each namespace's ring in blocks of 64 KiB. 8 if 0.
 	RingBlocks int
 	// MaxFrames is how many frames a second may be captured before it is turned to
-	// capturing of TCP only the beginnings and ends of connections. Lost is then told
-	// once, with 1 and that reason, because what is not captured is not counted. 40,000
-	// if 0: some 6,000 packets between nodes.
+	// capturing of TCP only the beginnings and ends of connections; a burst may be a
+	// quarter of that. 40,000 if 0: some 6,000 packets between nodes.
 	MaxFrames int
-	Log       *slog.Logger
+	// Captured is told when that turns, either way, and while it lasts every second
+	// how many frames were left out. May be nil.
+	Captured func(model.Capture)
+	Log      *slog.Logger
 }
 
 // ErrClosed is returned by a Tracer that was closed.
@@ -173,6 +175,7 @@ func (t *Tracer) sync() error {
 }
 
 func (t *Tracer) open(s Source) (*capture.Capture, error) {
+	pipe := t.loop.pipe
 	c, err := capture.Open(capture.Config{
 		Name:      s.Name,
 		Net:       s.Net,
@@ -180,7 +183,10 @@ func (t *Tracer) open(s Source) (*capture.Capture, error) {
 		Rules:     isNode(s.Name),
 		TraceRate: t.cfg.TraceRate,
 		Blocks:    t.cfg.RingBlocks,
-		Emit:      t.loop.pipe.emit,
+		Emit: func(b record.Batch) {
+			t.loop.governor.see(len(b.Frames), time.Now())
+			pipe.emit(b)
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -198,9 +198,9 @@ func (l *lab) state() state {
 
 func (l *lab) until(what string, done func() bool) {
 	l.t.Helper()
-	for end := time.Now().Add(5 * time.Second); !done(); {
+	for end := time.Now().Add(60 * time.Second); !done(); {
 		if time.Now().After(end) {
-			l.t.Fatalf("not within 5 s: %s", what)
+			l.t.Fatalf("not within 60 s: %s", what)
 		}
 		runtime.Gosched()
 	}

@@ -45,6 +45,17 @@ func (c *captures) each(f func(*capture.Capture)) {
 	}
 }
 
+// passed is how many packets have passed all their devices. One that is closing, or
+// whose counters cannot be read, counts none.
+func (c *captures) passed() (sum uint64) {
+	c.each(func(x *capture.Capture) {
+		if n, err := x.Passed(); err == nil {
+			sum += n
+		}
+	})
+	return sum
+}
+
 // A watermark is the time before which everything captured has been handed to
 // the loop. Without it a reader that gets no processor for a while would tear a
 // journey in two. Only the loop uses it.

@@ -8,12 +8,14 @@ export interface Message {
   journey?: Journey;
   event?: Event;
   lost?: Lost;
+  capture?: Capture;
   session?: Session;
 }
 
 export interface Snapshot {
   session: Session;
   graph: Graph;
+  capture: Capture;
   journeys: Journey[] | null;
   events: Event[] | null;
 }
@@ -115,6 +117,13 @@ export interface Edge {
   from: string;
   to: string;
   ready: boolean;
+}
+
+export interface Capture {
+  mode: string;
+  since?: number;
+  reason?: string;
+  skipped?: number;
 }
 
 export interface Journey {

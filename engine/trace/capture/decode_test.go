@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/mdlayher/netlink"
@@ -140,5 +141,19 @@ func TestDevices(t *testing.T) {
 	}
 	if d.get(3); n != 2 {
 		t.Error("asked for what is known")
+	}
+}
+
+func TestPassed(t *testing.T) {
+	const dev = `Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:    1000      10    0    0    0     0          0         0     1000      20    0    0    0     0       0          0
+veth-a: 99 300 0 0 0 0 0 0 88 4000 0 0 0 0 0 0
+`
+	if got := passed(strings.NewReader(dev)); got != 4330 {
+		t.Error(got)
+	}
+	if got := passed(strings.NewReader("veth: 1 x")); got != 0 {
+		t.Error(got)
 	}
 }

@@ -103,17 +103,3 @@ func attach(fd int, filter []unix.SockFilter) error {
 	}
 	return nil
 }
-
-// EdgesOnly captures of TCP only what begins and ends connections, or all again.
-// That costs next to nothing, however much is sent.
-func (c *Capture) EdgesOnly(on bool) error {
-	filter := everything()
-	if on {
-		filter = edges()
-	}
-	var err error
-	if cerr := c.ring.conn.Control(func(fd uintptr) { err = attach(int(fd), filter) }); cerr != nil {
-		return cerr
-	}
-	return err
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
@@ -23,6 +24,9 @@ const tableOwner = 2 // NFT_TABLE_F_OWNER
 // taps asks the kernel to trace packets' rules: table inet podhop-trace, with
 // chains at prerouting and output.
 type taps struct {
+	rate uint64
+
+	mu   sync.Mutex // what is asked and answered belongs together
 	conn *netlink.Conn
 }
 
@@ -30,7 +34,7 @@ func openTaps(ns Namespace, rate int) (*taps, error) {
 	if rate == 0 {
 		rate = 100
 	}
-	t := &taps{}
+	t := &taps{rate: uint64(rate)}
 	err := ns.Do(func() (err error) {
 		t.conn, err = netlink.Dial(unix.NETLINK_NETFILTER, nil)
 		return err
@@ -38,7 +42,7 @@ func openTaps(ns Namespace, rate int) (*taps, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.install(uint64(rate)); err != nil {
+	if err := t.install(); err != nil {
 		t.conn.Close()
 		return nil, err
 	}
@@ -47,47 +51,86 @@ func openTaps(ns Namespace, rate int) (*taps, error) {
 
 func (t *taps) close() error { return t.conn.Close() }
 
-func (t *taps) install(rate uint64) error {
+// tapHooks are where taps are: what comes in, and what the namespace itself sends.
+func tapHooks() map[string]uint32 {
+	return map[string]uint32{"prerouting": unix.NF_INET_PRE_ROUTING, "output": unix.NF_INET_LOCAL_OUT}
+}
+
+func (t *taps) install() error {
 	messages := []netlink.Message{
 		message(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl,
 			attribute(unix.NFTA_TABLE_NAME, name(tapTable)),
 			attribute(unix.NFTA_TABLE_FLAGS, be32(tableOwner))),
 	}
-	for _, hook := range []struct {
-		name   string
-		number uint32
-	}{{"prerouting", unix.NF_INET_PRE_ROUTING}, {"output", unix.NF_INET_LOCAL_OUT}} {
+	for hook, number := range tapHooks() {
 		messages = append(messages, message(unix.NFT_MSG_NEWCHAIN, netlink.Create,
 			attribute(unix.NFTA_CHAIN_TABLE, name(tapTable)),
-			attribute(unix.NFTA_CHAIN_NAME, name(hook.name)),
+			attribute(unix.NFTA_CHAIN_NAME, name(hook)),
 			nested(unix.NFTA_CHAIN_HOOK,
-				attribute(unix.NFTA_HOOK_HOOKNUM, be32(hook.number)),
+				attribute(unix.NFTA_HOOK_HOOKNUM, be32(number)),
 				attribute(unix.NFTA_HOOK_PRIORITY, be32(uint32(0x100000000+tapPriority)))),
 			attribute(unix.NFTA_CHAIN_TYPE, name("filter"))))
-		// Connections that begin have room of their own: it is for their first packet
-		// that rules choose.
-		for _, exprs := range [][]expr.Any{tunnel(), append(opening(), trace(rate)...), trace(rate)} {
-			rule, err := tapRule(hook.name, exprs)
-			if err != nil {
-				return err
-			}
-			messages = append(messages, rule)
+		rules, err := t.rules(hook, false)
+		if err != nil {
+			return err
 		}
+		messages = append(messages, rules...)
 	}
 	return t.transaction(messages)
+}
+
+// edgesOnly traces of TCP only packets that open connections; or others, too.
+func (t *taps) edgesOnly(on bool) error {
+	var messages []netlink.Message
+	for hook := range tapHooks() {
+		messages = append(messages, message(unix.NFT_MSG_DELRULE, 0, // all of the chain
+			attribute(unix.NFTA_RULE_TABLE, name(tapTable)),
+			attribute(unix.NFTA_RULE_CHAIN, name(hook))))
+		rules, err := t.rules(hook, on)
+		if err != nil {
+			return err
+		}
+		messages = append(messages, rules...)
+	}
+	return t.transaction(messages)
+}
+
+func (t *taps) rules(hook string, edges bool) (all []netlink.Message, err error) {
+	// Connections that begin have room of their own: it is for their first packet
+	// that rules choose.
+	rules := [][]expr.Any{tunnel(), append(opening(), trace(t.rate)...), trace(t.rate)}
+	if edges {
+		// What most packets are is asked first.
+		rules = [][]expr.Any{append(opening(), trace(t.rate)...), append(isTCP(), accept()), tunnel(), trace(t.rate)}
+	}
+	for _, exprs := range rules {
+		rule, err := tapRule(hook, exprs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rule)
+	}
+	return all, nil
 }
 
 // opening matches the first packet of TCP connections:
 // meta l4proto tcp, tcp flags & (syn|ack) == syn.
 func opening() []expr.Any {
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.TCP}},
+	return append(isTCP(),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{packet.SYN | packet.ACK}, Xor: []byte{0}},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.SYN}},
+	)
+}
+
+func isTCP() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.TCP}},
 	}
 }
+
+func accept() expr.Any { return &expr.Verdict{Kind: expr.VerdictAccept} }
 
 // trace is "limit rate RATE/second burst RATE packets meta nftrace set 1 accept".
 func trace(rate uint64) []expr.Any {
@@ -95,7 +138,7 @@ func trace(rate uint64) []expr.Any {
 		&expr.Limit{Type: expr.LimitTypePkts, Rate: rate, Unit: expr.LimitTimeSecond, Burst: uint32(rate)},
 		&expr.Immediate{Register: 1, Data: []byte{1}},
 		&expr.Meta{Key: expr.MetaKeyNFTRACE, SourceRegister: true, Register: 1},
-		&expr.Verdict{Kind: expr.VerdictAccept},
+		accept(),
 	}
 }
 
@@ -107,7 +150,7 @@ func tunnel() []expr.Any {
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{packet.UDP}},
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.BigEndian.AppendUint16(nil, packet.VXLANPort)},
-		&expr.Verdict{Kind: expr.VerdictAccept},
+		accept(),
 	}
 }
 
@@ -128,6 +171,8 @@ func tapRule(chain string, exprs []expr.Any) (netlink.Message, error) {
 
 // transaction sends one nftables batch and waits for its acknowledgements.
 func (t *taps) transaction(messages []netlink.Message) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	edge := func(kind netlink.HeaderType) netlink.Message {
 		return netlink.Message{Header: netlink.Header{Type: kind, Flags: netlink.Request}, Data: []byte{0, 0, 0, unix.NFNL_SUBSYS_NFTABLES}}
 	}
@@ -149,6 +194,8 @@ func (t *taps) transaction(messages []netlink.Message) error {
 
 // generation is the number of the namespace's last change to its rules.
 func (t *taps) generation() (uint32, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	replies, err := t.conn.Execute(netlink.Message{
 		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request},
 		Data:   make([]byte, 4),

@@ -117,7 +117,7 @@ func (c *Cluster) Viewers() int {
 func (c *Cluster) snapshot() model.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := model.Snapshot{Session: c.session(), Journeys: slices.Clone(c.journeys), Events: slices.Clone(c.events)}
+	s := model.Snapshot{Session: c.session(), Capture: model.Capture{Mode: model.CaptureAll}, Journeys: slices.Clone(c.journeys), Events: slices.Clone(c.events)}
 	for _, id := range slices.Sorted(maps.Keys(c.vertices)) {
 		s.Graph.Vertices = append(s.Graph.Vertices, c.vertices[id])
 	}
