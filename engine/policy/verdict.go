@@ -20,26 +20,41 @@ type Verdict struct {
 	Sentence string
 }
 
+// An Opening is the first packet of a connection as a node forwards it: with the
+// addresses that it has after DNAT, and before SNAT.
+type Opening struct {
+	From, To netip.Addr
+	Protocol v1.Protocol
+	Port     uint16
+}
+
 // Verdict says whether a first packet passes, with the addresses that it has after
 // DNAT. The answers to what passed always do.
 func (p *Plan) Verdict(from, to netip.Addr, protocol v1.Protocol, port uint16) Verdict {
-	source, target := p.byIP[from], p.byIP[to]
-	switch {
-	case source != nil && source == target:
-		return Verdict{Allowed: true, Sentence: fmt.Sprintf("Allowed: %s reaches itself, which no NetworkPolicy can forbid.", source.name)}
-	case source != nil && slices.Contains(source.hosts, to):
-		source = nil
-	case target != nil && slices.Contains(target.hosts, from):
-		return Verdict{Allowed: true, Sentence: fmt.Sprintf("Allowed: the node of %s always reaches it.", target.name)}
-	}
+	o := Opening{from, to, protocol, port}
+	return p.Way(o, o)
+}
+
+// Way is the Verdict of a packet that is translated again on its way, as by the node
+// port of another node: out is what the sender's node sees of it, which keeps egress,
+// in what the receiver's does, which keeps ingress.
+func (p *Plan) Way(out, in Opening) Verdict {
 	v := Verdict{Allowed: true, Sentence: "Allowed: no NetworkPolicy isolates either end."}
-	if source != nil && len(source.egress) > 0 {
-		if v = judge(source.egress, note.Egress, to, to, protocol, port); !v.Allowed {
+	source := p.byIP[out.From]
+	if source != nil && len(source.egress) > 0 && source != p.byIP[out.To] && !slices.Contains(source.hosts, out.To) {
+		if v = judge(source.egress, note.Egress, out.To, out); !v.Allowed {
 			return v
 		}
 	}
-	if target != nil && len(target.ingress) > 0 {
-		v = judge(target.ingress, note.Ingress, from, to, protocol, port)
+	target := p.byIP[in.To]
+	switch {
+	case target == nil:
+	case target == p.byIP[in.From]:
+		v = Verdict{Allowed: true, Sentence: fmt.Sprintf("Allowed: %s reaches itself, which no NetworkPolicy can forbid.", target.name)}
+	case slices.Contains(target.hosts, in.From):
+		v = Verdict{Allowed: true, Sentence: fmt.Sprintf("Allowed: the node of %s always reaches it.", target.name)}
+	case len(target.ingress) > 0:
+		v = judge(target.ingress, note.Ingress, in.From, in)
 	}
 	return v
 }
@@ -60,11 +75,12 @@ func (p *Plan) Open(from, to netip.Addr, who string) string {
 	return ""
 }
 
-func judge(by []*policy, direction string, other, to netip.Addr, protocol v1.Protocol, port uint16) Verdict {
+// judge asks the rules of the policies that isolate one end; other is the other.
+func judge(by []*policy, direction string, other netip.Addr, o Opening) Verdict {
 	isolated := note.Note{Direction: direction}
 	for _, p := range by {
 		for _, r := range p.rules(direction) {
-			if (r.peer == nil || contains(r.peer.ranges, other)) && r.port.admits(to, protocol, port) {
+			if (r.peer == nil || contains(r.peer.ranges, other)) && r.port.admits(o.To, o.Protocol, o.Port) {
 				return Verdict{Allowed: true, Note: r.note, Sentence: fmt.Sprintf("Allowed by NetworkPolicy %s, %s rule %d (%s).",
 					p.name, direction, r.note.Rule, r.note.Detail)}
 			}
