@@ -64,6 +64,16 @@ func New(cfg Config) (*Applier, error) {
 //
 // Its errors are model.ErrTooLarge, and ctx's; everything else is in the answers.
 func (a *Applier) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error) {
+	made := false // a CustomResourceDefinition, whose kind takes a moment to be served
+	return a.each(ctx, paste, func(m *manifest) model.ApplyResult {
+		result := a.one(ctx, m, made)
+		made = made || m.kind == "CustomResourceDefinition" && len(result.Errors) == 0
+		return result
+	})
+}
+
+// each answers each object of a paste.
+func (a *Applier) each(ctx context.Context, paste []byte, answer func(*manifest) model.ApplyResult) ([]model.ApplyResult, error) {
 	if len(paste) > a.cfg.MaxBytes {
 		return nil, fmt.Errorf("%w: a paste may have %d bytes, this one has %d", model.ErrTooLarge, a.cfg.MaxBytes, len(paste))
 	}
@@ -72,7 +82,6 @@ func (a *Applier) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult,
 		return nil, fmt.Errorf("%w: a paste may have %d documents, this one has %d", model.ErrTooLarge, a.cfg.MaxDocuments, len(documents))
 	}
 	results := make([]model.ApplyResult, 0, len(documents))
-	made := false // a CustomResourceDefinition, whose kind takes a moment to be served
 	for _, d := range documents {
 		if len(d.Bytes) > a.cfg.MaxDocument {
 			results = append(results, model.ApplyResult{Document: d.Index, Line: d.Line, Errors: []model.ApplyError{{
@@ -84,11 +93,10 @@ func (a *Applier) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult,
 			results = append(results, model.ApplyResult{Document: d.Index, Line: d.Line, Errors: errs})
 		}
 		for _, m := range manifests {
-			result := a.one(ctx, &m, made)
+			result := answer(&m)
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			made = made || m.kind == "CustomResourceDefinition" && len(result.Errors) == 0
 			results = append(results, result)
 		}
 	}
@@ -98,12 +106,12 @@ func (a *Applier) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult,
 // one applies one object.
 func (a *Applier) one(ctx context.Context, m *manifest, wait bool) model.ApplyResult {
 	result := model.ApplyResult{Document: m.document, Line: m.offset + m.tree.Line}
-	object, action, warnings, err := a.send(ctx, m, wait)
-	result.Warnings = warnings
+	said, err := a.send(ctx, m, wait, false)
+	result.Warnings = said.warnings
 	if err != nil {
 		result.Errors = a.explain(ctx, m, err)
 		return result
 	}
-	result.Object, result.Action = object, action
+	result.Object, result.Action = &said.object, said.action
 	return result
 }

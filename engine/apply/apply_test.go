@@ -63,6 +63,9 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/apis/apps/v1":
 		answer(200, metav1.APIResourceList{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{kind("deployments", "Deployment", true)}})
 		return
+	case "/apis/networking.k8s.io/v1":
+		answer(200, metav1.APIResourceList{GroupVersion: "networking.k8s.io/v1", APIResources: []metav1.APIResource{kind("networkpolicies", "NetworkPolicy", true)}})
+		return
 	case "/apis/authorization.k8s.io/v1":
 		answer(200, metav1.APIResourceList{APIResources: []metav1.APIResource{kind("selfsubjectaccessreviews", "SelfSubjectAccessReview", false, "create")}})
 		return
@@ -103,6 +106,11 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			meta["name"] = fmt.Sprint(meta["generateName"], "x7k2p")
 		}
 		answer(201, object)
+	case "DRYRUN":
+		if r.Method == "PATCH" && q.Get("fieldManager") == "podhop" && q.Get("fieldValidation") == "Strict" {
+			object["defaulted"] = true
+			answer(map[bool]int{true: 200, false: 201}[f.objects[r.URL.Path] != nil], object)
+		}
 	case "PATCH":
 		if q.Get("fieldManager") != "podhop" || q.Get("fieldValidation") != "Strict" || q.Get("force") != "true" ||
 			r.Header.Get("Content-Type") != "application/apply-patch+yaml" {

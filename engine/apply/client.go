@@ -34,25 +34,31 @@ func newClient(cfg *rest.Config) (rest.Interface, error) {
 	return rest.RESTClientFor(cfg)
 }
 
-// send has the API take m, and says what became of it.
-func (a *Applier) send(ctx context.Context, m *manifest, wait bool) (*model.Object, string, []string, error) {
+// A said is the API's answer to an object.
+type said struct {
+	object   model.Object
+	action   string
+	warnings []string
+	after    map[string]any // the object as it is, or as it would be
+}
+
+// send has the API take m, or only try it, and says what became of it.
+func (a *Applier) send(ctx context.Context, m *manifest, wait, dry bool) (s said, err error) {
 	r, err := a.resources.find(ctx, m.apiVersion, m.kind, wait)
 	if err != nil {
-		return nil, "", nil, err
+		return s, err
 	}
 	// What a name is given to, and reviews, which are kept nowhere, can only be created.
 	create := !slices.Contains(r.Verbs, "patch") || m.generateName != "" && m.name == ""
 	if m.name == "" && !create {
-		return nil, "", nil, &fieldError{"metadata.name", "resource name may not be empty"}
+		return s, &fieldError{"metadata.name", "resource name may not be empty"}
 	}
 	if problems := rest.IsValidPathSegmentName(m.name); len(problems) > 0 {
-		return nil, "", nil, &fieldError{"metadata.name", fmt.Sprintf("Invalid value: %q: %s", m.name, problems[0])}
+		return s, &fieldError{"metadata.name", fmt.Sprintf("Invalid value: %q: %s", m.name, problems[0])}
 	}
 	namespace := ""
 	if r.Namespaced {
-		if namespace = m.namespace; namespace == "" {
-			namespace = a.cfg.Namespace
-		}
+		namespace = a.namespace(m)
 	}
 	var before map[string]any
 	var request *rest.Request
@@ -62,7 +68,7 @@ func (a *Applier) send(ctx context.Context, m *manifest, wait bool) (*model.Obje
 	} else {
 		path := r.path(m.apiVersion, namespace, m.name)
 		if before, err = a.get(ctx, path); err != nil {
-			return nil, "", nil, err
+			return s, err
 		}
 		// Force, because a paste means what kubectl apply (without --server-side)
 		// means: what it says is so now, even where kubectl scale said otherwise
@@ -70,27 +76,29 @@ func (a *Applier) send(ctx context.Context, m *manifest, wait bool) (*model.Obje
 		request = a.client.Verb("PATCH").AbsPath(path...).
 			SetHeader("Content-Type", string(types.ApplyYAMLPatchType)).Param("force", "true")
 	}
+	if dry {
+		request.Param("dryRun", metav1.DryRunAll)
+	}
 	var status int
 	response := request.Param("fieldManager", a.cfg.FieldManager).Param("fieldValidation", metav1.FieldValidationStrict).
 		Body(m.bytes).Do(ctx).StatusCode(&status)
-	var warnings []string
 	for _, w := range response.Warnings() {
-		warnings = append(warnings, w.Text)
+		s.warnings = append(s.warnings, w.Text)
 	}
-	after, err := decode(response)
-	if err != nil {
-		return nil, "", warnings, err
+	if s.after, err = decode(response); err != nil {
+		return s, err
 	}
-	meta, _ := after["metadata"].(map[string]any)
+	meta, _ := s.after["metadata"].(map[string]any)
 	name, _ := meta["name"].(string)
-	action := "configured"
+	s.object = model.Object{Kind: m.kind, Namespace: namespace, Name: name}
+	s.action = "configured"
 	switch {
 	case status == 201 || create:
-		action = "created"
-	case before != nil && same(before, after):
-		action = "unchanged"
+		s.action = "created"
+	case before != nil && same(before, s.after):
+		s.action = "unchanged"
 	}
-	return &model.Object{Kind: m.kind, Namespace: namespace, Name: name}, action, warnings, nil
+	return s, nil
 }
 
 // get returns nil without error if there is no such object.
@@ -140,9 +148,7 @@ func (a *Applier) strictly(ctx context.Context, m *manifest) error {
 	}
 	namespace := ""
 	if r.Namespaced {
-		if namespace = m.namespace; namespace == "" {
-			namespace = a.cfg.Namespace
-		}
+		namespace = a.namespace(m)
 	}
 	err = a.client.Post().AbsPath(r.path(m.apiVersion, namespace, "")...).
 		SetHeader("Content-Type", runtime.ContentTypeYAML).
