@@ -29,6 +29,9 @@ type Session interface {
 	Info() model.Session
 	// Apply may fail with model.ErrTooLarge; what the API says is in the answers.
 	Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error)
+	// WhatIf tries a change of NetworkPolicies and makes none. It fails as Apply does,
+	// and with a *model.FieldError for what cannot be deleted.
+	WhatIf(ctx context.Context, r model.WhatIfRequest) (model.WhatIf, error)
 	// Request may fail with model.ErrInvalid, or model.ErrNotFound if there is no
 	// such sender.
 	Request(ctx context.Context, r model.Request) (model.RequestResult, error)

@@ -113,6 +113,8 @@ func TestSchemasAreTheTypes(t *testing.T) {
 		"RequestResult": model.RequestResult{}, "CheckResult": model.CheckResult{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
 		"Event": model.Event{}, "Message": model.Message{}, "Why": model.Why{},
+		"WhatIfRequest": model.WhatIfRequest{}, "WhatIf": model.WhatIf{}, "ChangedConversation": model.ChangedConversation{}, "Reachability": model.Reachability{},
+		"ReachGroup": model.ReachGroup{}, "ReachTarget": model.ReachTarget{}, "PolicyVerdict": model.PolicyVerdict{},
 	} {
 		s, ok := d.Components.Schemas[name]
 		if !ok {
@@ -180,7 +182,7 @@ func TestExamplesAreOfTheTypes(t *testing.T) {
 	d, _ := readDocument(t)
 	for name, into := range map[string]any{
 		"Session": &model.Session{}, "ApplyResults": &[]model.ApplyResult{}, "RequestResult": &model.RequestResult{},
-		"Graph": &model.Graph{}, "Journey": &model.Journey{}, "Message": &model.Message{},
+		"Graph": &model.Graph{}, "Journey": &model.Journey{}, "Message": &model.Message{}, "WhatIf": &model.WhatIf{},
 	} {
 		text, err := json.Marshal(d.Components.Examples[name].Value)
 		if err != nil {

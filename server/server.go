@@ -143,6 +143,7 @@ func (s *Server) routes() chi.Router {
 	r.Get(node+"/look", s.with(s.look))
 	r.Get(session+"/kubeconfig", s.with(s.getKubeconfig))
 	r.Post(session+"/apply", s.with(s.apply))
+	r.Post(session+"/what-if", s.with(s.whatIf))
 	r.Post(session+"/requests", s.with(s.request))
 	r.Get(session+"/checks", s.with(s.getChecks))
 	r.Get(session+"/topology", s.with(s.getTopology))

@@ -127,6 +127,15 @@ func (s *fakeSession) Apply(_ context.Context, paste []byte) ([]model.ApplyResul
 	return s.results, s.err
 }
 
+func (s *fakeSession) WhatIf(_ context.Context, r model.WhatIfRequest) (model.WhatIf, error) {
+	for _, name := range r.Delete {
+		if name != "default/there" {
+			return model.WhatIf{}, &model.FieldError{Field: "delete[0]", Detail: fmt.Sprintf("networkpolicies %q not found", name)}
+		}
+	}
+	return model.WhatIf{Results: []model.ApplyResult{{Action: r.Apply}}, Window: len(r.Delete)}, s.err
+}
+
 func (s *fakeSession) Request(_ context.Context, r model.Request) (model.RequestResult, error) {
 	if r.From == "pod/default/nobody" {
 		return model.RequestResult{}, fmt.Errorf("pod/default/nobody: %w", model.ErrNotFound)
@@ -266,6 +275,10 @@ func TestAnswers(t *testing.T) {
 		{name: "topology", request: "GET /api/sessions/one/topology", status: 200, want: `{"vertices":[],"edges":[]}`},
 		{name: "journeys", request: "GET /api/sessions/one/journeys", status: 200, want: `[]`},
 		{name: "apply", request: "POST /api/sessions/one/apply", body: "kind: Pod", status: 200, want: `[{"document":1,"line":1,"action":"created"}]`},
+		{name: "what if, as things are", request: "POST /api/sessions/one/what-if", status: 200, want: `{"results":[{"document":0,"line":0}],"conversations":null,"seen":0,"window":0,"reachability":{"groups":null,"targets":null,"verdicts":null,"before":null}}`},
+		{name: "what if it were applied", request: "POST /api/sessions/one/what-if", body: "kind: Pod", status: 200, want: `{"results":[{"document":0,"line":0,"action":"kind: Pod"}],"conversations":null,"seen":0,"window":0,"reachability":{"groups":null,"targets":null,"verdicts":null,"before":null}}`},
+		{name: "what if it were applied, and another deleted", request: "POST /api/sessions/one/what-if", headers: []string{"Content-Type: application/json; charset=utf-8"},
+			body: `{"apply":"kind: Pod","delete":["default/there"]}`, status: 200, want: `{"results":[{"document":0,"line":0,"action":"kind: Pod"}],"conversations":null,"seen":0,"window":1,"reachability":{"groups":null,"targets":null,"verdicts":null,"before":null}}`},
 		{name: "request", request: "POST /api/sessions/one/requests", body: `{"from":"client","to":" http://a "}`, status: 200,
 			want: `{"answers":[],"journeys":["client\u003ehttp://a"]}`},
 		{name: "open a session of one's own", request: "POST /api/sessions", body: `{"nodes":5,"cni":"bridge","dualStack":true}`, status: 201,
@@ -328,6 +341,12 @@ func TestAnswers(t *testing.T) {
 		{name: "a look changes nothing", request: "POST /api/sessions/one/nodes/node-1/look?at=route", status: 405, want: "about:blank: What is at /api/sessions/one/nodes/node-1/look takes GET, HEAD."},
 
 		{name: "an empty paste", request: "POST /api/sessions/one/apply", body: "\n", status: 422, want: "invalid: There is no manifest in what was sent."},
+		{name: "what if, deleted what there is not", request: "POST /api/sessions/one/what-if", headers: []string{"Content-Type: application/json"}, body: `{"delete":["x/y"]}`, status: 422,
+			want: `invalid: delete[0] networkpolicies "x/y" not found. [delete[0] networkpolicies "x/y" not found]`},
+		{name: "what if, another field", request: "POST /api/sessions/one/what-if", headers: []string{"Content-Type: application/json"}, body: `{"remove":[]}`, status: 400,
+			want: `invalid: The body must be a JSON object: unknown field "remove" [remove is not known]`},
+		{name: "what if of another session", request: "POST /api/sessions/two/what-if", status: 404, want: "no-session"},
+		{name: "what if from another origin", request: "POST /api/sessions/one/what-if", headers: []string{"Origin: http://evil.example"}, status: 403, want: "cross-origin"},
 		{name: "not JSON", request: "POST /api/sessions/one/requests", body: `from: client`, status: 400, want: "invalid: The body must be a JSON object: invalid character 'r' in literal false (expecting 'a')"},
 		{name: "no JSON", request: "POST /api/sessions/one/requests", status: 400, want: "invalid: The body must be a JSON object: EOF"},
 		{name: "a field too many", request: "POST /api/sessions/one/requests", body: `{"from":"client","too":"x"}`, status: 400,
@@ -415,7 +434,7 @@ func TestErrorsOfTheEngine(t *testing.T) {
 		engine := newEngine("one")
 		engine.openErr, engine.sessions["one"].err = test.err, test.err
 		handler := newServer(t, engine, nil).Handler()
-		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "POST /api/sessions/one/apply", "POST /api/sessions/one/requests", "POST /api/sessions/one/nodes"} {
+		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "POST /api/sessions/one/apply", "POST /api/sessions/one/what-if", "POST /api/sessions/one/requests", "POST /api/sessions/one/nodes"} {
 			body := ""
 			if strings.HasSuffix(request, "apply") || strings.HasSuffix(request, "requests") {
 				body = `{"from":"client","to":"a"}`

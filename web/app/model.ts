@@ -281,3 +281,66 @@ export interface CheckResult {
   passed: boolean;
   saw?: string;
 }
+
+export interface WhatIfRequest {
+  apply?: string;
+  delete?: string[];
+}
+
+export interface WhatIf {
+  results: ApplyResult[] | null;
+  conversations: ChangedConversation[] | null;
+  seen: number;
+  window: number;
+  reachability: Reachability;
+}
+
+export interface ChangedConversation {
+  id: string;
+  count: number;
+  time: number;
+  change: string;
+  from: string;
+  to: string;
+  protocol: string;
+  port?: number;
+  service?: Object;
+  before: PolicyVerdict;
+  after: PolicyVerdict;
+}
+
+export interface PolicyVerdict {
+  allowed: boolean;
+  sentence: string;
+  direction?: string;
+  policies?: string[];
+  rule?: number;
+  match?: string;
+}
+
+export interface Reachability {
+  groups: ReachGroup[] | null;
+  targets: ReachTarget[] | null;
+  verdicts: PolicyVerdict[] | null;
+  before: number[][] | null;
+  after?: number[][];
+  omitted?: number;
+  waiting?: string[];
+}
+
+export interface ReachGroup {
+  id: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+  pods?: string[];
+  note?: string;
+}
+
+export interface ReachTarget {
+  group: number;
+  protocol: string;
+  port: number;
+  family?: string;
+  known?: string;
+}

@@ -10,7 +10,10 @@ import (
 )
 
 // roots are the types that cross the wire; what they refer to follows.
-var roots = []any{model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckResult{}}
+var roots = []any{
+	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckResult{},
+	model.WhatIfRequest{}, model.WhatIf{},
+}
 
 // Types writes engine/model as TypeScript, so that neither side can drift.
 func Types() []byte {
