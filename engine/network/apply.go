@@ -104,7 +104,7 @@ func (s *space) apply(ops []op, spaces map[string]*space) error {
 		switch o.action {
 		case setSysctl, addPortGuard:
 			inside = append(inside, o)
-		case deletePortGuard:
+		case deletePortGuard, addFlaw, deleteFlaw:
 			after = append(after, o)
 		case addGuard, deleteGuard:
 			guards = append(guards, o)
@@ -161,6 +161,10 @@ func (s *space) inside(ops []op) error {
 				err = portGuards()
 			case deletePortGuard:
 				err = deletePortGuards()
+			case addFlaw:
+				err = o.flaw.add()
+			case deleteFlaw:
+				err = o.flaw.remove()
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", o, err)

@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -34,6 +35,9 @@ func (n *Network) Attach(ctx context.Context, p Pod) (Attachment, error) {
 		}
 		return Attachment{}, fmt.Errorf("attach %s: %w", p.Name, err)
 	}
+	if err := n.holdAgain(); err != nil {
+		return Attachment{}, fmt.Errorf("attach %s: %w", p.Name, err)
+	}
 	n.introduce(at.placed, addNeigh)
 	return n.attachment(at), nil
 }
@@ -55,7 +59,7 @@ func (n *Network) Detach(ctx context.Context, id string) error {
 	if err := n.forget(p.IP); err != nil {
 		n.log.Warn("the next pod with this address may go on with its connections", "pod", p.Name, "ip", p.IP, "err", err)
 	}
-	if err := apply(n.unwire(p.placed), n.spaces); err != nil {
+	if err := errors.Join(apply(n.unwire(p.placed), n.spaces), n.holdAgain()); err != nil {
 		return fmt.Errorf("detach %s: %w", p.Name, err)
 	}
 	n.introduce(p.placed, deleteNeigh)
@@ -129,6 +133,9 @@ func (n *Network) unwire(p placed) (ops []op) {
 	v, dev := NodeVertex(p.Node), vethName(p.ID)
 	for _, g := range node.guards {
 		ops = append(ops, op{vertex: v, action: deleteGuard, guard: g})
+	}
+	for _, f := range node.flaws {
+		ops = append(ops, op{vertex: v, action: deleteFlaw, flaw: f})
 	}
 	for _, r := range node.routes {
 		ops = append(ops, op{vertex: v, action: deleteRoute, route: r, dev: dev})

@@ -56,5 +56,6 @@ func (d Desired) check(s site) error {
 			}
 		}
 	}
+	d.checkFaults(fail)
 	return errors.Join(errs...)
 }

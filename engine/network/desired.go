@@ -32,6 +32,9 @@ type Desired struct {
 	// nodes and client reach; none if zero.
 	ControlPlane, ControlPlane6 netip.Addr
 	Pods                        []Pod
+	// Faults are what is wrong with links on purpose, one a target; of targets that are
+	// not there they wait until they are.
+	Faults []Fault
 }
 
 // A CNI is a way to join pods to each other.

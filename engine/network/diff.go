@@ -31,9 +31,11 @@ func diff(s site, vertices []string, want, have map[string]*furniture) []op {
 			d.names[l.index] = l.name
 		}
 		d.takeLinks()
+		d.takeFlaws()
 		d.takeRest()
 		d.giveLinks()
 		d.giveRest()
+		d.giveFlaws()
 		d.takeAddrs()
 		ops = append(ops, d.ops...)
 	}
@@ -84,7 +86,7 @@ func (d *differ) takeLinks() {
 		return
 	}
 	left := func(dev int) bool { return !slices.Contains(gone, dev) }
-	h := &furniture{guards: d.have.guards, portGuard: d.have.portGuard}
+	h := &furniture{guards: d.have.guards, portGuard: d.have.portGuard, flaws: d.have.flaws}
 	ports := map[int]bool{} // that are none any more
 	for _, l := range d.have.links {
 		if l.master != 0 && !left(l.master) {

@@ -20,6 +20,7 @@ func furnish(s site, l layout) map[string]*furniture {
 	}
 	out[VertexUnderlay] = under
 	outside := machine(s, l, under, VertexClient, link{name: VertexClient, up: true}, l.client)
+	spoilMachine(s, l, VertexClient, VertexClient, s.portIndex(l.ClientIP), outside, under)
 	out[VertexClient] = outside
 	// Connections to one announced address may go by different nodes.
 	outside.sysctls = append(l.sysctls("0"), sysctl{"net/ipv4/fib_multipath_hash_policy", "1"})
@@ -31,6 +32,7 @@ func furnish(s site, l layout) map[string]*furniture {
 		v := NodeVertex(n.Name)
 		f := machine(s, l, under, v, link{name: n.Name, up: !n.Down}, n.ip)
 		out[v] = f
+		spoilMachine(s, l, v, n.Name, s.portIndex(n.IP), f, under)
 		furnishNode(s, l, n, f)
 		for _, fam := range l.families() {
 			f.neighs = append(f.neighs, neigh{s.eth0, l.client(fam), macOf(l.ClientIP)})
@@ -134,6 +136,7 @@ func furnishNode(s site, l layout, n Node, f *furniture) {
 // furnishPod adds one pod, as Attach does.
 func furnishPod(s site, l layout, n Node, p placed, node, pod *furniture) {
 	mac, name := macOf(p.IP), vethName(p.ID)
+	spoilPod(s, l, p, node, pod)
 	up := link{
 		name: name, index: p.host, kind: "veth", mac: vethMAC, mtu: l.mtu(), up: true,
 		peer: p.vertex(), peerName: "eth0", peerIndex: s.eth0, peerMAC: mac,

@@ -19,6 +19,7 @@ type furniture struct {
 	guards  []guard // addresses that pods may send from, kept by the node
 	// portGuard says that guards of a bridge's ports have their table.
 	portGuard bool
+	flaws     []flaw // what faults there are with its links
 }
 
 func (f *furniture) settings() []sysctl {

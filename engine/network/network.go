@@ -58,6 +58,8 @@ type Network struct {
 	ipams     map[string][2]*ipam // by node; of IPv4 and, in a dual-stack session, IPv6
 	next      map[string]int      // the next host index, by node
 	pods      map[string]*pod     // by id
+	holders   map[holderKey]*holder
+	faulty    bool // there were faults when last looked
 }
 
 type pod struct{ placed }
@@ -68,7 +70,7 @@ func Open(cfg Config) (*Network, error) {
 	n := &Network{
 		log:    cfg.Log,
 		site:   site{cluster: clusters{cfg.ClusterCIDR, cfg.ClusterCIDR6}, underlay: cfg.Underlay, underlay6: cfg.Underlay6, noSysctl: cfg.NoSysctl, noFilter: cfg.NoBridgeFilter},
-		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, next: map[string]int{}, pods: map[string]*pod{},
+		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, next: map[string]int{}, pods: map[string]*pod{}, holders: map[holderKey]*holder{},
 	}
 	under, err := n.newSpace(false, false)
 	if err != nil {
@@ -130,6 +132,10 @@ func (n *Network) Close() error {
 		return ErrClosed
 	}
 	n.closed = true
+	for _, h := range n.holders {
+		h.close()
+	}
+	clear(n.holders)
 	var errs []error
 	for _, s := range n.spaces {
 		s.close()

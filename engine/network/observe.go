@@ -15,8 +15,9 @@ import (
 )
 
 // observe reads what is in the calling thread's namespace, as far as the planner
-// cares: run it in Do. want says which sysctls to read.
-func observe(want *furniture, node bool) (f *furniture, err error) {
+// cares: run it in Do. want says which sysctls to read, faulty
+// whether there may be faults.
+func observe(want *furniture, node, faulty bool) (f *furniture, err error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
@@ -40,6 +41,11 @@ func observe(want *furniture, node bool) (f *furniture, err error) {
 	if len(want.fdb) > 0 || node {
 		if err := f.observeFDB(h); err != nil {
 			return nil, fmt.Errorf("list forwarding entries: %w", err)
+		}
+	}
+	if faulty {
+		if err := f.observeFlaws(); err != nil {
+			return nil, fmt.Errorf("list faults: %w", err)
 		}
 	}
 	if node {

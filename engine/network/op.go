@@ -30,6 +30,8 @@ const (
 	deletePortGuard
 	addGuard
 	deleteGuard
+	addFlaw
+	deleteFlaw
 )
 
 // An op is one change to one namespace; of its parts, the one that the action is
@@ -44,6 +46,7 @@ type op struct {
 	neigh  neigh
 	fdb    fdb
 	guard  guard
+	flaw   flaw
 	// dev is the name of the device that an address, route, neighbour or forwarding
 	// entry is on, master that of the bridge that a link is to be a port of.
 	dev, master string
@@ -108,6 +111,10 @@ func (o op) String() string {
 		return fmt.Sprintf("%s nft add element %s", in, o.guard.words())
 	case deleteGuard:
 		return fmt.Sprintf("%s nft delete element %s", in, o.guard.words())
+	case addFlaw:
+		return o.flaw.words(netnsName(o.vertex))
+	case deleteFlaw:
+		return fmt.Sprintf("tc -n %s qdisc delete dev %s root", netnsName(o.vertex), o.flaw.device)
 	}
 	return fmt.Sprintf("%s # action %d", ip, o.action)
 }

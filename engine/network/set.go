@@ -102,14 +102,16 @@ func (n *Network) update(ctx context.Context, change func(*Desired)) ([]op, erro
 		vertices = append(vertices, p.vertex())
 	}
 	want := furnish(n.site, n.layout(pods))
+	n.faulty = n.faulty || len(d.Faults) > 0
 	have, err := n.observe(slices.DeleteFunc(slices.Clone(vertices), func(v string) bool { return fresh[v] }), want, spaces)
 	if err != nil {
 		return nil, err
 	}
 	ops := diff(n.site, vertices, want, have)
-	if err := apply(ops, spaces); err != nil {
+	if err := errors.Join(apply(ops, spaces), n.hold(want, spaces)); err != nil {
 		return ops, err
 	}
+	n.faulty = len(d.Faults) > 0
 	return ops, nil
 }
 
@@ -123,7 +125,7 @@ func (n *Network) observe(vertices []string, want map[string]*furniture, spaces 
 	for _, v := range vertices {
 		node := n.spaces[v] != nil && n.spaces[v].nf != nil
 		if err := spaces[v].ns.Do(func() (err error) {
-			have[v], err = observe(want[v], node)
+			have[v], err = observe(want[v], node, n.faulty)
 			return err
 		}); err != nil {
 			return nil, fmt.Errorf("%s: %w", v, err)
@@ -173,7 +175,7 @@ func (n *Network) setNodes(d Desired) (fresh map[string]bool, err error) {
 		n.ipams[node.Name] = m
 	}
 	n.desired = d
-	n.desired.Nodes, n.desired.Pods = slices.Clone(d.Nodes), nil
+	n.desired.Nodes, n.desired.Faults, n.desired.Pods = slices.Clone(d.Nodes), slices.Clone(d.Faults), nil
 	return fresh, nil
 }
 
