@@ -62,6 +62,21 @@ type pageData struct {
 	Lesson  *pageLesson    `json:"lesson,omitempty"`
 }
 
+// recordingData is state/data.ts's PageData where there is no session.
+type recordingData struct {
+	Recording struct {
+		ID string `json:"id"`
+	} `json:"recording"`
+	Samples []pageManifest `json:"samples"`
+	CNIs    []cni          `json:"cnis"`
+}
+
+func newRecordingData(id string) recordingData {
+	d := recordingData{Samples: []pageManifest{}, CNIs: cnis}
+	d.Recording.ID = id
+	return d
+}
+
 type pageManifest struct {
 	Label string `json:"label"`
 	Name  string `json:"name"`

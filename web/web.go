@@ -78,6 +78,12 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: web.library.Samples}))
 }
 
+// Recording answers GET /recordings/{id}, and GET /recordings without an ID: the page that
+// shows a recording, which its script fetches, or reads from a file.
+func (web *Web) Recording(w http.ResponseWriter, r *http.Request, id string) {
+	web.write(w, r, http.StatusOK, recordingPage(id))
+}
+
 // Error answers with a page that says what went wrong and where to go from there.
 func (web *Web) Error(w http.ResponseWriter, r *http.Request, status int, title, detail string) {
 	web.write(w, r, status, errorPage(title, detail))

@@ -344,3 +344,39 @@ export interface ReachTarget {
   family?: string;
   known?: string;
 }
+
+export interface Recording {
+  podhop: string;
+  version: number;
+  server: string;
+  kubernetes: string;
+  from: number;
+  to: number;
+  options: SessionOptions;
+  stopped?: string[];
+  manifests: string;
+  graph: Graph;
+  moments: Moment[] | null;
+  left: LeftOut;
+}
+
+export interface Moment {
+  time: number;
+  message: Message;
+}
+
+export interface LeftOut {
+  journeys?: number;
+  events?: number;
+  changes?: number;
+  objects?: number;
+  secrets?: number;
+}
+
+export interface KeptRecording {
+  id: string;
+  url: string;
+  bytes: number;
+  key: string;
+  until: string;
+}

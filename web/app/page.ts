@@ -1,4 +1,4 @@
-// The entry point of the learner's page: starts the stream, and registers the
+// The entry point of the learner's page: starts the stream or the recording, and registers the
 // live parts, which find their places in the server's HTML by their tag names.
 import { Stream } from "./state/stream";
 import { data } from "./state/data";
@@ -12,12 +12,15 @@ import "./parts/inspector";
 import "./parts/journeys";
 import "./parts/lesson";
 import "./parts/objects";
+import "./parts/record";
 import "./parts/resize";
 import "./parts/send";
 import "./map/element";
 import "./editor/element";
 
-if (data) {
+if (data?.recording) {
+  void import("./recorded/start");
+} else if (data) {
   const stream = new Stream(data.api, receive, (state) => (connection.value = state));
   stream.start();
 }

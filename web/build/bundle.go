@@ -16,7 +16,7 @@ import (
 // entries are what the pages ask for by name; the manifest says what became of them.
 var entries = []string{"app/page.ts", "app/page.css"}
 
-// Bundle makes everything that is generated: model.ts, the bundle with
+// Bundle makes everything that is generated: model.ts and shapes.ts, the bundle with
 // content-hashed names, manifest.json, and the licences of what is inside.
 func Bundle(root string, packages []Package) (Files, error) {
 	web, err := filepath.Abs(filepath.Join(root, "web"))
@@ -27,8 +27,8 @@ func Bundle(root string, packages []Package) (Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := Files{"app/model.ts": Types()}
-	// esbuild reads model.ts from disk like any other module.
+	files := Files{"app/model.ts": Types(), "app/recorded/shapes.ts": Shapes()}
+	// esbuild reads them from disk like any other module.
 	if err := write(web, mergeDist(web, files)); err != nil {
 		return nil, err
 	}

@@ -156,7 +156,7 @@ func changed(ctx context.Context, dir string) error {
 		}
 		newer := false
 		_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || d.Name() == "model.ts" {
+			if err != nil || d.IsDir() || d.Name() == "model.ts" || d.Name() == "shapes.ts" {
 				return nil
 			}
 			if info, err := d.Info(); err == nil && info.ModTime().After(since) {

@@ -12,7 +12,7 @@ import (
 // roots are the types that cross the wire; what they refer to follows.
 var roots = []any{
 	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckResult{},
-	model.WhatIfRequest{}, model.WhatIf{},
+	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{},
 }
 
 // Types writes engine/model as TypeScript, so that neither side can drift.

@@ -6,7 +6,12 @@ import { apply, Problem } from "../state/api";
 import { data, type Manifest } from "../state/data";
 import { forLong } from "../state/keep";
 
-const key = `podhop.editor.${data?.session.id ?? ""}`;
+const key = keyOf(data?.session?.id ?? "");
+/** Where the text of a session's editor is kept. */
+export function keyOf(session: string): string {
+  return `podhop.editor.${session}`;
+}
+
 const LARGEST_KEPT = 200_000; // characters: the browser keeps a few megabytes for all pages together
 
 export type Applied = { kind: "none" } | { kind: "applying" } | { kind: "problem"; text: string } | { kind: "results"; results: ApplyResult[]; stale: boolean };

@@ -1,6 +1,7 @@
 // The line under the map: which hop of which packet is shown, and the keys to
 // step through them.
 import { html, type TemplateResult } from "lit-html";
+import { recorded } from "../state/data";
 import { conversation, hop, journey, replay, showHop } from "../state/selection";
 import { placeOf } from "../state/text";
 
@@ -8,7 +9,7 @@ export function caption(): TemplateResult {
   const j = journey.value;
   const hops = j?.hops ?? [];
   const at = hops[hop.value];
-  if (!j || hops.length === 0) return html`<div class="caption idle"><p>Send a request, and its packets cross the map.</p></div>`;
+  if (!j || hops.length === 0) return html`<div class="caption idle"><p>${recorded ? "Play on, or step to the next packet." : "Send a request, and its packets cross the map."}</p></div>`;
   return html`<div class="caption" role="group" aria-label="Steps of this packet">
     <button type="button" class="icon" aria-label="Previous hop" ?disabled=${hop.value <= 0} @click=${() => showHop(hop.value - 1)}>‹</button>
     <button type="button" class="icon" aria-label="Next hop" ?disabled=${hop.value >= hops.length - 1} @click=${() => showHop(hop.value + 1)}>›</button>

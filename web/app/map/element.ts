@@ -4,6 +4,7 @@ import { html, nothing, svg, type TemplateResult } from "lit-html";
 import type { Journey } from "../model";
 import { cni } from "../state/cluster";
 import { isDecided } from "../state/conversation";
+import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
 import { hop, journey, landing, object, objectID, replay, request, showHop, showObject, view } from "../state/selection";
@@ -70,7 +71,7 @@ class PodMap extends Part {
           ${this.#drawRoute()}
         </svg>
         <canvas aria-hidden="true"></canvas>
-        ${ready.value ? nothing : html`<p class="map-wait">Opening your cluster…</p>`}
+        ${ready.value ? nothing : html`<p class="map-wait">${recorded ? "Opening the recording…" : "Opening your cluster…"}</p>`}
       </div>
       ${caption()}`;
   }

@@ -2,6 +2,7 @@
 // shows one of them at a time, and keeps its choice over reloads.
 import { computed, effect, signal } from "@preact/signals-core";
 import { html, type TemplateResult } from "lit-html";
+import { recorded } from "../state/data";
 import { forTab } from "../state/keep";
 import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
@@ -11,9 +12,9 @@ import { isObject } from "./objects";
 const objects = computed(() => [...vertices.value.values()].filter(isObject).length);
 const warnings = computed(() => events.value.filter((e) => e.type === "Warning").length);
 
-export const tab = signal(forTab.get("podhop.tab") ?? "editor");
+export const tab = signal(forTab.get("podhop.tab") ?? (recorded ? "journeys" : "editor"));
 const tabs = [
-  { id: "editor", name: "Editor", count: () => 0 },
+  { id: "editor", name: recorded ? "Manifests" : "Editor", count: () => 0 },
   { id: "objects", name: "Objects", count: () => objects.value },
   { id: "journeys", name: "Journeys", count: () => conversations.value.length },
   { id: "events", name: "Events", count: () => events.value.length },
@@ -21,7 +22,7 @@ const tabs = [
 
 class DockTabs extends Part {
   protected view(): TemplateResult {
-    return html`<div class="tabs" role="tablist" aria-label="Editor and lists" @keydown=${this.#key}>
+    return html`<div class="tabs" role="tablist" aria-label=${recorded ? "Manifests and lists" : "Editor and lists"} @keydown=${this.#key}>
       ${tabs.map((t) => html`<button type="button" role="tab" id=${`tab-${t.id}`} aria-controls=${`panel-${t.id}`}
         aria-selected=${tab.value === t.id} tabindex=${tab.value === t.id ? 0 : -1} @click=${() => (tab.value = t.id)}>${t.name}
         ${t.count() > 0 ? html`<span class=${t.id === "events" && warnings.value > 0 ? "count warn" : "count"}>${t.count()}</span>` : ""}</button>`)}

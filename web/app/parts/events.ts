@@ -2,6 +2,7 @@
 import { html, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Event } from "../model";
+import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { showObject } from "../state/selection";
 import { events, vertices } from "../state/store";
@@ -10,7 +11,7 @@ import { clock, idOf, nameOf } from "../state/text";
 class EventList extends Part {
   protected view(): TemplateResult {
     const all = events.value.toReversed();
-    if (all.length === 0) return html`<p class="empty">No events yet. Kubernetes writes one whenever it does something for you.</p>`;
+    if (all.length === 0) return html`<p class="empty">${recorded ? "No events up to this moment." : "No events yet. Kubernetes writes one whenever it does something for you."}</p>`;
     return html`<table class="list">
       <caption class="hidden">Events, newest first</caption>
       <thead><tr><th scope="col">Time</th><th scope="col">Reason</th><th scope="col">Object</th><th scope="col">Message</th></tr></thead>

@@ -1,5 +1,6 @@
 // <page-inspector>: what is chosen: a packet's journey, or an object.
 import { html, type TemplateResult } from "lit-html";
+import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { conversation, object, view } from "../state/selection";
 import { conversations } from "../state/store";
@@ -11,6 +12,7 @@ class PageInspector extends Part {
     if (view.value === "object" && object.value) return objectView(object.value);
     if (conversation.value) return journeyView(conversation.value);
     if (conversations.value.length > 0) return recentView(conversations.value);
+    if (recorded) return html`<h2>Journeys</h2><p class="muted">No packet has been sent yet. Play on, or step to the first one.</p>`;
     return html`<h2>Journeys</h2>
       <p class="muted">No packet has been sent yet. Each one will be told here, as the kernel saw it.</p>
       <ol class="begin">

@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Header, Hop, Journey } from "../model";
 import { packetsURL } from "../state/api";
 import { isDecided, outcomeText, targetOf, type Conversation } from "../state/conversation";
+import { recorded } from "../state/data";
 import { moveInList } from "../state/keys";
 import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney } from "../state/selection";
 import { duration, nameOf, placeOf, plural } from "../state/text";
@@ -21,7 +22,7 @@ export function journeyView(c: Conversation): TemplateResult {
   return html`
     <div class="head"><h2>${nameOf(c.from)} to ${targetOf(c)}, ${outcomeText[c.outcome]}</h2>
       <button type="button" class="icon" aria-label="Back to all journeys" title="All journeys" @click=${dismissJourney}>×</button></div>
-    <p class="facts mono">${facts.filter(Boolean).join(", ")} <a class="link" href=${packetsURL({ conversation: c.id })} download title="These packets, with what decided each as comments, for Wireshark">pcapng</a></p>
+    <p class="facts mono">${facts.filter(Boolean).join(", ")} ${recorded ? nothing : html`<a class="link" href=${packetsURL({ conversation: c.id })} download title="These packets, with what decided each as comments, for Wireshark">pcapng</a>`}</p>
     ${lostNote()}
     ${request.value.length > 1 ? connections(c, request.value) : nothing}
     <div class="packets" role="listbox" aria-label="Packets of this conversation" aria-orientation="horizontal" @keydown=${packetKey}>

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { packetsURL } from "../state/api";
+import { recorded } from "../state/data";
 import { outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
@@ -14,14 +15,14 @@ const SHOWN = 200;
 class JourneyList extends Part {
   protected view(): TemplateResult {
     const all = conversations.value;
-    if (all.length === 0) return html`<p class="empty">No packets yet. Send a request, and each of its packets is captured here, hop by hop.</p>`;
+    if (all.length === 0) return html`<p class="empty">${recorded ? "No packets up to this moment." : "No packets yet. Send a request, and each of its packets is captured here, hop by hop."}</p>`;
     return html`${lostNote()}
       <table class="list" @keydown=${(e: KeyboardEvent) => moveInList(e, "button")}>
       <caption class="hidden">Conversations, newest first</caption>
       <thead><tr><th scope="col">Time</th><th scope="col">Conversation</th><th scope="col">Outcome</th><th scope="col">Endpoint</th><th scope="col">Packets</th><th scope="col">Took</th></tr></thead>
       <tbody>${repeat(all.slice(0, SHOWN), (c) => c.id, row)}</tbody></table>
       ${all.length > SHOWN ? html`<p class="empty">${all.length - SHOWN} older ones are not listed.</p>` : nothing}
-      <p class="empty"><a class="link" href=${packetsURL()} download>All that are kept, for Wireshark</a></p>`;
+      ${recorded ? nothing : html`<p class="empty"><a class="link" href=${packetsURL()} download>All that are kept, for Wireshark</a></p>`}`;
   }
 }
 

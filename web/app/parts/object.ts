@@ -1,6 +1,7 @@
 // An object's details: what it is, how it was wired, what happened to it.
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { CNI, Condition, Container, Event, Rule, Vertex } from "../model";
+import { recorded } from "../state/data";
 import { closeObject, showObject } from "../state/selection";
 import { from, to, urlOf } from "../state/sending";
 import { edges, vertices } from "../state/store";
@@ -19,14 +20,14 @@ export function objectView(v: Vertex): TemplateResult {
     ${place ? nothing : html`<p class="state">${statusOf(v)}</p>`}
     ${v.message ? html`<p class=${v.ready ? "message" : "message not-ready"}>${v.message}</p>` : nothing}
     ${explain(v)}
-    ${actions(v)}
-    ${v.kind === "Node" ? html`<div data-node-frame>${nodeActions(v, "details")}</div>` : nothing}
+    ${recorded ? nothing : actions(v)}
+    ${v.kind === "Node" && !recorded ? html`<div data-node-frame>${nodeActions(v, "details")}</div>` : nothing}
     <dl class="facts-list">${facts(v)}</dl>
     ${v.rules?.length ? rules(v, v.rules) : nothing}
     ${v.kind === "Service" ? endpoints(v) : owned(v)}
     ${linked(v)}
     ${v.containers?.length ? html`<h3>Containers</h3><ul class="cards">${v.containers.map(container)}</ul>` : nothing}
-    ${v.kind === "Node" || v.kind === "Client" || v.kind === "Underlay" ? looks(v) : nothing}
+    ${!recorded && (v.kind === "Node" || v.kind === "Client" || v.kind === "Underlay") ? looks(v) : nothing}
     ${v.conditions?.length ? html`<h3>Conditions</h3><ul class="plain conditions">${v.conditions.map(condition)}</ul>` : nothing}
     ${v.wiring?.length ? html`<h3>Wiring</h3><p class="muted">Each step, as the command that would do the same.</p><ol class="wiring">${v.wiring.map((w) => html`<li><code>${w}</code></li>`)}</ol>` : nothing}
     ${v.cni ? cniCall(v.cni) : nothing}

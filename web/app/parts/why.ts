@@ -3,6 +3,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { append } from "../editor/text";
 import type { Advice, Finding, Object, Why } from "../model";
 import { copy } from "../state/copy";
+import { recorded } from "../state/data";
 import { journeyID, showHop, showJourney, showObject } from "../state/selection";
 import { journeys, vertices } from "../state/store";
 import { idOf } from "../state/text";
@@ -39,6 +40,6 @@ export function advice(title: string, all: Advice[]): TemplateResult {
     ${all.map((a) => html`<li><p>${a.sentence}</p>
       ${a.command ? html`<pre class="rule" tabindex="0" aria-label="The command">${a.command}</pre><button type="button" class="quiet" @click=${() => void copy(a.command!)}>Copy the command</button>` : nothing}
       ${a.manifest ? html`<details><summary>The policy</summary><pre class="rule" tabindex="0">${a.manifest}</pre></details>
-        <button type="button" class="quiet" @click=${() => append(a.manifest!)}>Put it into the editor</button>` : nothing}</li>`)}
+        ${recorded ? html`<button type="button" class="quiet" @click=${() => void copy(a.manifest!)}>Copy the policy</button>` : html`<button type="button" class="quiet" @click=${() => append(a.manifest!)}>Put it into the editor</button>`}` : nothing}</li>`)}
   </ol></section>`;
 }

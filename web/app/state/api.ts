@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { ApplyResult, CheckResult, Request, RequestResult, SessionOptions } from "../model";
+import type { ApplyResult, CheckResult, KeptRecording, Request, RequestResult, SessionOptions } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
@@ -10,12 +10,16 @@ interface Body {
 }
 
 /** Asks for a path under the session's, and answers with the text that came. */
-async function ask(method: string, path: string, body?: Body): Promise<string> {
-  const headers: Record<string, string> = { Accept: "application/json, text/plain" };
+function ask(method: string, path: string, body?: Body): Promise<string> {
+  return askAt(`${data?.api}${path}`, method, body);
+}
+
+async function askAt(url: string, method: string, body?: Body, more: Record<string, string> = {}): Promise<string> {
+  const headers: Record<string, string> = { Accept: "application/json, text/plain", ...more };
   if (body) headers["Content-Type"] = body.type;
   let answer: Response;
   try {
-    answer = await fetch(`${data?.api}${path}`, { method, headers, body: body?.text });
+    answer = await fetch(url, { method, headers, body: body?.text });
   } catch {
     throw new Problem("The server could not be reached. Try again in a moment.");
   }
@@ -40,6 +44,19 @@ function explain(answer: Response, text: string): string {
 /** Where the latest packets are to be had as a file for Wireshark; all of them without parameters. */
 export function packetsURL(of: Record<string, string> = {}): string {
   return `${data?.api}/packets?${new URLSearchParams(of)}`;
+}
+
+/** What the session remembers, as a file; of the time since, such as 5m, or of all of it. */
+export function recordingURL(since: string): string {
+  return `${data?.api}/recording${since ? `?since=${since}` : ""}`;
+}
+
+export async function shareRecording(since: string): Promise<KeptRecording> {
+  return JSON.parse(await askAt(recordingURL(since), "POST")) as KeptRecording;
+}
+
+export async function removeRecording(kept: KeptRecording): Promise<void> {
+  await askAt(`/api/recordings/${encodeURIComponent(kept.id)}`, "DELETE", undefined, { Authorization: `Bearer ${kept.key}` });
 }
 
 export async function apply(yaml: string): Promise<ApplyResult[]> {

@@ -21,8 +21,9 @@ export interface Step {
 }
 
 export interface PageData {
-  session: Session;
+  session?: Session; // none on the page of a recording
   api: string; // path of the session's API: /api/sessions/ID
+  recording?: { id: string }; // of the one to show; an empty ID asks for a file
   samples: Manifest[];
   cnis: { name: string; text: string }[]; // the networks there are, in words
   lesson?: { slug: string; title: string; steps: Step[] };
@@ -34,3 +35,6 @@ function read(): PageData | null {
 }
 
 export const data = read();
+
+/** Whether this page shows a recording: there is no session to ask or to change. */
+export const recorded = data?.recording !== undefined;

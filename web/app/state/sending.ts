@@ -5,7 +5,7 @@ import { forTab } from "./keep";
 import { vertices } from "./store";
 import { urlOf as best } from "./targets";
 
-const key = `podhop.send.${data?.session.id ?? ""}`;
+const key = `podhop.send.${data?.session?.id ?? ""}`;
 const kept = JSON.parse(forTab.get(key) ?? "{}") as Partial<SendHint>;
 
 export const from = signal(kept.from ?? "client");

@@ -29,8 +29,9 @@ type Server struct {
 	http.Handler
 	cfg Config
 
-	mu       sync.Mutex
-	clusters map[string]*Cluster
+	mu         sync.Mutex
+	clusters   map[string]*Cluster
+	recordings map[string][]byte
 }
 
 // applyLimit is the real server's limit of a paste, in bytes.
@@ -41,7 +42,7 @@ var defaults = model.SessionOptions{Nodes: 3, CNI: "routed"}
 
 // New returns a server. Sessions whose ID begins with demo, full, many or odd have content.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}}
+	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}, recordings: map[string][]byte{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", cfg.Web.Index)
 	mux.HandleFunc("GET /playground", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, "") })
@@ -58,6 +59,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("DELETE /api/sessions/{id}/nodes/{name}", s.with(changeNode))
 	mux.HandleFunc("POST /api/sessions/{id}/nodes/{name}/{verb}", s.with(changeNode))
 	mux.HandleFunc("GET /api/sessions/{id}/nodes/{name}/look", s.with(look))
+	s.recordingRoutes(mux)
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = mux
 	return s
