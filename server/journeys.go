@@ -67,7 +67,7 @@ func (s *Server) getPackets(w http.ResponseWriter, r *http.Request, session Sess
 	}
 	if err := session.WritePackets(w, packets); errors.Is(err, model.ErrNotFound) {
 		h.Del("Content-Disposition")
-		s.fail(w, r, &problem.Problem{Type: typeNoJourney, Title: "No such packets", Status: http.StatusNotFound, Detail: err.Error()})
+		s.fail(w, r, &problem.Problem{Type: typeNoJourney, Title: "No such packets", Status: http.StatusNotFound, Detail: detail(err, model.ErrNotFound)})
 	}
 }
 

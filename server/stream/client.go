@@ -1,0 +1,54 @@
+package stream
+
+//lint:file-ignore SA1019 see stream.go
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"nhooyr.io/websocket"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// ErrGone says that the session is no longer there: coming back is of no use.
+var ErrGone = fmt.Errorf("the session is %w", model.ErrClosed)
+
+// largest bounds what one message may be, in bytes: a snapshot, many times over.
+const largest = 256 << 20
+
+// Read dials the stream at a URL (http or https) and hands each message to take, until
+// that fails, ctx is done, or the line breaks. Its error says which; it is never nil.
+// ErrGone stands for Gone and for a server that knows no such session.
+func Read(ctx context.Context, url string, take func(model.Message) error) error {
+	conn, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled})
+	if answer != nil && answer.StatusCode == http.StatusNotFound {
+		return ErrGone
+	}
+	if err != nil {
+		return err
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(largest)
+	for {
+		_, text, err := conn.Read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			_ = conn.Close(websocket.StatusNormalClosure, "")
+			return ctx.Err()
+		case websocket.CloseStatus(err) == Gone:
+			return ErrGone
+		case err != nil:
+			return err
+		}
+		var m model.Message
+		if err := json.Unmarshal(text, &m); err != nil {
+			return fmt.Errorf("a message of the stream: %w", err)
+		}
+		if err := take(m); err != nil {
+			return err
+		}
+	}
+}
