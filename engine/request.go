@@ -40,7 +40,7 @@ func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestRe
 	}
 	result.Journeys = s.journeysOf(r.From, start, result.Answers, asked)
 	if r.Unasked {
-		s.unasked.add(result.Journeys)
+		s.checked.add(result.Journeys)
 	}
 	return result, nil
 }
@@ -48,20 +48,20 @@ func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestRe
 // Asked are the recent journeys without those of requests that nobody asked for,
 // oldest first.
 func (s *Session) Asked() []model.Journey {
-	return slices.DeleteFunc(s.feed.Journeys(), func(j model.Journey) bool { return s.unasked.has(j.ID) })
+	return slices.DeleteFunc(s.feed.Journeys(), func(j model.Journey) bool { return s.checked.has(j.ID) })
 }
 
-// unasked are the latest journeys of a kind, as many as the feed keeps and more. It is
+// checked are the latest journeys of a kind, as many as the feed keeps and more. It is
 // safe for concurrent use.
-type unasked struct {
+type checked struct {
 	mu    sync.Mutex
 	ids   map[string]bool
 	order []string
 }
 
-const unaskedKept = 4096
+const checkedKept = 4096
 
-func (u *unasked) add(ids []string) {
+func (u *checked) add(ids []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.ids == nil {
@@ -73,13 +73,13 @@ func (u *unasked) add(ids []string) {
 			u.order = append(u.order, id)
 		}
 	}
-	for len(u.order) > unaskedKept {
+	for len(u.order) > checkedKept {
 		delete(u.ids, u.order[0])
 		u.order = u.order[1:]
 	}
 }
 
-func (u *unasked) has(id string) bool {
+func (u *checked) has(id string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.ids[id]

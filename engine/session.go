@@ -53,7 +53,7 @@ type Session struct {
 	tracer     *trace.Tracer
 	packets    *pcap.Store
 	why        *why.Objects
-	unasked    unasked
+	checked    checked
 
 	// ctx ends when the session closes; work counts the goroutines under it.
 	ctx    context.Context
