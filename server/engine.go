@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
@@ -58,6 +59,8 @@ type Session interface {
 	WritePackets(w io.Writer, f model.PacketFilter) error
 	// FollowPackets goes on until ctx is done or, with model.ErrClosed, the session.
 	FollowPackets(ctx context.Context, w io.Writer, f model.PacketFilter) error
+	// Recording is what the session remembers since then, and from its beginning if since is zero.
+	Recording(ctx context.Context, since time.Time) (*model.Recording, error)
 	Subscribe(after uint64) *feed.Subscription
 	// API is the session's Kubernetes API, at the root of its paths.
 	API() http.Handler

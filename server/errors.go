@@ -17,6 +17,7 @@ const (
 	typeNoSession   = "urn:podhop:problem:no-session"
 	typeNoJourney   = "urn:podhop:problem:no-journey"
 	typeNoLesson    = "urn:podhop:problem:no-lesson"
+	typeNoRecording = "urn:podhop:problem:no-recording"
 	typeNoNode      = "urn:podhop:problem:no-node"
 	typeConflict    = "urn:podhop:problem:conflict"
 	typeInvalid     = "urn:podhop:problem:invalid"

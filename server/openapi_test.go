@@ -109,7 +109,7 @@ func TestReferences(t *testing.T) {
 func TestSchemasAreTheTypes(t *testing.T) {
 	d, _ := readDocument(t)
 	for name, value := range map[string]any{
-		"Problem": problem.Problem{}, "Session": model.Session{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
+		"Problem": problem.Problem{}, "Session": model.Session{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "KeptRecording": model.KeptRecording{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
 		"RequestResult": model.RequestResult{}, "CheckResult": model.CheckResult{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
 		"Event": model.Event{}, "Message": model.Message{}, "Why": model.Why{},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/server/stream"
 )
 
@@ -30,6 +31,8 @@ type Pages interface {
 	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
 	NotFound(w http.ResponseWriter, r *http.Request)
 	Gone(w http.ResponseWriter, r *http.Request)
+	// Recording shows the recording of that ID, or with none the page that opens files.
+	Recording(w http.ResponseWriter, r *http.Request, id string)
 	// Static serves /static/.
 	Static() http.Handler
 }
@@ -50,6 +53,8 @@ type Config struct {
 	Certificates *Certificates
 	// Origins may use the API from other pages than our own; usually none.
 	Origins []string
+	// Recordings are those that people share; nil: none are kept.
+	Recordings *shelf.Shelf
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
 	MaxPaste int
 	// Ready says why the server is not ready; nil: it always is.
@@ -62,13 +67,15 @@ type Config struct {
 
 // A Server is all of Podhop's HTTP.
 type Server struct {
-	cfg     Config
-	log     *slog.Logger
-	router  chi.Router
-	plain   http.Handler
-	secure  http.Handler
-	stream  *stream.Stream
-	metrics *metrics
+	cfg    Config
+	log    *slog.Logger
+	router chi.Router
+	plain  http.Handler
+	secure http.Handler
+	stream *stream.Stream
+	// recording holds a token for each recording that is being made or read.
+	recording chan struct{}
+	metrics   *metrics
 }
 
 // New returns a Server. It serves nothing yet: see Serve, Handler and APIHandler.
@@ -85,7 +92,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version)}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2)}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Log = s.address, cfg.Log
 	s.stream = stream.New(cfg.Stream)
@@ -125,6 +132,8 @@ func (s *Server) routes() chi.Router {
 	r.Get("/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Front(w, r, chi.URLParam(r, "slug")) })
 	r.Post("/lessons/{slug}", s.openLesson)
 	r.Get("/s/{id}", s.learn)
+	r.Get("/recordings", s.recordingPage)
+	r.Get("/recordings/{id}", s.recordingPage)
 	r.Get("/static/*", s.cfg.Pages.Static().ServeHTTP)
 
 	r.Get("/api/openapi.yaml", serveOpenAPI)
@@ -151,6 +160,11 @@ func (s *Server) routes() chi.Router {
 	r.Get(session+"/journeys/{jid}", s.with(s.getJourney))
 	r.Get(session+"/packets", s.with(s.getPackets))
 	r.Get(session+"/stream", s.with(s.watch))
+	r.Get(session+"/recording", s.with(s.getRecording))
+	r.Post(session+"/recording", s.with(s.shareRecording))
+	r.Post("/api/recordings", s.keepRecording)
+	r.Get("/api/recordings/{id}", s.sendRecording)
+	r.Delete("/api/recordings/{id}", s.deleteRecording)
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 	r.Get("/metrics", s.metrics.handler.ServeHTTP)

@@ -13,9 +13,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/recording"
 	"github.com/podhop/podhop/internal/problem"
 )
 
@@ -169,6 +171,12 @@ func (s *fakeSession) FollowPackets(ctx context.Context, w io.Writer, f model.Pa
 		}
 	}
 }
+
+func (s *fakeSession) Recording(_ context.Context, since time.Time) (*model.Recording, error) {
+	r := recording.Of(recording.Past{Since: time.Unix(1, 0), Session: s.Info(), Journeys: s.feed.Journeys()}, since, time.Unix(5, 0))
+	r.Manifests = "kind: Pod\n"
+	return r, s.err
+}
 func (s *fakeSession) Journeys() []model.Journey                 { return s.feed.Journeys() }
 func (s *fakeSession) Asked() []model.Journey                    { return s.feed.Journeys() }
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
@@ -205,6 +213,9 @@ func (fakePages) page(w http.ResponseWriter, status int, text string) {
 	fmt.Fprint(w, "page: "+text)
 }
 func (p fakePages) Index(w http.ResponseWriter, _ *http.Request) { p.page(w, 200, "index") }
+func (p fakePages) Recording(w http.ResponseWriter, _ *http.Request, id string) {
+	p.page(w, 200, "recording "+id)
+}
 func (p fakePages) Front(w http.ResponseWriter, _ *http.Request, slug string) {
 	p.page(w, 200, "front "+slug)
 }

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
@@ -89,13 +90,17 @@ func thin(r *model.Recording) bool {
 // memory in proportion to MaxText, whatever is read.
 func Read(r io.Reader) (*model.Recording, error) {
 	in := &limited{r: r, left: MaxFile}
-	zr, err := gzip.NewReader(in)
-	if err != nil {
-		return nil, fault(in, err, "it is not compressed with gzip")
+	file := bufio.NewReader(in)
+	if magic, _ := file.Peek(2); len(magic) == 2 && string(magic) != "\x1f\x8b" { // RFC 1952, section 2.3.1
+		return nil, invalid("it is not compressed with gzip")
 	}
-	text, err := io.ReadAll(io.LimitReader(zr, MaxText+1))
+	var text []byte
+	zr, err := gzip.NewReader(file)
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(zr, MaxText+1))
+	}
 	if err != nil {
-		return nil, fault(in, err, "it is damaged, or was cut off")
+		return nil, fault(in)
 	}
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("%w: the recording has more than %d bytes when it is unpacked", model.ErrTooLarge, MaxText)
@@ -132,16 +137,14 @@ func invalid(format string, args ...any) error {
 }
 
 // fault is why a file could not be unpacked.
-func fault(in *limited, err error, why string) error {
+func fault(in *limited) error {
 	switch {
 	case in.over:
 		return fmt.Errorf("%w: a recording's file may have %d bytes", model.ErrTooLarge, MaxFile)
 	case in.err != nil:
 		return in.err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return invalid("it is damaged, or was cut off")
 	}
-	return invalid("%s", why)
+	return invalid("it is damaged, or was cut off")
 }
 
 // limited fails after left bytes, and keeps the error of what it reads.

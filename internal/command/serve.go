@@ -22,6 +22,7 @@ import (
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server"
+	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/web"
 )
 
@@ -217,11 +218,15 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificat
 	if tcp, ok := api.(*net.TCPAddr); ok {
 		port = tcp.Port
 	}
+	recordings, err := shelf.Open(shelf.Config{Dir: filepath.Join(cfg.engine.Data, "recordings")})
+	if err != nil {
+		return nil, err
+	}
 	return server.New(server.Config{
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions),
 		Pages:     web.New(web.Config{Lessons: library, Logger: cfg.engine.Log}),
 		Lesson:    library.Lesson,
-		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates,
+		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings,
 		Version: env.version, Log: cfg.engine.Log,
 	})
 }
