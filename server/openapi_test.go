@@ -112,7 +112,7 @@ func TestSchemasAreTheTypes(t *testing.T) {
 		"Problem": problem.Problem{}, "Session": model.Session{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "KeptRecording": model.KeptRecording{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
 		"RequestResult": model.RequestResult{}, "CheckResult": model.CheckResult{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
-		"Event": model.Event{}, "Message": model.Message{}, "Why": model.Why{},
+		"Event": model.Event{}, "Message": model.Message{}, "Capture": model.Capture{}, "Why": model.Why{},
 		"WhatIfRequest": model.WhatIfRequest{}, "WhatIf": model.WhatIf{}, "ChangedConversation": model.ChangedConversation{}, "Reachability": model.Reachability{},
 		"ReachGroup": model.ReachGroup{}, "ReachTarget": model.ReachTarget{}, "PolicyVerdict": model.PolicyVerdict{},
 	} {

@@ -13,11 +13,10 @@ type Recording struct {
 	Server     string `json:"server"`
 	Kubernetes string `json:"kubernetes"`
 	// From and To are in nanoseconds since the Unix epoch.
-	From    int64          `json:"from"`
-	To      int64          `json:"to"`
-	Options SessionOptions `json:"options"`
-	// Stopped are the names of the nodes that were switched off at From.
-	Stopped []string `json:"stopped,omitempty"`
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+	// Session is what it was at From, without its ID and addresses.
+	Session Session `json:"session"`
 	// Manifests are the learner's own objects as they were at To, a stream of YAML
 	// documents to be applied again. Values of Secrets are not in it.
 	Manifests string   `json:"manifests"`

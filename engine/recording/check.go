@@ -56,6 +56,9 @@ func check(r *model.Recording) error {
 	case len(r.Manifests) > maxManifests:
 		return fmt.Errorf("%w: a recording's manifests may have %d bytes, these have %d", model.ErrTooLarge, maxManifests, len(r.Manifests))
 	}
+	if named(&r.Session) {
+		return invalid("it names a session")
+	}
 	last := r.From
 	journeys := map[string]bool{}
 	for i := range r.Moments {
@@ -73,7 +76,7 @@ func check(r *model.Recording) error {
 			}
 			journeys[j.ID] = true
 		}
-		if m.Session != nil && (m.Session.ID != "" || m.Session.URL != "" || m.Session.APIServer != "") {
+		if m.Session != nil && named(m.Session) {
 			return invalid("moment %d names a session", i)
 		}
 	}
@@ -82,6 +85,8 @@ func check(r *model.Recording) error {
 	defer func() { r.Manifests = manifests }()
 	return short(reflect.ValueOf(r).Elem(), "")
 }
+
+func named(s *model.Session) bool { return s.ID != "" || s.URL != "" || s.APIServer != "" }
 
 // short checks that no string is longer than anything a session says.
 func short(v reflect.Value, at string) error {

@@ -19,8 +19,20 @@ type Past struct {
 	Left     model.LeftOut
 }
 
+// opened counts the changes by which a session came to be: those until it had a node. A
+// map that is empty is nothing to look at.
+func opened(p Past) int {
+	has := func(all []model.Vertex) bool {
+		return slices.ContainsFunc(all, func(v model.Vertex) bool { return v.Kind == "Node" })
+	}
+	if has(p.Graph.Vertices) {
+		return 0
+	}
+	return 1 + slices.IndexFunc(p.Changes, func(m model.Moment) bool { return m.Message.Topology != nil && has(m.Message.Topology.Put) })
+}
+
 // Of makes a recording of what happened from since on, at the earliest from where
-// the past begins, up to now. What the past says of the session is left out but for its options.
+// the past begins, up to now. It does not name the session.
 func Of(p Past, since, now time.Time) *model.Recording {
 	from, to := int64(0), now.UnixNano()
 	if !since.IsZero() {
@@ -29,9 +41,10 @@ func Of(p Past, since, now time.Time) *model.Recording {
 	graph, session := p.Graph, p.Session
 	var moments []model.Moment
 	begin := p.Since.UnixNano()
-	for _, m := range p.Changes {
-		if m.Time < from { // happened before: the state begins with it
-			begin = from
+	opening := opened(p)
+	for i, m := range p.Changes {
+		if m.Time < from || i < opening { // happened before: the state begins with it
+			begin = max(begin, m.Time)
 			if m.Message.Topology != nil {
 				graph = graph.Patch(*m.Message.Topology)
 			}
@@ -59,14 +72,21 @@ func Of(p Past, since, now time.Time) *model.Recording {
 		moments[i].Time = min(max(moments[i].Time, earliest), to)
 	}
 	slices.SortStableFunc(moments, func(a, b model.Moment) int { return cmp.Compare(a.Time, b.Time) })
-	r := &model.Recording{From: earliest, To: max(to, earliest), Options: session.Options, Stopped: session.Stopped, Graph: graph, Left: p.Left}
+	r := &model.Recording{From: earliest, To: max(to, earliest), Session: nameless(session), Graph: graph, Left: p.Left}
 	r.Moments = make([]model.Moment, len(moments))
 	for i, m := range moments {
 		m.Message.Seq = uint64(i) + 1
-		if s := m.Message.Session; s != nil { // its ID opens it to whoever knows it
-			m.Message.Session = &model.Session{Options: s.Options, Stopped: s.Stopped}
+		if s := m.Message.Session; s != nil {
+			own := nameless(*s)
+			m.Message.Session = &own
 		}
 		r.Moments[i] = m
 	}
 	return r
+}
+
+// nameless is a session without what leads to it: its ID opens it to whoever knows it.
+func nameless(s model.Session) model.Session {
+	s.ID, s.URL, s.APIServer, s.ExpiresAt = "", "", "", ""
+	return s
 }

@@ -62,8 +62,8 @@ func TestOf(t *testing.T) {
 		{"the end", start.Add(10 * time.Second), "", 1, "vxlan"},
 	} {
 		r := Of(past(), c.since, start.Add(10*time.Second))
-		if got := tell(r); got != c.want || len(r.Graph.Vertices) != c.pods || r.Options.CNI != c.cni || r.Left.Journeys != 7 {
-			t.Errorf("%s: got %s\nwant %s, with %+v, %+v", c.name, got, c.want, r.Graph, r.Options)
+		if got := tell(r); got != c.want || len(r.Graph.Vertices) != c.pods || r.Session.Options.CNI != c.cni || r.Left.Journeys != 7 {
+			t.Errorf("%s: got %s\nwant %s, with %+v, %+v", c.name, got, c.want, r.Graph, r.Session)
 		}
 		if r.From > r.To || r.To != at(10*time.Second) {
 			t.Errorf("%s: from %d to %d", c.name, r.From, r.To)
@@ -161,6 +161,7 @@ func TestBadFiles(t *testing.T) {
 		{"out of order", zip(header + `"moments":[{"time":5,"message":{"type":"lost"}},{"time":4,"message":{"type":"lost"}}]}`), model.ErrInvalid, "moment 1 is out of its order"},
 		{"a snapshot inside", zip(header + `"moments":[{"time":5,"message":{"type":"snapshot","snapshot":{}}}]}`), model.ErrInvalid, "moment 0"},
 		{"a session inside", zip(header + `"moments":[{"time":5,"message":{"type":"session","session":{"id":"x"}}}]}`), model.ErrInvalid, "names a session"},
+		{"a session's name", zip(header + `"session":{"url":"/s/x"}}`), model.ErrInvalid, "names a session"},
 		{"one journey twice", zip(header + `"moments":[{"time":5,"message":{"type":"journey","journey":{"id":"x"}}},{"time":5,"message":{"type":"journey","journey":{"id":"x"}}}]}`), model.ErrInvalid, "moment 1"},
 		{"a long string", zip(header + `"server":"` + strings.Repeat("x", maxString+1) + `"}`), model.ErrTooLarge, "Recording.Server"},
 		{"long manifests", zip(header + `"manifests":"` + strings.Repeat("x", maxManifests+1) + `"}`), model.ErrTooLarge, "manifests"},
@@ -239,4 +240,17 @@ func FuzzReadFile(f *testing.F) {
 			t.Fatalf("an error of another kind: %v", err)
 		}
 	})
+}
+
+// It begins when there is a node to be seen, not with the session's own coming about.
+func TestBeginsWithAMap(t *testing.T) {
+	p := past()
+	p.Graph = model.Graph{}
+	p.Changes[0].Message.Topology.Put = append(p.Changes[0].Message.Topology.Put, model.Vertex{ID: "node/node-1", Kind: "Node"})
+	p.Changes = append([]model.Moment{{Time: at(500 * time.Millisecond), Message: model.Message{Type: "topology", Topology: &model.Diff{Put: []model.Vertex{vertex("client")}}}}}, p.Changes...)
+	p.Events[0].Time = at(0) / 1e6
+	r := Of(p, time.Time{}, start.Add(10*time.Second))
+	if got := tell(r); r.From != at(time.Second) || len(r.Graph.Vertices) != 3 || got != "1s event, 1s event, 2s session, 3s journey 1, 8s topology, 9s journey 2" {
+		t.Errorf("from %d with %+v: %s", r.From, r.Graph, got)
+	}
 }

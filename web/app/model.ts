@@ -352,8 +352,7 @@ export interface Recording {
   kubernetes: string;
   from: number;
   to: number;
-  options: SessionOptions;
-  stopped?: string[];
+  session: Session;
   manifests: string;
   graph: Graph;
   moments: Moment[] | null;

@@ -56,7 +56,7 @@ async function ask<T>(path: string, type: string, body: string): Promise<T> {
 async function open(r: Recording): Promise<void> {
   fork.value = { kind: "opening" };
   try {
-    const session = await ask<Session>("/api/sessions", "application/json", JSON.stringify(r.options));
+    const session = await ask<Session>("/api/sessions", "application/json", JSON.stringify(r.session.options));
     forLong.set(keyOf(session.id), r.manifests);
     const results = r.manifests ? await ask<ApplyResult[]>(`/api/sessions/${encodeURIComponent(session.id)}/apply`, "application/yaml", r.manifests) : [];
     const refused = results.filter((x) => x.errors?.length);

@@ -75,7 +75,7 @@ export class Tape {
     const edges = new Map((r.graph.edges ?? []).map((e): [string, Edge] => [e.id, e]));
     const journeys: Journey[] = [];
     const events: Event[] = [];
-    let session: Session = { id: "", url: "", apiServer: "", expiresAt: "", options: r.options, stopped: r.stopped };
+    let session: Session = r.session;
     for (const { message: m } of this.moments.slice(0, count)) {
       if (m.topology) patch(vertices, edges, m.topology);
       if (m.journey) journeys.push(m.journey);
