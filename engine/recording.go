@@ -25,7 +25,7 @@ func (s *Session) Recording(ctx context.Context, since time.Time) (*model.Record
 	}
 	past := s.feed.Timeline()
 	r := recording.Of(recording.Past{
-		Since: past.Since, Session: past.Session, Graph: past.Graph, Changes: past.Changes,
+		Since: past.Since, Session: past.Session, Graph: past.Graph, Capture: past.Capture, Changes: past.Changes,
 		Journeys: past.Journeys, Events: past.Events, Left: past.Left,
 	}, since, time.Now())
 	written := recording.Manifests(objects, wroteIt)

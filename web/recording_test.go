@@ -170,7 +170,7 @@ func TestBadRecordingsSayWhy(t *testing.T) {
 		{"another file", devserver.File(map[string]any{"kind": "List"}), "not a recording of Podhop"},
 		{"a later version", with(func(r *model.Recording) { r.Version = 2 }), "is of version 2"},
 		{"a wrong type", devserver.File(map[string]any{"podhop": "recording", "version": 1, "from": "then"}), "damaged"},
-		{"hops that are none", devserver.File(map[string]any{"podhop": "recording", "version": 1, "server": "", "kubernetes": "", "from": 1, "to": 2, "session": map[string]any{"id": "", "url": "", "apiServer": "", "expiresAt": "", "options": map[string]any{}}, "manifests": "",
+		{"hops that are none", devserver.File(map[string]any{"podhop": "recording", "version": 1, "server": "", "kubernetes": "", "from": 1, "to": 2, "capture": map[string]any{"mode": "all"}, "session": map[string]any{"id": "", "url": "", "apiServer": "", "expiresAt": "", "options": map[string]any{}}, "manifests": "",
 			"graph": map[string]any{"vertices": []any{}, "edges": []any{}}, "left": map[string]any{},
 			"moments": []any{map[string]any{"time": 1, "message": map[string]any{"seq": 1, "type": "journey", "journey": map[string]any{"id": "x", "hops": "none"}}}}}), "damaged"},
 		{"out of order", with(func(r *model.Recording) { r.Moments[0].Time = r.To }), "not in order"},

@@ -82,7 +82,7 @@ func New(cfg Config, session model.Session) *Feed {
 		capture:  model.Capture{Mode: model.CaptureAll},
 		log:      ring{messages: cfg.LogMessages, bytes: cfg.LogBytes},
 		journeys: recent{count: cfg.Journeys, bytes: cfg.JourneyBytes},
-		past:     history{count: cfg.Changes, bytes: cfg.ChangeBytes, since: time.Now(), session: session},
+		past:     history{count: cfg.Changes, bytes: cfg.ChangeBytes, since: time.Now(), session: session, capture: model.Capture{Mode: model.CaptureAll}},
 	}
 }
 

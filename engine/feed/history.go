@@ -10,10 +10,11 @@ import (
 // A Timeline is what a session keeps of its past. Who gets one shares its memory with
 // the Feed, and must not change it.
 type Timeline struct {
-	// Session, Graph: as they were at Since.
+	// Session, Graph and Capture are as they were at Since.
 	Since   time.Time
 	Session model.Session
 	Graph   model.Graph
+	Capture model.Capture
 	// Changes are the messages since, oldest first, but for journeys and events.
 	Changes []model.Moment
 	// Journeys and Events are the recent ones, oldest first. They may be older
@@ -29,7 +30,7 @@ func (f *Feed) Timeline() Timeline {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return Timeline{
-		Since: f.past.since, Session: f.past.session, Graph: orEmpty(f.past.graph), Changes: f.past.list(),
+		Since: f.past.since, Session: f.past.session, Graph: orEmpty(f.past.graph), Capture: f.past.capture, Changes: f.past.list(),
 		Journeys: f.journeys.list(), Events: slices.Clone(f.events),
 		Left: model.LeftOut{Journeys: f.journeys.gone, Events: f.eventsGone, Changes: f.past.gone},
 	}
@@ -42,6 +43,7 @@ type history struct {
 	since   time.Time
 	session model.Session
 	graph   model.Graph
+	capture model.Capture
 	changes []change
 	size    int
 	gone    uint64 // changes of the topology
@@ -83,6 +85,8 @@ func (h *history) forget(c change) {
 		h.gone++
 	case m.Session != nil:
 		h.session = *m.Session
+	case m.Capture != nil:
+		h.capture = *m.Capture
 	}
 }
 

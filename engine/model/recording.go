@@ -17,6 +17,7 @@ type Recording struct {
 	To   int64 `json:"to"`
 	// Session is what it was at From, without its ID and addresses.
 	Session Session `json:"session"`
+	Capture Capture `json:"capture"` // as it was at From
 	// Manifests are the learner's own objects as they were at To, a stream of YAML
 	// documents to be applied again. Values of Secrets are not in it.
 	Manifests string   `json:"manifests"`

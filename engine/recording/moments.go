@@ -13,6 +13,7 @@ type Past struct {
 	Since    time.Time
 	Session  model.Session
 	Graph    model.Graph
+	Capture  model.Capture
 	Changes  []model.Moment
 	Journeys []model.Journey
 	Events   []model.Event
@@ -38,7 +39,7 @@ func Of(p Past, since, now time.Time) *model.Recording {
 	if !since.IsZero() {
 		from = since.UnixNano()
 	}
-	graph, session := p.Graph, p.Session
+	graph, session, capture := p.Graph, p.Session, p.Capture
 	var moments []model.Moment
 	begin := p.Since.UnixNano()
 	opening := opened(p)
@@ -50,6 +51,9 @@ func Of(p Past, since, now time.Time) *model.Recording {
 			}
 			if m.Message.Session != nil {
 				session = *m.Message.Session
+			}
+			if m.Message.Capture != nil {
+				capture = *m.Message.Capture
 			}
 			continue
 		}
@@ -72,7 +76,7 @@ func Of(p Past, since, now time.Time) *model.Recording {
 		moments[i].Time = min(max(moments[i].Time, earliest), to)
 	}
 	slices.SortStableFunc(moments, func(a, b model.Moment) int { return cmp.Compare(a.Time, b.Time) })
-	r := &model.Recording{From: earliest, To: max(to, earliest), Session: nameless(session), Graph: graph, Left: p.Left}
+	r := &model.Recording{From: earliest, To: max(to, earliest), Session: nameless(session), Graph: graph, Capture: capture, Left: p.Left}
 	r.Moments = make([]model.Moment, len(moments))
 	for i, m := range moments {
 		m.Message.Seq = uint64(i) + 1

@@ -353,6 +353,7 @@ export interface Recording {
   from: number;
   to: number;
   session: Session;
+  capture: Capture;
   manifests: string;
   graph: Graph;
   moments: Moment[] | null;

@@ -1,9 +1,10 @@
 // Generated from engine/model by web/build. Do not edit.
 // Each field's type; a list ends in [], a map in {}, and what may be missing in a question mark.
 export const shapes: Record<string, Record<string, string>> = {
-  Recording: { podhop: "string", version: "number", server: "string", kubernetes: "string", from: "number", to: "number", session: "Session", manifests: "string", graph: "Graph", moments: "Moment[]", left: "LeftOut" },
+  Recording: { podhop: "string", version: "number", server: "string", kubernetes: "string", from: "number", to: "number", session: "Session", capture: "Capture", manifests: "string", graph: "Graph", moments: "Moment[]", left: "LeftOut" },
   Session: { id: "string", url: "string", apiServer: "string", expiresAt: "string", options: "SessionOptions", stopped: "string[]?" },
   SessionOptions: { nodes: "number?", cni: "string?", dualStack: "boolean?" },
+  Capture: { mode: "string", since: "number?", reason: "string?", skipped: "number?" },
   Graph: { vertices: "Vertex[]", edges: "Edge[]" },
   Vertex: { id: "string", kind: "string", namespace: "string?", name: "string", parent: "string?", owner: "string?", ips: "string[]?", external: "string[]?", ports: "Port[]?", labels: "string{}?", status: "string?", ready: "boolean", message: "string?", want: "number?", have: "number?", restarts: "number?", containers: "Container[]?", created: "number?", conditions: "Condition[]?", rules: "Rule[]?", facts: "Fact[]?", wiring: "string[]?", cni: "CNI?" },
   Port: { name: "string?", protocol: "string", port: "number", target: "string?", nodePort: "number?" },
@@ -16,7 +17,6 @@ export const shapes: Record<string, Record<string, string>> = {
   Moment: { time: "number", message: "Message" },
   Message: { seq: "number", type: "string", snapshot: "Snapshot?", topology: "Diff?", journey: "Journey?", event: "Event?", lost: "Lost?", capture: "Capture?", session: "Session?" },
   Snapshot: { session: "Session", graph: "Graph", capture: "Capture", journeys: "Journey[]", events: "Event[]" },
-  Capture: { mode: "string", since: "number?", reason: "string?", skipped: "number?" },
   Journey: { id: "string", conversation: "string", via: "string?", reply: "boolean", protocol: "string", summary: "string", from: "string", to: "string", source: "string", destination: "string", verdict: "string", start: "number", duration: "number", length: "number", hops: "Hop[]", advice: "Advice[]?", why: "Why?", defect: "string?" },
   Hop: { time: "number", place: "Place", header: "Header", before: "Header?", decision: "Decision?", sentence: "string" },
   Place: { vertex: "string", device: "string?", peer: "string?", hook: "string?", direction: "string?" },

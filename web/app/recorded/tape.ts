@@ -1,7 +1,7 @@
 // A recording as a strip of moments: what had been told up to each, and where it
 // lies on the scrub bar. Quiet stretches are shortened there, so that a minute in
 // which nothing happened does not take a minute.
-import type { Diff, Edge, Event, Journey, Message, Moment, Recording, Session, Vertex } from "../model";
+import type { Diff, Edge, Event, Journey, Message, Moment, Recording, Vertex } from "../model";
 
 const QUIET = 2000; // ms: the longest that nothing happens on the bar
 const TAIL = 500; // ms after the last moment
@@ -75,15 +75,16 @@ export class Tape {
     const edges = new Map((r.graph.edges ?? []).map((e): [string, Edge] => [e.id, e]));
     const journeys: Journey[] = [];
     const events: Event[] = [];
-    let session: Session = r.session;
+    let { session, capture } = r;
     for (const { message: m } of this.moments.slice(0, count)) {
       if (m.topology) patch(vertices, edges, m.topology);
       if (m.journey) journeys.push(m.journey);
       if (m.event) events.push(m.event);
       if (m.session) session = m.session;
+      if (m.capture) capture = m.capture;
     }
     const graph = { vertices: [...vertices.values()], edges: [...edges.values()] };
-    return [{ seq: count, type: "snapshot", snapshot: { session, graph, journeys, events } }];
+    return [{ seq: count, type: "snapshot", snapshot: { session, graph, capture, journeys, events } }];
   }
 
   /** What was told after the first from moments, up to the first to. */

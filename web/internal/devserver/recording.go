@@ -18,7 +18,7 @@ func (c *Cluster) Recording() *model.Recording {
 	s := c.snapshot()
 	begin := time.Now().Add(-time.Minute).UnixNano()
 	r := &model.Recording{
-		Podhop: "recording", Version: model.RecordingVersion, Server: "dev", Kubernetes: "v1.36.0", From: begin, To: begin + 40e9, Session: model.Session{Options: s.Session.Options},
+		Podhop: "recording", Version: model.RecordingVersion, Server: "dev", Kubernetes: "v1.36.0", From: begin, To: begin + 40e9, Session: model.Session{Options: s.Session.Options}, Capture: model.Capture{Mode: model.CaptureAll},
 		Manifests: "apiVersion: v1\nkind: Pod\nmetadata:\n  name: my-pod\n", Left: model.LeftOut{Secrets: 2, Journeys: 30},
 		Graph: model.Graph{Vertices: []model.Vertex{}, Edges: s.Graph.Edges},
 	}
