@@ -42,12 +42,12 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	s.packets = pcap.NewStore(packetsKept)
 	s.tracer, err = trace.New(trace.Config{
 		Sources: s.sources, Names: s.vertexOf, Route: s.network.Route, Log: s.log,
-		Frames: func(j *model.Journey, frames []record.Frame) { s.packets.Add(*j, frames) },
-		Emit: func(j model.Journey) {
-			judge.look(&j)
-			j.Why = s.why.Packet(&j)
-			s.feed.Journey(&j)
+		Frames: func(j *model.Journey, frames []record.Frame) {
+			judge.look(j)
+			j.Why = s.why.Packet(j)
+			s.packets.Add(*j, frames)
 		},
+		Emit:     func(j model.Journey) { s.feed.Journey(&j) },
 		Lost:     func(n uint64, reason string) { s.feed.Lost(n, reason) },
 		Captured: func(c model.Capture) { s.feed.SetCapture(c) },
 	})

@@ -21,7 +21,7 @@ func wanted(r *http.Request, session Session) (*filter.Filter, error) {
 	q := r.URL.Query()
 	return filter.New(model.JourneyFilter{
 		Journey: q.Get("journey"), Conversation: q.Get("conversation"), From: q.Get("from"), To: q.Get("to"),
-		Pod: q.Get("pod"), Service: q.Get("service"), Policy: q.Get("policy"),
+		Pod: q.Get("pod"), Service: q.Get("service"), Policy: q.Get("policy"), Node: q.Get("node"),
 		Verdict: q.Get("verdict"), Protocol: q.Get("protocol"), Since: q.Get("since"),
 	}, session.Graph(), time.Now())
 }

@@ -11,6 +11,7 @@ type JourneyFilter struct {
 	From, To string
 	// Pod, Service and Policy had to do with it.
 	Pod, Service, Policy string
+	Node                 string // that it went through
 	Verdict, Protocol    string
 	// Since is a duration before now, or a time in RFC 3339.
 	Since string

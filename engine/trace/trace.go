@@ -40,7 +40,7 @@ type Config struct {
 	// Emit makes the capture lose packets, and say so.
 	Emit func(model.Journey)
 	// Frames is told, before Emit, what a journey was read from, in the order it
-	// happened. It may keep them. May be nil.
+	// happened. It may keep them, and add to what the journey says. May be nil.
 	Frames func(j *model.Journey, frames []record.Frame)
 	// Lost is told how many records were thrown away, and why. May be nil.
 	Lost func(n uint64, reason string)

@@ -58,6 +58,7 @@ type follower struct {
 	graph  model.Graph
 	wanted *filter.Filter
 	last   string // ID of the last journey that came
+	mode   string // of the capture, as it was told
 }
 
 func (f *follower) take(m model.Message) error {
@@ -66,6 +67,7 @@ func (f *follower) take(m model.Message) error {
 		if err := f.know(m.Snapshot.Graph); err != nil {
 			return err
 		}
+		f.captured(m.Snapshot.Capture)
 		all := m.Snapshot.Journeys
 		// Of a snapshot that comes because the line broke, the beginning may be known.
 		if n := slices.IndexFunc(all, func(j model.Journey) bool { return j.ID == f.last }); n >= 0 {
@@ -80,10 +82,26 @@ func (f *follower) take(m model.Message) error {
 		return f.know(f.graph.Patch(*m.Topology))
 	case m.Journey != nil:
 		return f.journey(m.Journey)
+	case m.Capture != nil:
+		f.captured(*m.Capture)
 	case m.Lost != nil:
 		fmt.Fprintf(f.env.stderr, "%s lost: %s.\n", counted(m.Lost.Count, "event was", "events were"), m.Lost.Reason)
 	}
 	return nil
+}
+
+// captured says when less is captured, and when all is again.
+func (f *follower) captured(c model.Capture) {
+	if f.mode == c.Mode || f.mode == "" && c.Mode == model.CaptureAll {
+		f.mode = c.Mode
+		return
+	}
+	f.mode = c.Mode
+	text := map[string]string{model.CaptureAll: "All is captured again", model.CaptureEdges: "Not all is captured"}[c.Mode]
+	if c.Skipped > 0 {
+		text += fmt.Sprintf(" (%s left out, counted at each device)", counted(c.Skipped, "packet", "packets"))
+	}
+	fmt.Fprintf(f.env.stderr, "%s: %s.\n", text, c.Reason)
 }
 
 func (f *follower) know(g model.Graph) (err error) {

@@ -43,10 +43,10 @@ keeps; only what passes while somebody watches or sends is captured, and --follo
   podhop trace --session ID --follow -o pcapng | wireshark -k -i -
   podhop trace --session ID --vertex node/node-1 --device eth0 -o pcapng -w node-1.pcapng
 
-From, to, pod, service and policy are a name in any namespace (shop) or in one (default/shop),
+From, to, pod, service, node and policy are a name in any namespace (shop) or in one (default/shop),
 a vertex of the map (pod/default/shop, client), or a workload, whose pods are meant; the first
 four also an address (10.244.1.2, 10.244.1.2:80, 10.244.0.0/16). In names, * stands for
-anything but a slash. All filters must be met; of a list, separated by commas, one.
+anything. All filters must be met; of a list, separated by commas, one.
 
 Flags, each of which is an environment variable, too (--session is PODHOP_SESSION):
 `
@@ -65,6 +65,7 @@ func (t *tracing) register(fs *flag.FlagSet) {
 	fs.StringVar(&t.filter.Pod, "pod", "", "`pod` at either end, or on the way")
 	fs.StringVar(&t.filter.Service, "service", "", "`Service` that was asked for, by whatever address")
 	fs.StringVar(&t.filter.Policy, "policy", "", "`NetworkPolicy` that admitted or dropped it")
+	fs.StringVar(&t.filter.Node, "node", "", "`node` that it went through")
 	fs.StringVar(&t.filter.Verdict, "verdict", "", "`how` it ended: delivered, dropped, rejected or underway")
 	fs.StringVar(&t.filter.Protocol, "protocol", "", "`protocol`: TCP, UDP, SCTP, ICMP, ICMPv6, IGMP, ARP, the number of another, or DNS, HTTP, TLS inside")
 	fs.StringVar(&t.filter.Journey, "journey", "", "`ID` of one journey, as j12")

@@ -82,7 +82,7 @@ func query(f model.JourneyFilter) url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{
 		"journey": f.Journey, "conversation": f.Conversation, "from": f.From, "to": f.To, "pod": f.Pod,
-		"service": f.Service, "policy": f.Policy, "verdict": f.Verdict, "protocol": f.Protocol, "since": f.Since,
+		"service": f.Service, "policy": f.Policy, "node": f.Node, "verdict": f.Verdict, "protocol": f.Protocol, "since": f.Since,
 	} {
 		set(q, name, value)
 	}

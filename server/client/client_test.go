@@ -94,7 +94,7 @@ func TestFilterIsSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := model.JourneyFilter{Journey: "1", Conversation: "2", From: "3", To: "4", Pod: "5", Service: "6", Policy: "7", Verdict: "8", Protocol: "9", Since: "0"}
+	f := model.JourneyFilter{Journey: "1", Conversation: "2", From: "3", To: "4", Pod: "5", Service: "6", Policy: "7", Node: "n", Verdict: "8", Protocol: "9", Since: "0"}
 	if _, err := s.Journeys(t.Context(), f); err != nil {
 		t.Error(err)
 	}
@@ -103,7 +103,7 @@ func TestFilterIsSent(t *testing.T) {
 	} else {
 		body.Close()
 	}
-	want := []string{"/api/sessions/one/journeys?conversation=2&from=3&journey=1&pod=5&policy=7&protocol=9&service=6&since=0&to=4&verdict=8",
+	want := []string{"/api/sessions/one/journeys?conversation=2&from=3&journey=1&node=n&pod=5&policy=7&protocol=9&service=6&since=0&to=4&verdict=8",
 		"/api/sessions/one/packets?device=eth0&follow=true&from=a%2Fb&vertex=node%2Fnode-1"}
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked %q", asked)

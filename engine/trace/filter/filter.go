@@ -16,6 +16,7 @@ type Filter struct {
 	journey, conversation []string
 	from, to              []party
 	pod, service, policy  []party
+	node                  []party
 	verdict, protocol     []string
 	since                 int64 // nanoseconds since the Unix epoch
 }
@@ -35,19 +36,14 @@ func Protocols() []string {
 func New(f model.JourneyFilter, g model.Graph, now time.Time) (*Filter, error) {
 	out := &Filter{journey: list(f.Journey), conversation: list(f.Conversation)}
 	for _, c := range []struct {
-		field, text string
-		kind        string // of objects; empty: all that have addresses
-		into        *[]party
+		text, kind string // of objects; empty: all that have addresses
+		into       *[]party
 	}{
-		{"from", f.From, "", &out.from}, {"to", f.To, "", &out.to},
-		{"pod", f.Pod, "pod", &out.pod}, {"service", f.Service, "service", &out.service}, {"policy", f.Policy, "networkpolicy", &out.policy},
+		{f.From, "", &out.from}, {f.To, "", &out.to},
+		{f.Pod, "pod", &out.pod}, {f.Service, "service", &out.service}, {f.Policy, "networkpolicy", &out.policy}, {f.Node, "node", &out.node},
 	} {
 		for _, word := range list(c.text) {
-			p, err := newParty(word, c.kind, g)
-			if err != nil {
-				return nil, &model.FieldError{Field: c.field, Detail: err.Error()}
-			}
-			*c.into = append(*c.into, p)
+			*c.into = append(*c.into, newParty(word, c.kind, g))
 		}
 	}
 	var err error
@@ -113,7 +109,7 @@ func (f *Filter) Matches(j *model.Journey) bool {
 		(len(f.verdict) == 0 || slices.Contains(f.verdict, j.Verdict)) &&
 		(len(f.protocol) == 0 || slices.ContainsFunc(f.protocol, func(p string) bool { return speaks(j, p) })) &&
 		meets(f.from, j, party.asked) && meets(f.to, j, party.wasAsked) &&
-		meets(f.pod, j, party.tookPart) && meets(f.service, j, party.stoodFor) && meets(f.policy, j, party.decided)
+		meets(f.pod, j, party.tookPart) && meets(f.service, j, party.stoodFor) && meets(f.policy, j, party.decided) && meets(f.node, j, party.passed)
 }
 
 func meets(all []party, j *model.Journey, how func(party, *model.Journey) bool) bool {
@@ -124,11 +120,13 @@ func meets(all []party, j *model.Journey, how func(party, *model.Journey) bool) 
 func speaks(j *model.Journey, protocol string) bool {
 	word, rest, _ := strings.Cut(j.Summary, " ")
 	switch protocol {
+	case "ICMP":
+		return j.Protocol == "ICMP" || j.Protocol == "ICMPv6"
 	case "DNS", "TLS":
 		return word == protocol
 	case "HTTP":
-		_, err := strconv.ParseUint(word, 10, 16)
-		return j.Protocol == "TCP" && (err == nil && len(word) == 3 && rest != "bytes" || strings.HasPrefix(rest, "/"))
+		status, err := strconv.ParseUint(word, 10, 16)
+		return j.Protocol == "TCP" && (err == nil && status >= 100 && status < 600 && rest != "bytes" || strings.HasPrefix(rest, "/") || rest == "*")
 	}
 	return strings.EqualFold(j.Protocol, protocol)
 }

@@ -77,6 +77,11 @@ func TestMatches(t *testing.T) {
 		{"by the endpoint's address", model.JourneyFilter{To: "10.244.2.2"}, true},
 		{"by the Deployment's name", model.JourneyFilter{To: "web"}, true},
 		{"by a pattern", model.JourneyFilter{To: "web-*"}, true},
+		{"by another pattern", model.JourneyFilter{To: "*web-*-y"}, false},
+		{"in capitals", model.JourneyFilter{To: "WEB-5D-*", From: "Shop/*"}, true},
+		{"through a node", model.JourneyFilter{Node: "node-1"}, true},
+		{"through another node", model.JourneyFilter{Node: "node-3"}, false},
+		{"a pod is no node", model.JourneyFilter{Node: "shop"}, false},
 		{"by one of a list", model.JourneyFilter{To: "nobody, front"}, true},
 		{"who asked was not asked", model.JourneyFilter{To: "shop"}, false},
 		{"both ends", model.JourneyFilter{From: "shop", To: "front"}, true},
@@ -167,6 +172,20 @@ func TestWithoutGraph(t *testing.T) {
 	}
 }
 
+func TestGlob(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"web", "web", true}, {"web", "web-1", false}, {"*", "", true}, {"web-*", "web-1", true}, {"*-1", "web-1", true}, {"w*b*1", "web-1", true},
+		{"a*a", "a", false}, {"*b*b", "ab", false}, {"**", "x/y", true}, {"w*[b]", "we[b]", true}, {"*x*", "web", false},
+	} {
+		if glob(c.pattern, c.text) != c.want {
+			t.Errorf("%s of %s: %v", c.pattern, c.text, !c.want)
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	for _, c := range []struct {
 		filter model.JourneyFilter
@@ -176,7 +195,6 @@ func TestRefuses(t *testing.T) {
 		{model.JourneyFilter{Protocol: "tcp,quic"}, `protocol must be TCP, UDP, SCTP, ICMP, ICMPv6, IGMP, ARP, DNS, HTTP or TLS, or the number of one, not "quic"`},
 		{model.JourneyFilter{Since: "yesterday"}, `since must be how long ago, as 90s or 5m, or a time in RFC 3339, not "yesterday"`},
 		{model.JourneyFilter{Since: "-5m"}, `since must be how long ago, as 90s or 5m, or a time in RFC 3339, not "-5m"`},
-		{model.JourneyFilter{Pod: "[web"}, `pod must be a name, NAMESPACE/NAME, a vertex of the map or an address, not "[web"`},
 	} {
 		_, err := New(c.filter, cluster, now)
 		if field := new(model.FieldError); !errors.As(err, &field) || err.Error() != c.want {

@@ -1,9 +1,7 @@
 package filter
 
 import (
-	"errors"
 	"net/netip"
-	"path"
 	"slices"
 	"strings"
 
@@ -15,32 +13,29 @@ import (
 //	web                  whoever has that name, in any namespace
 //	shop/web             in this one
 //	pod/shop/web         a vertex of the map, by its ID
-//	web-*                * stands for anything but a slash
+//	web-*                * stands for anything
 //	10.244.1.2           an address, 10.244.1.2:80 with its port, 10.244.0.0/16 a range
 //
-// A workload's name stands for its pods, too.
+// A workload's name stands for its pods, too. Upper and lower case are the same.
 type party struct {
 	kind    string // lower case; empty: all but a NetworkPolicy
-	pattern string // of a name, where it is one
+	pattern string // of a name, where it is one; lower case
 	port    uint16 // of ranges; 0: any
 	ranges  []netip.Prefix
 	ids     map[string]bool // of vertices that are meant
 }
 
-func newParty(word, kind string, g model.Graph) (party, error) {
+func newParty(word, kind string, g model.Graph) party {
 	p := party{kind: kind}
 	if ap, ok := addrOf(word); ok {
 		p.ranges, p.port = append(p.ranges, single(ap.Addr())), ap.Port()
-		return p, nil
+		return p
 	}
 	if r, err := netip.ParsePrefix(word); err == nil {
 		p.ranges = append(p.ranges, r.Masked())
-		return p, nil
+		return p
 	}
-	if _, err := path.Match(word, ""); err != nil {
-		return p, errors.New("must be a name, NAMESPACE/NAME, a vertex of the map or an address, not \"" + word + "\"")
-	}
-	p.pattern, p.ids = word, map[string]bool{}
+	p.pattern, p.ids = strings.ToLower(word), map[string]bool{}
 	owners := map[string]string{}
 	for i := range g.Vertices {
 		owners[g.Vertices[i].ID] = g.Vertices[i].Owner
@@ -57,7 +52,7 @@ func newParty(word, kind string, g model.Graph) (party, error) {
 			}
 		}
 	}
-	return p, nil
+	return p
 }
 
 // means tells whether a vertex, or a workload that it belongs to, is called so.
@@ -79,8 +74,8 @@ func (p *party) means(id string, owners map[string]string) bool {
 
 // called tells whether a pattern names a vertex: by its ID, NAMESPACE/NAME, or its name.
 func called(pattern, id string) bool {
-	for {
-		if ok, _ := path.Match(pattern, id); ok {
+	for id = strings.ToLower(id); ; {
+		if glob(pattern, id) {
 			return true
 		}
 		_, rest, more := strings.Cut(id, "/")
@@ -89,6 +84,23 @@ func called(pattern, id string) bool {
 		}
 		id = rest
 	}
+}
+
+// glob tells whether a text is as a pattern says, in which * stands for anything.
+func glob(pattern, text string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == text
+	}
+	text, ok := strings.CutPrefix(text, head)
+	for ok {
+		head, rest, star = strings.Cut(rest, "*")
+		if !star {
+			return strings.HasSuffix(text, head)
+		}
+		_, text, ok = strings.Cut(text, head)
+	}
+	return false
 }
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()) }
@@ -140,6 +152,11 @@ func far(h *model.Header, reply bool) string {
 		return h.Source
 	}
 	return h.Destination
+}
+
+// passed: the packet went through who is meant, or was theirs.
+func (p party) passed(j *model.Journey) bool {
+	return p.is(j.From) || p.is(j.To) || slices.ContainsFunc(j.Hops, func(h model.Hop) bool { return p.is(h.Place.Vertex) })
 }
 
 // tookPart: the packet is from who is meant, or for them, or passed them.

@@ -131,26 +131,27 @@ func TestSeenWhere(t *testing.T) {
 	frame := func(at int64, namespace, device, peer, peerName string) record.Frame {
 		return record.Frame{Time: at, Namespace: namespace, Direction: record.In, Data: make([]byte, 60), Device: record.Device{Name: device, Peer: peer, PeerName: peerName}}
 	}
-	s.Add(model.Journey{ID: "j1", Conversation: "c1", Summary: "SYN", Verdict: "delivered", Hops: []model.Hop{
-		{Place: model.Place{Vertex: "client", Device: "eth0"}, Sentence: "sent"},
-		{Place: model.Place{Vertex: "node/node-1", Device: "eth0"}, Sentence: "came"},
-		{Place: model.Place{Vertex: "node/node-1", Hook: "prerouting"}, Sentence: "chose", Decision: &model.Decision{Table: "ip kube-proxy", Chain: "x", Rule: "dnat to y"}},
-		{Place: model.Place{Vertex: "node/node-1", Device: "veth-web"}, Sentence: "went"},
-		{Place: model.Place{Vertex: "pod/default/web", Device: "eth0"}, Sentence: "got"},
-	}}, []record.Frame{
+	s.Add(model.Journey{ID: "j1", Conversation: "c1", Summary: "SYN", Verdict: "delivered",
+		Advice: []model.Advice{{Sentence: "try"}}, Why: &model.Why{Sentence: "so"}, Defect: "ours", Hops: []model.Hop{
+			{Place: model.Place{Vertex: "client", Device: "eth0"}, Sentence: "sent"},
+			{Place: model.Place{Vertex: "node/node-1", Device: "eth0"}, Sentence: "came"},
+			{Place: model.Place{Vertex: "node/node-1", Hook: "prerouting"}, Sentence: "chose", Decision: &model.Decision{Table: "ip kube-proxy", Chain: "x", Rule: "dnat to y"}},
+			{Place: model.Place{Vertex: "node/node-1", Device: "veth-web"}, Sentence: "went"},
+			{Place: model.Place{Vertex: "pod/default/web", Device: "eth0"}, Sentence: "got"},
+		}}, []record.Frame{
 		frame(1, "client", "eth0", "underlay", "client"), frame(2, "underlay", "node-1", "node/node-1", "eth0"),
 		frame(3, "node/node-1", "eth0", "underlay", "node-1"), frame(4, "node/node-1", "veth-web", "pod/default/web", "eth0"),
 	})
-	const head = "j1 of c1: SYN, delivered"
+	const head, tail = "j1 of c1: SYN, delivered", ",Defect: ours,Why: so,What would help: try"
 	for _, c := range []struct {
 		filter model.PacketFilter
 		want   []string
 	}{
-		{model.PacketFilter{Vertex: "node/node-1"}, []string{"node-1 eth0|" + head + ",came,chose", "node-1 veth-web|went,got"}},
-		{model.PacketFilter{Vertex: "node/node-1", Device: "eth0"}, []string{"node-1 eth0|" + head + ",came,chose"}},
-		{model.PacketFilter{Vertex: "pod/default/web"}, []string{"node-1 veth-web|" + head + ",went,got"}},
-		{model.PacketFilter{Vertex: "pod/default/web", Device: "eth0"}, []string{"node-1 veth-web|" + head + ",went,got"}},
-		{model.PacketFilter{Vertex: "underlay"}, []string{"underlay node-1|" + head}},
+		{model.PacketFilter{Vertex: "node/node-1"}, []string{"node-1 eth0|" + head + ",came,chose", "node-1 veth-web|went,got" + tail}},
+		{model.PacketFilter{Vertex: "node/node-1", Device: "eth0"}, []string{"node-1 eth0|" + head + ",came,chose" + tail}},
+		{model.PacketFilter{Vertex: "pod/default/web"}, []string{"node-1 veth-web|" + head + ",went,got" + tail}},
+		{model.PacketFilter{Vertex: "pod/default/web", Device: "eth0"}, []string{"node-1 veth-web|" + head + ",went,got" + tail}},
+		{model.PacketFilter{Vertex: "underlay"}, []string{"underlay node-1|" + head + tail}},
 	} {
 		got := tshark(t, s, c.filter, "frame.interface_name", "frame.comment")
 		for i := range got {

@@ -91,6 +91,8 @@ func comment(e *entry, f model.PacketFilter) []commented {
 		j := &e.journey
 		head := fmt.Sprintf("%s of %s: %s, %s", j.ID, j.Conversation, j.Summary, j.Verdict)
 		all[0].comments = slices.Insert(all[0].comments, 0, head)
+		last := &all[len(all)-1]
+		last.comments = append(last.comments, remarks(j)...)
 	}
 	return all
 }
@@ -105,6 +107,30 @@ func sentence(h *model.Hop) string {
 	if d := h.Decision; d != nil && d.Rule != "" {
 		s += "\n" + strings.TrimSpace(strings.Join([]string{d.Table, d.Chain, d.Rule}, " "))
 	}
+	return short(s)
+}
+
+// remarks are what there is to say of a whole journey: where it went wrong, why, and
+// what would help.
+func remarks(j *model.Journey) (all []string) {
+	add := func(what, text string) {
+		if text != "" {
+			all = append(all, short(what+text))
+		}
+	}
+	add("Defect: ", j.Defect)
+	advice := j.Advice
+	if j.Why != nil {
+		add("Why: ", j.Why.Sentence)
+		advice = slices.Concat(advice, j.Why.Advice)
+	}
+	for _, a := range advice {
+		add("What would help: ", strings.TrimSpace(a.Sentence+"\n"+a.Command))
+	}
+	return all
+}
+
+func short(s string) string {
 	if len(s) > maxComment {
 		s = strings.ToValidUTF8(s[:maxComment], "") + "..."
 	}

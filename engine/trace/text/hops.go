@@ -68,7 +68,7 @@ func (p *printer) decision(indent string, d *model.Decision) {
 		if d.Object.Kind == "NetworkPolicy" {
 			colour = violet
 		}
-		runs = append(runs, run{colour, objectOf(d.Object), true})
+		runs = append(runs, run{colour, strings.TrimSpace(objectOf(d.Object) + " " + d.Path), true})
 	}
 	if d.Endpoints > 0 {
 		runs = append(runs, run{plain, fmt.Sprintf("endpoint %d of %d", d.Endpoint, d.Endpoints), true})
@@ -107,7 +107,24 @@ func (p *printer) end(j *model.Journey) {
 	if j.Defect != "" {
 		p.flow("  ", run{alarm, j.Defect, false})
 	}
+	p.why(j.Why)
 	p.advice("What would let it through:", j.Advice)
+}
+
+// why is what mistake it was, what says so, and what to do about it.
+func (p *printer) why(w *model.Why) {
+	if w == nil {
+		return
+	}
+	p.flow("  ", run{bold, "Why:", false}, run{plain, w.Sentence, false})
+	for _, s := range w.Seen {
+		runs := []run{{plain, s.Sentence, false}}
+		if s.Object != nil {
+			runs = append(runs, run{blue, objectOf(s.Object), true})
+		}
+		p.flow("     ", runs...)
+	}
+	p.advice("What to do:", w.Advice)
 }
 
 func (p *printer) advice(title string, all []model.Advice) {
