@@ -57,9 +57,10 @@ func changed(was, now string) run {
 	return run{yellow, now, false}
 }
 
-// decision names what decided, and the object that it stands for. Plain routing is no news.
+// decision names what decided, and the object that it stands for. Plain routing is no
+// news, nor that no policy had a say.
 func (p *printer) decision(indent string, d *model.Decision) {
-	if d == nil || d.Kind == "route" {
+	if d == nil || d.Kind == "route" || d.Kind == "policy" && d.Object == nil {
 		return
 	}
 	runs := []run{{cyan, d.Kind, false}}
@@ -119,7 +120,7 @@ func (p *printer) why(w *model.Why) {
 	p.flow("  ", run{bold, "Why:", false}, run{plain, w.Sentence, false})
 	for _, s := range w.Seen {
 		runs := []run{{plain, s.Sentence, false}}
-		if s.Object != nil {
+		if s.Object != nil && !strings.Contains(s.Sentence, s.Object.Name) {
 			runs = append(runs, run{blue, objectOf(s.Object), true})
 		}
 		p.flow("     ", runs...)
