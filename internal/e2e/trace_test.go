@@ -6,13 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -114,6 +119,7 @@ func TestTrace(t *testing.T) {
 	}
 	x.run(t, "wrong calls", testTraceCalls)
 	x.run(t, "text", testTraceText)
+	x.run(t, "a terminal", testTraceTerminal)
 	x.run(t, "JSON", testTraceJSON)
 	x.run(t, "pcapng", testTracePackets)
 	x.run(t, "follow", testTraceFollow)
@@ -167,6 +173,44 @@ func testTraceText(t *testing.T, x *session) {
 		}
 	}
 }
+
+// On a terminal there are colours, unless somebody minds, lines of its width, and no
+// capture files.
+func testTraceTerminal(t *testing.T, x *session) {
+	on := func(env []string, args ...string) (said string, code int) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		cmd := x.trace(ctx, args...)
+		cmd.Env = append(cmd.Env, env...)
+		terminal := must(pty.StartWithSize(cmd, &pty.Winsize{Cols: 60, Rows: 20}))
+		defer terminal.Close()
+		out, _ := io.ReadAll(terminal) // ends with EIO when the command does
+		cmd.Wait()
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	const colour = "\x1b[1;31mrejected\x1b[m"
+	args := []string{"--to", "nobody", "--verdict", "rejected"}
+	said, code := on([]string{"TERM=xterm", "NO_COLOR="}, args...)
+	if code != 0 || !strings.Contains(said, colour) {
+		t.Errorf("code %d, want %q: %q", code, colour, said)
+	}
+	for line := range strings.Lines(said) {
+		if text := strings.TrimRight(escapes.ReplaceAllString(line, ""), "\r\n"); utf8.RuneCountInString(text) > 60 && strings.Contains(strings.TrimSpace(text), " ") {
+			t.Errorf("wider than the terminal: %q", text)
+		}
+	}
+	for _, env := range []string{"NO_COLOR=1", "TERM=dumb"} {
+		if said, code := on([]string{"TERM=xterm", env}, args...); code != 0 || strings.Contains(said, "\x1b") || !strings.Contains(said, "rejected") {
+			t.Errorf("%s: code %d: %q", env, code, said)
+		}
+	}
+	if said, code := on(nil, "-o", "pcapng"); code != 2 || !strings.Contains(said, "-o pcapng is not for a terminal") {
+		t.Errorf("code %d: %q", code, said)
+	}
+}
+
+var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 func testTraceJSON(t *testing.T, x *session) {
 	out := x.says([]string{"-o", "json", "--to", "nobody", "--verdict", "rejected"}, `"summary":"SYN"`)
