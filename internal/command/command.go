@@ -28,7 +28,7 @@ func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", "[flags]", "serve the playground", serve},
 		{"images", "build|list [flags]", "build or list the catalogue of container images", images},
-		{"trace", "--session URL|ID [flags]", "print the journeys of a session's packets, hop by hop", trace},
+		{"trace", "--session URL|ID [flags]", "print the journeys of a session's packets, or a recording's, hop by hop", trace},
 		{"lessons", "test|new [flags]", "test lessons, those in a folder of one's own too, or begin one", lessonsCommand},
 		{"bench", "sessions|apply|pods|trace [flags]", "measure this machine, side by side with bare metal", bench},
 		{"version", "", "print the version", version},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/recording"
 	"github.com/podhop/podhop/engine/trace/filter"
 	"github.com/podhop/podhop/engine/trace/text"
 )
@@ -49,6 +51,32 @@ func (t *tracing) goOn(ctx context.Context) error {
 	return t.from.Follow(ctx, (&follower{tracing: t}).take, func(why error, wait time.Duration) {
 		fmt.Fprintf(t.env.stderr, "The line to %s broke (%v); coming back in %.1f s.\n", t.from.Server(), why, wait.Seconds())
 	})
+}
+
+// recorded prints what is in a recording, which is a stretch of a session's stream.
+func (t *tracing) recorded() error {
+	file, err := os.Open(t.recording)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	r, err := recording.Read(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.recording, err)
+	}
+	f := &follower{tracing: t}
+	if err := f.know(r.Graph); err != nil {
+		return err
+	}
+	for _, m := range r.Moments {
+		if err := f.take(m.Message); err != nil {
+			return err
+		}
+	}
+	if n := r.Left.Journeys; n > 0 {
+		fmt.Fprintf(t.env.stderr, "%s not in the recording: there was no room for earlier ones.\n", counted(n, "journey is", "journeys are"))
+	}
+	return nil
 }
 
 // A follower reads a session's stream. It keeps the graph, by which who is named in the

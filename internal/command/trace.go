@@ -19,6 +19,7 @@ import (
 // A tracing is what the flags of trace say.
 type tracing struct {
 	session, server     string
+	recording           string // a file
 	output, file, color string
 	follow, brief       bool
 	vertex, device      string
@@ -31,6 +32,7 @@ type tracing struct {
 }
 
 const traceUsage = `Usage: podhop trace --session URL|ID [flags]
+       podhop trace --recording FILE [flags]
 
 Prints the journeys of a session's packets: where each was seen, what it was and what
 it became, which rule decided, and how it ended. Without --follow those that the session
@@ -42,11 +44,14 @@ keeps; only what passes while somebody watches or sends is captured, and --follo
   podhop trace --session ID --follow -o json | jq -r .summary
   podhop trace --session ID --follow -o pcapng | wireshark -k -i -
   podhop trace --session ID --vertex node/node-1 --device eth0 -o pcapng -w node-1.pcapng
+  podhop trace --recording podhop-ID.podhop.json.gz --verdict dropped
 
 From, to, pod, service, node and policy are a name in any namespace (shop) or in one (default/shop),
 a vertex of the map (pod/default/shop, client), or a workload, whose pods are meant; the first
 four also an address (10.244.1.2, 10.244.1.2:80, 10.244.0.0/16). In names, * stands for
 anything. All filters must be met; of a list, separated by commas, one.
+
+Wireshark takes flannel's VXLAN (--cni vxlan) for what it is if told: -d udp.port==8472,vxlan.
 
 Flags, each of which is an environment variable, too (--session is PODHOP_SESSION):
 `
@@ -54,6 +59,7 @@ Flags, each of which is an environment variable, too (--session is PODHOP_SESSIO
 func (t *tracing) register(fs *flag.FlagSet) {
 	fs.StringVar(&t.session, "session", "", "`URL` of the session's page, or in the API, or its ID")
 	fs.StringVar(&t.server, "server", "http://localhost:8080", "`URL` of the server, where --session is an ID")
+	fs.StringVar(&t.recording, "recording", "", "`file` that a session was recorded to, instead of a session")
 	fs.BoolVar(&t.follow, "follow", false, "go on with what passes from now on, until interrupted or the session ends")
 	fs.BoolVar(&t.follow, "f", false, "the same as --follow")
 	fs.StringVar(&t.output, "o", "text", "`format`: text, json (a journey a line, as the API has it) or pcapng (for Wireshark)")
@@ -106,13 +112,18 @@ func trace(ctx context.Context, env *environment, args []string) error {
 
 // check finds what was called wrongly, before anybody is asked.
 func (t *tracing) check() (err error) {
-	if t.session == "" {
+	switch {
+	case t.recording != "" && (t.follow || t.output == "pcapng"):
+		return errors.New("--recording holds journeys that are over, and no packets: it goes with neither --follow nor -o pcapng")
+	case t.recording == "" && t.session == "":
 		return errors.New("--session must say which session: the address of its page, or its ID")
 	}
-	if t.from, err = client.Find(t.session, t.server); errors.Is(err, client.ErrAddress) {
-		return fmt.Errorf("--session %w", err)
-	} else if err != nil {
-		return fmt.Errorf("--server: %w", err)
+	if t.recording == "" {
+		if t.from, err = client.Find(t.session, t.server); errors.Is(err, client.ErrAddress) {
+			return fmt.Errorf("--session %w", err)
+		} else if err != nil {
+			return fmt.Errorf("--server: %w", err)
+		}
 	}
 	field := new(model.FieldError)
 	if _, err := filter.New(t.filter, model.Graph{}, t.now); errors.As(err, &field) {
@@ -156,6 +167,8 @@ func (t *tracing) run(ctx context.Context) (err error) {
 		t.out = f
 	}
 	switch {
+	case t.recording != "":
+		return t.recorded()
 	case t.output == "pcapng":
 		return t.packets(ctx)
 	case t.follow:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +123,7 @@ func TestTrace(t *testing.T) {
 	x.run(t, "a terminal", testTraceTerminal)
 	x.run(t, "JSON", testTraceJSON)
 	x.run(t, "pcapng", testTracePackets)
+	x.run(t, "a recording", testTraceRecording)
 	x.run(t, "follow", testTraceFollow)
 }
 
@@ -142,6 +144,9 @@ func testTraceCalls(t *testing.T, x *session) {
 		{[]string{"--color", "red"}, 2, "--color must be always, auto or never"},
 		{[]string{"--vertex", "client"}, 2, "--vertex and --device are for -o pcapng"},
 		{[]string{"-o", "pcapng", "--device", "eth0"}, 2, "--device must come with --vertex"},
+		{[]string{"--recording", "x", "--follow"}, 2, "it goes with neither --follow nor -o pcapng"},
+		{[]string{"--recording", "/nothing"}, 1, "no such file"},
+		{[]string{"--recording", podhop}, 1, "it is not compressed with gzip"},
 		{[]string{"--never"}, 2, "flag provided but not defined"},
 		{[]string{"else"}, 2, `unexpected argument "else"`},
 		{[]string{"--session", "nothing"}, 1, "has no session nothing: it was closed, its time was up, or it never was"},
@@ -277,6 +282,24 @@ func testTracePackets(t *testing.T, x *session) {
 	}
 	if one := frames("--journey", syn.ID); strings.Count(one, "\n") != 1 || !strings.Contains(one, syn.ID+" of "+syn.Conversation) {
 		t.Errorf("of %s:\n%s", syn.ID, one)
+	}
+}
+
+// A recording says the same, without a session.
+func testTraceRecording(t *testing.T, x *session) {
+	args := []string{"--from", "shop", "--to", "front", "--protocol", "HTTP", "-o", "json"}
+	live := x.says(args, `"summary":"GET /one"`)
+	resp := must(http.Get(x.URL + x.path("/recording")))
+	defer resp.Body.Close()
+	file := filepath.Join(t.TempDir(), "x.podhop.json.gz")
+	if err := os.WriteFile(file, must(io.ReadAll(resp.Body)), 0o644); err != nil || resp.StatusCode != 200 {
+		t.Fatal(resp.Status, err)
+	}
+	out, errs, code := x.traces(append(args, "--recording", file)...)
+	for line := range strings.Lines(live) {
+		if code != 0 || !strings.Contains(out, line) {
+			t.Errorf("code %d, %s: of the session, but not of its recording:\n%s\n%s", code, errs, line, out)
+		}
 	}
 }
 

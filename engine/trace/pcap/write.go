@@ -137,6 +137,9 @@ func short(s string) string {
 	return s
 }
 
+// vxlan tells how Wireshark, which knows VXLAN at the port of RFC 7348, is told of flannel's.
+const vxlan = "VXLAN between nodes is at UDP port 8472, as flannel's: decode that as VXLAN (tshark -d udp.port==8472,vxlan)."
+
 // A writer adds interfaces as frames name them.
 type writer struct {
 	w          io.Writer
@@ -210,7 +213,7 @@ func (w *writer) number(f *record.Frame) (int, error) {
 	}
 	n, err := len(w.interfaces), error(nil)
 	if w.ng == nil {
-		w.ng, err = pcapgo.NewNgWriterInterface(w.w, i, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "podhop"}})
+		w.ng, err = pcapgo.NewNgWriterInterface(w.w, i, pcapgo.NgWriterOptions{SectionInfo: pcapgo.NgSectionInfo{Application: "podhop", Comment: vxlan}})
 	} else {
 		n, err = w.ng.AddInterface(i)
 	}
