@@ -12,6 +12,7 @@ import (
 	componentversion "k8s.io/component-base/version"
 
 	"github.com/podhop/podhop/engine/feed"
+	"github.com/podhop/podhop/engine/judge"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
@@ -37,13 +38,13 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 	s.feed = feed.New(feed.Config{Watched: s.watched}, s.Info())
 	s.onClose(func() error { s.feed.Close(); return nil })
 
-	judge := judge{now: func() (*policy.Plan, time.Time) { return s.policies.Plan() }} // nobody watches before they are there
+	judge := judge.New(func() (*policy.Plan, time.Time) { return s.policies.Plan() }) // nobody watches before they are there
 	s.why = s.reasons()
 	s.packets = pcap.NewStore(packetsKept)
 	s.tracer, err = trace.New(trace.Config{
 		Sources: s.sources, Names: s.vertexOf, Route: s.network.Route, Log: s.log,
 		Frames: func(j *model.Journey, frames []record.Frame) {
-			judge.look(j)
+			judge.Look(j)
 			j.Why = s.why.Packet(j)
 			s.packets.Add(*j, frames)
 		},

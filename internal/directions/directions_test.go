@@ -54,6 +54,8 @@ var rules = []rule{
 	{In: "/engine/topology/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project + "/engine", project + "/internal/nsexec"},
 		Except: []string{project + "/engine/model", project + "/engine/topology"},
 		Why:    "planners are pure"},
+	{In: "/engine/judge/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", project},
+		Except: []string{project + "/engine/model", project + "/engine/policy"}, Why: "verdicts are compared, not got"},
 	{In: "/engine/why/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project},
 		Except: []string{project + "/engine/model"}, Why: "answers come from journeys and objects"},
 	{In: "/engine/recording/", Never: []string{"k8s.io", "golang.org/x", project}, Except: []string{project + "/engine/model", project + "/engine/recording"},

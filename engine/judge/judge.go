@@ -1,4 +1,9 @@
-package engine
+// Package judge holds what the kernel did to packets against what NetworkPolicies were to
+// do to them: it says what would have let a packet through, that nobody was asked, and
+// where the two disagree, which is a mistake of Podhop's own.
+//
+// It is told of journeys and plans, and must not know how either were got.
+package judge
 
 import (
 	"fmt"
@@ -19,14 +24,18 @@ const settled = time.Second
 // maxKnown bounds how many connections' advice is kept: who is dropped tries again.
 const maxKnown = 256
 
-// A judge compares what NetworkPolicies did to packets with what they were to do by
+// A Judge compares what NetworkPolicies did to packets with what they were to do by
 // the plan, and adds what would have let through one that they dropped. It is not
 // safe for concurrent use.
-type judge struct {
+type Judge struct {
 	now   func() (*policy.Plan, time.Time)
 	plan  *policy.Plan
 	known map[attempt][]model.Advice // by the plan
 }
+
+// New makes a Judge. now gives the plan, nil if there is none yet, and since when the
+// kernel has been keeping it; the zero time says that it does not yet.
+func New(now func() (*policy.Plan, time.Time)) *Judge { return &Judge{now: now} }
 
 type attempt struct {
 	from, to netip.Addr
@@ -34,8 +43,8 @@ type attempt struct {
 	port     uint16
 }
 
-// look adds to a journey what the plan has to say of it.
-func (g *judge) look(j *model.Journey) {
+// Look adds to a journey what the plan has to say of it.
+func (g *Judge) Look(j *model.Journey) {
 	plan, since := g.now()
 	if plan == nil || len(j.Hops) == 0 {
 		return
@@ -103,7 +112,7 @@ func host(a string) string {
 	return a
 }
 
-func (g *judge) advice(a attempt) []model.Advice {
+func (g *Judge) advice(a attempt) []model.Advice {
 	all, ok := g.known[a]
 	if !ok {
 		for _, x := range g.plan.Advice(a.from, a.to, a.protocol, a.port) {

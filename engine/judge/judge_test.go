@@ -1,4 +1,4 @@
-package engine
+package judge
 
 import (
 	"strings"
@@ -26,14 +26,14 @@ func TestJudge(t *testing.T) {
 	})
 	written := time.Unix(1000, 0)
 	since := written
-	g := judge{now: func() (*policy.Plan, time.Time) { return plan, since }}
+	g := New(func() (*policy.Plan, time.Time) { return plan, since })
 	journey := func(to, verdict, kind string) model.Journey {
 		h := model.Hop{Header: model.Header{Source: "10.244.1.2:4000", Destination: to}}
 		if kind != "" {
 			h.Decision = &model.Decision{Kind: kind}
 		}
 		j := model.Journey{Protocol: "TCP", Summary: "SYN", Verdict: verdict, Start: written.Add(time.Minute).UnixNano(), Hops: []model.Hop{h}}
-		g.look(&j)
+		g.Look(&j)
 		return j
 	}
 	if j := journey("10.244.1.3:80", "dropped", "policy"); len(j.Advice) != 1 || j.Advice[0].Manifest == "" || j.Defect != "" {
@@ -50,13 +50,13 @@ func TestJudge(t *testing.T) {
 	}
 	open := model.Journey{Protocol: "TCP", Summary: "SYN", Verdict: "delivered", Start: written.Add(time.Minute).UnixNano(), To: "pod/default/shop", Source: "10.244.1.3:4000",
 		Hops: []model.Hop{{Header: model.Header{Source: "10.244.1.3:4000", Destination: "10.244.1.2:80"}, Sentence: "Delivered."}}}
-	g.look(&open)
+	g.Look(&open)
 	if h := open.Hops[0]; h.Decision == nil || h.Decision.Kind != "policy" || h.Decision.Object != nil ||
 		h.Sentence != "Delivered. No NetworkPolicy isolates default/shop for ingress: it takes in whatever comes." {
 		t.Errorf("nobody was asked: %+v", h)
 	}
 	open.Reply, open.Hops[0].Decision = true, nil
-	if g.look(&open); open.Hops[0].Decision != nil {
+	if g.Look(&open); open.Hops[0].Decision != nil {
 		t.Errorf("of an answer: %+v", open.Hops[0])
 	}
 	since = time.Time{} // something newer is being written
