@@ -41,7 +41,7 @@ func (b *builder) arrive(v *visit) {
 	case isPod(b.at):
 		b.took(short(b.at))
 	case v.namespace == join.Underlay || !b.endsHere(v):
-		b.lost()
+		b.lost(v)
 	default:
 		// The answer to a masqueraded connection is for this host only until
 		// conntrack has rewritten it.
@@ -53,7 +53,7 @@ func (b *builder) arrive(v *visit) {
 		}
 		at := to.Destination.Addr()
 		if b.x.names(at) != v.namespace && !at.IsLoopback() && !b.input(v) {
-			b.lost()
+			b.lost(v)
 			return
 		}
 		if to != v.tuple {
@@ -105,11 +105,17 @@ func (b *builder) took(who string) {
 }
 
 // lost ends a journey that was not seen to arrive: an ICMP error may say why.
-func (b *builder) lost() {
+func (b *builder) lost(v *visit) {
 	a := b.way.Answer
 	if a == nil && b.way.Steps[0].Packet().Everybody() {
 		b.end = Underway
 		b.add("It is for everybody on this link, or for a group of them, and nothing carries it beyond.")
+		return
+	}
+	if d := b.guarded(v, v.steps[len(v.steps)-1].Seen); a == nil && d != nil {
+		b.end = Dropped
+		b.journey.Hops[len(b.journey.Hops)-1].Decision = d
+		b.add("%s", d.Sentence)
 		return
 	}
 	if a == nil {
