@@ -112,6 +112,8 @@ func (s *Session) request(ctx context.Context, r model.Request) (result model.Re
 		answer.Resolved = said
 		if answer.Remote == "" && answer.Error != "" {
 			answer.Why = s.unnamed(r.From, target.Host)
+		} else if to, err := netip.ParseAddrPort(answer.Remote); err == nil && answer.Outcome == "unreachable" && from.name == network.VertexClient {
+			answer.Why = s.why.Outside(to.Addr())
 		}
 		result.Answers = append(result.Answers, answer)
 		if err := ctx.Err(); err != nil {

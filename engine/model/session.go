@@ -93,8 +93,9 @@ type Answer struct {
 	// not trust it, where it would not. The request is made all the same.
 	Certificate string `json:"certificate,omitempty"`
 	Error       string `json:"error,omitempty"`
-	// Why is why its name was not found, where that is one of the classic mistakes. Why
-	// packets did not arrive, their journeys say.
+	// Why is why it came to no packet, its name not found or its address out of reach,
+	// where that is one of the classic mistakes. Why packets did not arrive, their
+	// journeys say.
 	Why *Why `json:"why,omitempty"`
 	// Duration is in nanoseconds.
 	Duration int64 `json:"duration"`

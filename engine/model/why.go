@@ -7,7 +7,9 @@ type Why struct {
 	// Trap names the mistake: ping (of a ClusterIP), service-port (that the Service has
 	// not), selector (that selects nothing), not-ready (endpoints), target-port (that
 	// nobody listens on), port (the same of a pod that was asked itself), local (traffic
-	// policy, without an endpoint there), dns-egress (that a policy forbids), or name.
+	// policy, without an endpoint there), dns-egress (that a policy forbids), name,
+	// outside (whence there is no way to a ClusterIP or a pod), or source-ranges (of a
+	// load balancer).
 	Trap     string `json:"trap"`
 	Sentence string `json:"sentence"`
 	// Seen is what says so.

@@ -29,6 +29,9 @@ func (c *failure) service() *model.Why {
 	if c.j.Protocol == "ICMP" || c.j.Protocol == "ICMPv6" {
 		return c.ping(s, to.Addr())
 	}
+	if strings.HasPrefix(c.decision.Chain, "firewall-") { // of kube-proxy
+		return c.unranged(s)
+	}
 	p := portAt(s, v1.Protocol(c.j.Protocol), to)
 	switch {
 	case p == nil:

@@ -23,6 +23,9 @@ const (
 	TrapLocal       = "local"
 	TrapDNSEgress   = "dns-egress"
 	TrapName        = "name"
+
+	TrapOutside      = "outside"
+	TrapSourceRanges = "source-ranges"
 )
 
 // Objects are what the answers are taken from, as the API has them now. Its methods

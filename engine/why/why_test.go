@@ -185,6 +185,13 @@ spec: {selector: {app: wbe}, clusterIPs: [10.96.0.9], ports: [{protocol: TCP, po
 		{name: "internal traffic, too", in: "---\nkind: Service\nmetadata: {namespace: default, name: web}\nspec: {internalTrafficPolicy: Local, clusterIPs: [10.96.0.7], ports: [{protocol: TCP, port: 80}]}\n",
 			journey: rejected("drop", "TCP", "10.96.0.7:80", "default/web"), trap: TrapLocal, sentence: "internalTrafficPolicy Local",
 			command: `kubectl patch service -n default web -p '{"spec":{"internalTrafficPolicy":"Cluster"}}'`},
+		{name: "a source that a load balancer does not take", in: "---\nkind: Service\nmetadata: {namespace: default, name: web}\nspec: {loadBalancerSourceRanges: [192.0.2.0/24], ports: [{protocol: TCP, port: 80}]}\n",
+			journey: func() model.Journey {
+				j := rejected("drop", "TCP", "203.0.113.9:80", "default/web")
+				j.Hops[1].Decision.Chain = "firewall-SUSTUHLJ-default/web/tcp/http"
+				return j
+			}(), trap: TrapSourceRanges, sentence: "takes only what comes from 192.0.2.0/24 by its load balancer, and 10.244.1.2 is not of those",
+			command: `kubectl patch service -n default web --type=json -p '[{"op":"add","path":"/spec/loadBalancerSourceRanges/-","value":"10.244.1.2/32"}]'`},
 		{name: "dropped for another reason", journey: rejected("drop", "TCP", "172.18.0.11:30080", "default/web")},
 		{name: "an egress policy without DNS", journey: held("spec.egress", "10.244.2.9:53"), trap: TrapDNSEgress,
 			sentence: "NetworkPolicy default/deny lets no such question out of default/shop: it finds no name", seen: "No rule admits it."},
@@ -226,6 +233,32 @@ spec: {selector: {app: wbe}, clusterIPs: [10.96.0.9], ports: [{protocol: TCP, po
 				t.Errorf("advice: %+v", w.Advice)
 			}
 		})
+	}
+}
+
+func TestOutside(t *testing.T) {
+	o := objects(t, world+`---
+kind: Pod
+metadata: {namespace: default, name: web-9}
+status: {phase: Running, podIPs: [{ip: 10.244.2.9}]}
+`)
+	for to, want := range map[string]string{
+		"10.96.0.7":  "10.96.0.7 is the ClusterIP of Service default/web: it is known to the nodes' rules alone, and nobody outside has a route to it.|Ask any node, for its port 30080.|",
+		"10.96.0.8":  "10.96.0.8 is the ClusterIP of Service shop/cart: |Have each node lead a port to it.|kubectl patch service -n shop cart -p '{\"spec\":{\"type\":\"NodePort\"}}'",
+		"10.244.2.9": "10.244.2.9 is the address of pod default/web-9: only|Have a Service of type NodePort|",
+		"192.0.2.1":  "",
+	} {
+		w := o.Outside(netip.MustParseAddr(to))
+		if w == nil {
+			if want != "" {
+				t.Errorf("%s: nothing", to)
+			}
+			continue
+		}
+		check(t, w, TrapOutside, strings.Split(want, "|")[0])
+		if a := w.Advice[0]; !strings.HasPrefix(a.Sentence, strings.Split(want, "|")[1]) || a.Command != strings.Split(want, "|")[2] {
+			t.Errorf("%s: %+v", to, a)
+		}
 	}
 }
 
