@@ -101,7 +101,32 @@ func unasked(plan *policy.Plan, j *model.Journey) *model.Decision {
 	if s := plan.Open(from, to, who); s != "" {
 		return &model.Decision{Kind: "policy", Sentence: s}
 	}
-	return nil
+	return untraced(plan, j)
+}
+
+// untraced is what the plan says of a packet that a rule of a policy must have let in, where
+// no event told of any: beyond a number of packets a second, rules are not traced. It is nil
+// where the plan says different things of the sources that the packet had on its way.
+func untraced(plan *policy.Plan, j *model.Journey) *model.Decision {
+	last := j.Hops[len(j.Hops)-1].Header
+	from, to, ok := ends(last)
+	first, _, ok2 := ends(model.Header{Source: j.Source, Destination: last.Destination})
+	if !ok || !ok2 {
+		return nil
+	}
+	for i := range j.Hops {
+		if d := j.Hops[i].Decision; d != nil && d.Kind == "policy" {
+			return nil
+		}
+	}
+	protocol := v1.Protocol(j.Protocol)
+	v, other := plan.Verdict(from.Addr(), to.Addr(), protocol, to.Port()), plan.Verdict(first.Addr(), to.Addr(), protocol, to.Port())
+	if !v.Allowed || v.Note.Rule == 0 || v.Sentence != other.Sentence {
+		return nil
+	}
+	namespace, name, _ := strings.Cut(v.Note.Policies[0], "/")
+	return &model.Decision{Kind: "policy", Path: v.Note.Path(), Object: &model.Object{Kind: "NetworkPolicy", Namespace: namespace, Name: name},
+		Sentence: v.Sentence + " That is what the policies say: the node's rules were not traced, because there were too many packets."}
 }
 
 // host is an address without the port that it may have.

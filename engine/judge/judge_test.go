@@ -55,6 +55,20 @@ func TestJudge(t *testing.T) {
 		h.Sentence != "Delivered. No NetworkPolicy isolates default/shop for ingress: it takes in whatever comes." {
 		t.Errorf("nobody was asked: %+v", h)
 	}
+	// A rule let it in, but was not traced.
+	isolating := New(func() (*policy.Plan, time.Time) {
+		return policy.Compile(policy.Input{
+			Pods: []*v1.Pod{pod("shop", "10.244.1.2", "shop"), pod("db", "10.244.1.3", "db")},
+			Policies: []*networking.NetworkPolicy{{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "in"},
+				Spec: networking.NetworkPolicySpec{Ingress: []networking.NetworkPolicyIngressRule{{From: []networking.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}}}}}},
+		}), since
+	})
+	quiet := open
+	quiet.Hops = []model.Hop{{Header: open.Hops[0].Header}}
+	isolating.Look(&quiet)
+	if d := quiet.Hops[0].Decision; d == nil || d.Object == nil || d.Object.Name != "in" || d.Path != "spec.ingress[0].from[0]" || !strings.Contains(d.Sentence, "were not traced") {
+		t.Errorf("its rules were not traced: %+v", d)
+	}
 	open.Reply, open.Hops[0].Decision = true, nil
 	if g.Look(&open); open.Hops[0].Decision != nil {
 		t.Errorf("of an answer: %+v", open.Hops[0])
