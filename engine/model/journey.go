@@ -12,6 +12,9 @@ type Journey struct {
 	Protocol string `json:"protocol"` // TCP, UDP, ICMP, ...
 	// Summary says what the packet is: "SYN", "GET /", "200 OK", "FIN ACK".
 	Summary string `json:"summary"`
+	// Application is what programs say with this packet: the messages whose beginning
+	// became whole with it.
+	Application []Application `json:"application,omitempty"`
 	// From and To are vertex IDs where they are known: who sent it, who got it
 	// (or where it ended).
 	From string `json:"from"`
@@ -34,6 +37,17 @@ type Journey struct {
 	// Defect says that the kernel did otherwise than the policies' plan: a mistake
 	// of Podhop's own.
 	Defect string `json:"defect,omitempty"`
+}
+
+// An Application is a message of an application's protocol.
+type Application struct {
+	Protocol string `json:"protocol"` // DNS, HTTP, HTTP/2, TLS
+	Answer   bool   `json:"answer,omitempty"`
+	// Text is "GET /", "200 OK", "A web.default.svc.cluster.local", "10.96.41.7".
+	Text string `json:"text"`
+	// About is the text of what this answers, where it says so itself. HTTP's answers
+	// come in the order of its requests.
+	About string `json:"about,omitempty"`
 }
 
 // An Advice is a change that would let a packet through.

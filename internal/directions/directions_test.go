@@ -67,6 +67,8 @@ var rules = []rule{
 		Why: "files are kept whatever they are"},
 	{In: "/engine/trace/packet/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "decoders are pure"},
 	{In: "/engine/trace/join/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "the joiner is pure"},
+	{In: "/engine/trace/application/", Never: []string{"golang.org/x/sys", project + "/internal", project + "/engine"},
+		Except: []string{project + "/engine/model", project + "/engine/trace/packet", project + "/engine/trace/record"}, Why: "what programs say is read of packets"},
 	{In: "/engine/trace/explain/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "explanations are pure"},
 	{In: "/engine/trace/filter/", Never: []string{project, "k8s.io", "golang.org/x", "github.com"}, Except: []string{project + "/engine/model"},
 		Why: "who wants which journeys is told by the journeys alone"},

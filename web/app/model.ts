@@ -133,6 +133,7 @@ export interface Journey {
   reply: boolean;
   protocol: string;
   summary: string;
+  application?: Application[];
   from: string;
   to: string;
   source: string;
@@ -145,6 +146,13 @@ export interface Journey {
   advice?: Advice[];
   why?: Why;
   defect?: string;
+}
+
+export interface Application {
+  protocol: string;
+  answer?: boolean;
+  text: string;
+  about?: string;
 }
 
 export interface Hop {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/trace/application"
 	"github.com/podhop/podhop/engine/trace/join"
 	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
@@ -34,6 +35,7 @@ type Explainer struct {
 	names  func(netip.Addr) string
 	routes func(namespace string, to netip.Addr, device string) string
 	memory memory
+	reader *application.Reader
 }
 
 // Routes has hops say by which route a packet went out. f gives the one by which a
@@ -44,7 +46,7 @@ func (x *Explainer) Routes(f func(namespace string, to netip.Addr, device string
 
 // New makes an Explainer.
 func New(rules Rules, names func(netip.Addr) string) *Explainer {
-	return &Explainer{rules: rules, names: names, routes: func(string, netip.Addr, string) string { return "" }, memory: memory{byKey: map[memoryKey]remembered{}}}
+	return &Explainer{rules: rules, names: names, routes: func(string, netip.Addr, string) string { return "" }, memory: memory{byKey: map[memoryKey]remembered{}}, reader: application.NewReader()}
 }
 
 // Journey explains one way. The journey has no ID yet. The ways of a
@@ -59,6 +61,7 @@ func (x *Explainer) Journey(w *join.Way) model.Journey {
 		Start:        w.Start(),
 		Length:       first.Length,
 	}
+	x.read(w, &j)
 	b := builder{x: x, way: w, journey: &j}
 	b.build()
 	j.Source, j.Destination = j.Hops[0].Header.Source, j.Hops[0].Header.Destination
@@ -69,15 +72,28 @@ func (x *Explainer) Journey(w *join.Way) model.Journey {
 	return j
 }
 
-// telling is the way's first packet that came with its payload: what a rule's
-// event shows of one is its headers alone.
+// read puts in what programs say with the packet.
+func (x *Explainer) read(w *join.Way, j *model.Journey) {
+	var all []string
+	for _, m := range x.reader.Read(w.Conversation, w.Reply, telling(w)) {
+		j.Application = append(j.Application, m.Application)
+		all = append(all, m.Summary)
+	}
+	if len(all) > 0 && !telling(w).More {
+		j.Summary = strings.Join(all, ", ")
+	}
+}
+
+// telling is the way's packet with most of its payload: what a rule's event shows of
+// one is its headers alone, and encapsulation leaves less room for what is captured.
 func telling(w *join.Way) *packet.Packet {
+	best := w.Steps[0].Packet()
 	for i := range w.Steps {
-		if p := w.Steps[i].Packet(); p.PayloadLength == 0 || len(p.Payload) > 0 {
-			return p
+		if p := w.Steps[i].Packet(); len(p.Payload) > len(best.Payload) {
+			best = p
 		}
 	}
-	return w.Steps[0].Packet()
+	return best
 }
 
 // header is what a packet says of itself.

@@ -116,8 +116,14 @@ func meets(all []party, j *model.Journey, how func(party, *model.Journey) bool) 
 	return len(all) == 0 || slices.ContainsFunc(all, func(p party) bool { return how(p, j) })
 }
 
-// speaks tells whether a packet is of a protocol: its own, or what its summary names.
+// speaks tells whether a packet is of a protocol: its own, or that of what programs say
+// with it, or what its summary names.
 func speaks(j *model.Journey, protocol string) bool {
+	if slices.ContainsFunc(j.Application, func(a model.Application) bool {
+		return a.Protocol == protocol || strings.HasPrefix(a.Protocol, protocol+"/")
+	}) {
+		return true
+	}
 	word, rest, _ := strings.Cut(j.Summary, " ")
 	switch protocol {
 	case "ICMP":

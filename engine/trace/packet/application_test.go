@@ -55,7 +55,7 @@ func TestDNS(t *testing.T) {
 }
 
 // hello is the first segment of a client of TLS.
-func hello(t *testing.T, c *stdtls.Config) []byte {
+func hello(t testing.TB, c *stdtls.Config) []byte {
 	client, server := net.Pipe()
 	defer server.Close()
 	go func() { _ = stdtls.Client(client, c).HandshakeContext(context.Background()) }()

@@ -11,34 +11,60 @@ import (
 // maxAnswers is how many records of an answer a summary names.
 const maxAnswers = 3
 
-// dns is the first question of a DNS message (RFC 1035, 4.1), and how it was answered,
-// as far as it was captured.
-func dns(b []byte) string {
+// A DNSMessage is what one says (RFC 1035), as far as it was captured.
+type DNSMessage struct {
+	Response   bool
+	Type, Name string // of the first question: "A", "web.default.svc.cluster.local"
+	Answer     string // "10.96.41.7", "no such name"
+}
+
+// String is "DNS A? web.default.svc.cluster.local 10.96.41.7".
+func (m DNSMessage) String() string {
+	s := "DNS " + m.Type + "? " + m.Name
+	if m.Answer != "" {
+		s += " " + m.Answer
+	}
+	return s
+}
+
+// DNS decodes a message as UDP carries it; ok is false if it is none, or asks nothing.
+func DNS(b []byte) (m DNSMessage, ok bool) {
 	var p dnsmessage.Parser
 	h, err := p.Start(b)
 	if err != nil {
-		return ""
+		return m, false
 	}
 	q, err := p.Question()
 	if err != nil {
-		return ""
+		return m, false
 	}
-	question := "DNS " + strings.TrimPrefix(q.Type.String(), "Type") + "? " + name(q.Name)
-	if !h.Response {
-		return question
+	m = DNSMessage{Response: h.Response, Type: strings.TrimPrefix(q.Type.String(), "Type"), Name: name(q.Name)}
+	if h.Response {
+		m.Answer = answers(&p, h, int(b[6])<<8|int(b[7]))
 	}
+	return m, true
+}
+
+func dns(b []byte) string {
+	if m, ok := DNS(b); ok {
+		return m.String()
+	}
+	return ""
+}
+
+// answers says how a question was answered, with count records.
+func answers(p *dnsmessage.Parser, h dnsmessage.Header, count int) string {
 	switch h.RCode {
 	case dnsmessage.RCodeSuccess:
 	case dnsmessage.RCodeNameError:
-		return question + " no such name"
+		return "no such name"
 	case dnsmessage.RCodeRefused:
-		return question + " refused"
+		return "refused"
 	case dnsmessage.RCodeServerFailure:
-		return question + " server failure"
+		return "server failure"
 	default:
-		return fmt.Sprintf("%s error %d", question, h.RCode)
+		return fmt.Sprintf("error %d", h.RCode)
 	}
-	count := int(uint16(b[6])<<8 | uint16(b[7]))
 	var all []string
 	if p.SkipAllQuestions() == nil {
 		for len(all) < maxAnswers {
@@ -49,13 +75,16 @@ func dns(b []byte) string {
 			all = append(all, answer(r.Body))
 		}
 	}
-	switch {
-	case count == 0:
-		return question + " no record of this type"
-	case len(all) < count:
+	if len(all) < count {
 		all = append(all, fmt.Sprintf("%d more", count-len(all)))
 	}
-	return question + " " + strings.Join(all, ", ")
+	switch {
+	case h.Truncated: // RFC 1035, 4.2.1
+		all = append(all, "truncated: to be asked again over TCP")
+	case count == 0:
+		return "no record of this type"
+	}
+	return strings.Join(all, ", ")
 }
 
 // name is without the root's dot.

@@ -205,30 +205,3 @@ func TestKey(t *testing.T) {
 		t.Error("NAT of what an ICMP error quotes changes its key")
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add(frame(f, ether(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP, 1), tcp(SYN)))
-	f.Add(frame(f, ether(layers.EthernetTypeIPv6), ip6(layers.IPProtocolTCP), tcp(SYN)))
-	f.Add(frame(f, ether(layers.EthernetTypeIPv4), ip4(layers.IPProtocolUDP, 0), &layers.UDP{SrcPort: 5, DstPort: 8472},
-		&layers.VXLAN{ValidIDFlag: true, VNI: 1}, gopacket.Payload(frame(f, ether(layers.EthernetTypeIPv4), ip4(layers.IPProtocolTCP, 5), tcp(SYN)))))
-	f.Add(frame(f, ether(layers.EthernetTypeIPv4), ip4(layers.IPProtocolICMPv4, 4), &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 3)},
-		gopacket.Payload(frame(f, ip4(layers.IPProtocolUDP, 9), &layers.UDP{SrcPort: 4000, DstPort: 53}, text("hello")))))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, parse := range []func([]byte) (Packet, error){ParseFrame, ParseIP} {
-			p, err := parse(b)
-			if err != nil {
-				continue
-			}
-			_ = p.Key()
-			_ = p.Summary()
-			if p.PayloadLength < 0 && !p.Fragment || len(p.Payload) > len(b) || !p.Source.Addr().IsValid() {
-				t.Errorf("%+v", p)
-			}
-		}
-		for n := range min(len(b), 60) {
-			if p, err := ParseHeaders(b[:n], b[n:]); err == nil {
-				_ = p.Key()
-			}
-		}
-	})
-}

@@ -66,6 +66,9 @@ func (p *Packet) Summary() string {
 		if s := tls(p.Payload); s != "" {
 			return s
 		}
+		if bytes.HasPrefix(p.Payload, []byte(HTTP2Preface)) {
+			return "HTTP/2 preface"
+		}
 		if p.PayloadLength > 0 {
 			if p.Flags&FIN != 0 {
 				return fmt.Sprintf("FIN, %d bytes", p.PayloadLength)
@@ -113,18 +116,32 @@ func (p *Packet) fragment() string {
 // httpLine is "GET /path" of a request's first line, "200 OK" of an answer's.
 func httpLine(b []byte) string {
 	line, _, whole := bytes.Cut(b, []byte("\r\n"))
-	if rest, ok := bytes.CutPrefix(line, []byte("HTTP/1.")); ok && len(rest) > 2 && rest[1] == ' ' {
-		return printable(rest[2:])
-	}
-	method, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok || len(rest) == 0 || !isMethod(string(method)) {
+	text, _, ok := HTTPLine(line, whole)
+	if !ok {
 		return ""
 	}
-	path, version, ok := bytes.Cut(rest, []byte(" "))
-	if ok && !bytes.HasPrefix(version, []byte("HTTP/1.")) || !ok && whole {
-		return ""
+	return text
+}
+
+// HTTP2Preface begins what a client of HTTP/2 says (RFC 9113, 3.4), whose rest is
+// binary and needs all that was said before.
+const HTTP2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// HTTPLine reads the first line of an HTTP/1 message (RFC 9112, 3 and 4) without its
+// end: "GET /path", "200 OK". whole says that there is no more of it.
+func HTTPLine(line []byte, whole bool) (text string, response, ok bool) {
+	if rest, is := bytes.CutPrefix(line, []byte("HTTP/1.")); is && len(rest) > 2 && rest[1] == ' ' {
+		return printable(rest[2:]), true, true
 	}
-	return printable(line[:len(method)+1+len(path)])
+	method, rest, is := bytes.Cut(line, []byte(" "))
+	if !is || len(rest) == 0 || !isMethod(string(method)) {
+		return "", false, false
+	}
+	path, version, is := bytes.Cut(rest, []byte(" "))
+	if is && !bytes.HasPrefix(version, []byte("HTTP/1.")) && (whole || !bytes.HasPrefix([]byte("HTTP/1."), version)) || !is && whole {
+		return "", false, false
+	}
+	return printable(line[:len(method)+1+len(path)]), false, true
 }
 
 func isMethod(s string) bool {
@@ -134,6 +151,9 @@ func isMethod(s string) bool {
 	}
 	return false
 }
+
+// Printable is a captured text with nothing but text in it, for a screen.
+func Printable(s string) string { return printable([]byte(s)) }
 
 // printable keeps a captured line from carrying anything but text to a screen.
 func printable(b []byte) string {
