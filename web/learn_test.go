@@ -91,6 +91,7 @@ func TestSendAndFollowTheJourney(t *testing.T) {
 	// And it is in the list of conversations, with its endpoint.
 	p.Click("#tab-journeys")
 	p.Until(`document.querySelector("journey-list tr.chosen")?.textContent.includes("of 3")`)
+	p.Until(`document.querySelector("journey-list tr.chosen .exchange")?.textContent === "GET / → 200 OK"`)
 }
 
 func TestManyRequestsAreTallied(t *testing.T) {

@@ -4,6 +4,7 @@ import type { Header, Hop, Journey } from "../model";
 import { packetsURL } from "../state/api";
 import { isDecided, outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { recorded } from "../state/data";
+import { exchangesText } from "../state/exchanges";
 import { moveInList } from "../state/keys";
 import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney } from "../state/selection";
 import { duration, nameOf, placeOf, plural } from "../state/text";
@@ -18,7 +19,7 @@ export function recentView(all: Conversation[]): TemplateResult {
 
 export function journeyView(c: Conversation): TemplateResult {
   const j = journey.value ?? c.journeys[0];
-  const facts = [c.journeys[0]?.protocol, plural(c.journeys.length, "packet"), duration(c.duration), [c.request, c.response].filter(Boolean).join(" ")];
+  const facts = [c.journeys[0]?.protocol, plural(c.journeys.length, "packet"), duration(c.duration), exchangesText(c.exchanges)];
   return html`
     <div class="head"><h2>${nameOf(c.from)} to ${targetOf(c)}, ${outcomeText[c.outcome]}</h2>
       <button type="button" class="icon" aria-label="Back to all journeys" title="All journeys" @click=${dismissJourney}>×</button></div>

@@ -4,6 +4,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import { packetsURL } from "../state/api";
 import { recorded } from "../state/data";
 import { outcomeText, targetOf, type Conversation } from "../state/conversation";
+import { exchangesText, exchangeText } from "../state/exchanges";
 import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
 import { conversationID, showConversation } from "../state/selection";
@@ -31,11 +32,17 @@ function row(c: Conversation): TemplateResult {
   const made = c.behalf !== undefined;
   return html`<tr class=${`${chosen ? "chosen" : ""} ${made ? "made" : ""}`}>
     <td class="mono">${clock(c.start / 1e6)}</td>
-    <th scope="row">${made ? html`<span class="muted" title="A proxy made this connection for the one above">↳ </span>` : nothing}<button type="button" class="link" aria-pressed=${chosen} @click=${() => showConversation(c)}>${nameOf(c.from)} to ${targetOf(c)}</button></th>
+    <th scope="row">${made ? html`<span class="muted" title="A proxy made this connection for the one above">↳ </span>` : nothing}<button type="button" class="link" aria-pressed=${chosen} @click=${() => showConversation(c)}>${nameOf(c.from)} to ${targetOf(c)}</button>${said(c)}</th>
     <td>${outcome(c)}</td>
     <td>${c.endpoints ? html`${c.endpoint} of ${c.endpoints} <span class="muted">${nameOf(c.to)}</span>` : nothing}</td>
     <td>${c.journeys.length}</td>
     <td>${duration(c.duration)}</td></tr>`;
+}
+
+/** What was said, in one line; all of it is in its title. */
+export function said(c: Conversation): TemplateResult | typeof nothing {
+  if (c.exchanges.length === 0) return nothing;
+  return html`<span class="exchange mono" title=${c.exchanges.slice(0, 20).map(exchangeText).join("\n")}>${exchangesText(c.exchanges)}</span>`;
 }
 
 export function outcome(c: Conversation): TemplateResult {

@@ -1,6 +1,7 @@
 // Journeys of one connection, told as one story: who asked whom, through which
 // Service, and how it ended.
 import type { Hop, Journey, Object as Ref } from "../model";
+import { type Exchange, exchangesOf, isError } from "./exchanges";
 import { nameOf } from "./text";
 
 export type Outcome = "answered" | "refused" | "dropped" | "unanswered" | "underway";
@@ -18,6 +19,7 @@ export interface Conversation {
   outcome: Outcome;
   request: string; // "GET /"
   response: string; // "200 OK"
+  exchanges: Exchange[]; // all that was asked and answered
   start: number; // ns since the epoch
   duration: number; // ns
 }
@@ -58,6 +60,8 @@ function tell(id: string, js: Journey[]): Conversation {
   const refusal = find(journeys, (h) => h.decision?.kind === "reject" || h.decision?.kind === "drop");
   const via = choice?.decision?.object ?? refusal?.decision?.object;
   const end = Math.max(...journeys.map((j) => j.start + j.duration));
+  const exchanges = exchangesOf(journeys);
+  const http = exchanges.filter((x) => x.protocol.startsWith("HTTP"));
   return {
     id,
     journeys,
@@ -65,12 +69,13 @@ function tell(id: string, js: Journey[]): Conversation {
     to: first.to || first.destination,
     via: via?.kind === "Service" ? via : undefined,
     behalf: journeys.find((j) => j.via)?.via,
-    dns: first.summary.startsWith("DNS "),
+    dns: exchanges[0]?.protocol === "DNS",
     endpoint: choice?.decision?.endpoint,
     endpoints: choice?.decision?.endpoints,
     outcome: outcomeOf(journeys),
-    request: journeys.find((j) => !j.reply && /^[A-Z]+ \//.test(j.summary))?.summary ?? "",
-    response: journeys.find((j) => j.reply && /^\d{3}\b/.test(j.summary))?.summary ?? "",
+    request: http.find((x) => x.question)?.question ?? "",
+    response: http.findLast((x) => x.answer)?.answer ?? "",
+    exchanges,
     start: first.start,
     duration: end - first.start,
   };
@@ -86,7 +91,7 @@ function find(journeys: Journey[], want: (hop: Hop) => boolean): Hop | undefined
 
 function outcomeOf(journeys: Journey[]): Outcome {
   if (journeys.some((j) => j.verdict === "rejected")) return "refused";
-  const replies = journeys.filter((j) => j.reply);
+  const replies = journeys.filter((j) => j.reply && !isError(j));
   if (replies.some((j) => !j.summary.includes("RST"))) return "answered";
   if (replies.length > 0) return "refused";
   if (journeys.some((j) => j.verdict === "dropped")) return "dropped";

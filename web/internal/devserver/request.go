@@ -162,6 +162,9 @@ func (b *builder) all() []model.Journey {
 		if p.reply {
 			j.From, j.To, j.Source, j.Destination = j.To, j.From, b.dst.addr, b.src.addr
 		}
+		if p.flags == "PSH ACK" {
+			j.Application = []model.Application{{Protocol: "HTTP", Answer: p.reply, Text: p.summary}}
+		}
 		j.Hops = b.hops(p.reply, p.flags, p.summary == "SYN")
 		j.Duration = j.Hops[len(j.Hops)-1].Time
 		out = append(out, j)
