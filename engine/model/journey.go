@@ -101,7 +101,8 @@ type Header struct {
 
 // A Decision is what a rule did at a hop, and the object that it came from.
 type Decision struct {
-	// Kind is dnat, snat, masquerade, conntrack, policy, route, reject, drop or proxy.
+	// Kind is dnat, snat, masquerade, conntrack, policy, route, reject, drop, proxy or
+	// fault: the last is one that was made on purpose, which lost the packet or held it.
 	// conntrack is what the node's connection tracking rewrote without asking any
 	// rule: all packets of a connection but the first, and the answers. proxy is what
 	// the proxy of an Ingress or a Gateway decided: which rule of Object, which

@@ -70,7 +70,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("mended: of 8 MiB came %d bytes", n)
 			}
 			for _, v := range []*nsexec.NetNS{l.Node("node-1"), l.Node("node-2"), l.Underlay(), l.Client(), a.NS} {
-				if left := run(t, v, "nft list tables netdev; ip -br link show type bridge | grep held"); left != "" {
+				if left := run(t, v, "nft list tables netdev; ip -br link show type bridge | grep -e held -e lost"); left != "" {
 					t.Errorf("left: %s", left)
 				}
 			}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/podhop/podhop/engine/network/note"
 )
 
 // The furniture of one namespace: what should be in it, or what is.
@@ -180,7 +182,7 @@ const (
 	loIndex = 1
 	// podIndexes is where the indexes of veths to pods begin on a node; those below
 	// are its own: eth0, the bridge and the tunnels.
-	podIndexes = 100
+	podIndexes = note.Pods
 	// vethMAC is every host end's address, as Calico has it: the link has two ends,
 	// so nobody else can be meant.
 	vethMAC = "ee:ee:ee:ee:ee:ee"

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/podhop/podhop/engine/network/note"
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
@@ -33,11 +34,11 @@ const vnetHeader = 10
 func openHolder(ns *nsexec.NetNS, f flaw) (h *holder, err error) {
 	h = &holder{flaw: f, ns: ns, out: -1, quit: make(chan struct{})}
 	err = ns.Do(func() error {
-		in, err := packetSocket(f.held(), htons(unix.ETH_P_ALL))
+		in, err := packetSocket(note.Held(f.index), htons(unix.ETH_P_ALL))
 		if err != nil {
 			return err
 		}
-		h.in = os.NewFile(uintptr(in), f.held())
+		h.in = os.NewFile(uintptr(in), note.Held(f.index))
 		if h.out, err = packetSocket(f.device, 0); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
@@ -32,6 +33,8 @@ type loop struct {
 	joiner    *join.Joiner
 	explainer *explain.Explainer
 	last      uint64 // journey
+	hold      atomic.Int64
+	notes     *notes
 
 	pipe *pipe // of the time since somebody watches
 	done sync.WaitGroup
@@ -45,7 +48,7 @@ type pipe struct {
 }
 
 func newLoop(t *Tracer) *loop {
-	l := &loop{t: t, rules: newRules(t.cfg.Log), relays: newRelays(), routes: &routes{ask: t.cfg.Route}}
+	l := &loop{t: t, rules: newRules(t.cfg.Log), relays: newRelays(), routes: &routes{ask: t.cfg.Route}, notes: &notes{}}
 	l.captures = &captures{all: map[*capture.Capture]bool{}}
 	l.watermark = newWatermark(l.captures)
 	l.governor = newGovernor(t.cfg.MaxFrames, l.captures, func(c model.Capture) {
@@ -92,6 +95,7 @@ func (l *loop) run(p *pipe) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
+		l.joiner.SetHold(l.hold.Load())
 		if due := l.joiner.Next(); due > 0 {
 			if next := l.watermark.next(due); next > 0 {
 				timer.Reset(time.Duration(next - clock()))
@@ -149,6 +153,7 @@ func (l *loop) take(now int64) {
 			continue
 		}
 		l.relays.explain(w, &j, func(protocol uint8, t record.Tuple) string { return l.joiner.Conversation(protocol, t, now) })
+		l.notes.add(w, &j)
 		l.last++
 		j.ID = "j" + strconv.FormatUint(l.last, 10)
 		l.t.index.add(w, j.ID)

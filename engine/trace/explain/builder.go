@@ -2,6 +2,7 @@ package explain
 
 import (
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/network/note"
 	"github.com/podhop/podhop/engine/trace/join"
 	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
@@ -90,6 +91,8 @@ func (b *builder) host(v *visit) {
 			return
 		case s.Evaluation != nil:
 			b.evaluate(v, i)
+		case note.IsDetour(s.Seen.Device.Name):
+			b.detour(v, i)
 		case s.Seen.Direction == record.Out:
 			b.out(v, s.Seen)
 		default:
@@ -154,7 +157,7 @@ func (b *builder) underlay(v *visit) {
 	b.at = join.Underlay
 	var in, out *join.Seen
 	for i := range v.steps {
-		if s := v.steps[i].Seen; s == nil {
+		if s := v.steps[i].Seen; s == nil || note.IsDetour(s.Device.Name) {
 			continue
 		} else if s.Direction == record.Out {
 			out = s
@@ -189,6 +192,11 @@ func (b *builder) underlay(v *visit) {
 		b.journey.From = orElse(in.Device.Peer, join.Underlay)
 	}
 	b.hop(model.Hop{Place: place, Header: header(&in.Packet), Sentence: s})
+	for i := range v.steps {
+		if s := v.steps[i].Seen; s != nil && note.IsDetour(s.Device.Name) {
+			b.detour(v, i)
+		}
+	}
 	if out != nil {
 		b.time = max(0, out.Time-b.journey.Start)
 	}

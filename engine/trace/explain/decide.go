@@ -24,6 +24,7 @@ const (
 	kindRoute      = "route"
 	kindReject     = "reject"
 	kindDrop       = "drop"
+	kindFault      = "fault"
 )
 
 // A verdict is what one evaluation came to.

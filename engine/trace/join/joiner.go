@@ -41,6 +41,7 @@ type Joiner struct {
 	answers       *answers
 	fragments     *fragments
 	lost          map[string]uint64
+	hold          int64
 }
 
 type traceID struct {
@@ -72,6 +73,18 @@ func New(cfg Config) *Joiner {
 		lost:          map[string]uint64{},
 	}
 }
+
+// SetHold says how long a link may hold packets now, in nanoseconds: their way is not
+// whole before. What follows only that long after is still on it.
+func (j *Joiner) SetHold(hold int64) {
+	j.cfg.Quiet += hold - j.hold
+	j.cfg.MaxAge += heldTimes * (hold - j.hold)
+	j.hold = hold
+}
+
+// heldTimes is how often a packet may be held on its way: by its pod's link, by those of
+// two nodes at each end, and by the other pod's.
+const heldTimes = 6
 
 // Add takes a batch. The joiner keeps the memory of the frames' data.
 func (j *Joiner) Add(b record.Batch, now int64) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/podhop/podhop/engine/network/note"
 	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
 )
@@ -166,6 +167,9 @@ func (c *candidate) dropFlooded() {
 		return
 	}
 	c.seen = slices.DeleteFunc(c.seen, func(s Seen) bool {
+		if note.IsDetour(s.Device.Name) {
+			return false
+		}
 		return s.Namespace == Underlay && s.Direction == record.Out && !took[s.Device.Peer]
 	})
 }
