@@ -36,6 +36,11 @@ type Server struct {
 	work     sync.WaitGroup
 	// forwarding holds a token for each question that waits for an answer from outside.
 	forwarding chan struct{}
+	// What a Fault does; see slow.go.
+	key      string
+	spoiling *spoiling     // nil if there can be none
+	held     chan struct{} // a token for each answer that waits
+	quit     chan struct{}
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // nil once closed
@@ -43,8 +48,11 @@ type Server struct {
 
 // Listen starts a server; it can be asked when Listen has returned. Close it:
 // its sockets keep the namespace.
-func Listen(ns Namespace, r *Resolver) (*Server, error) {
-	s := &Server{resolver: r, conns: map[net.Conn]struct{}{}, forwarding: make(chan struct{}, maxForwarded)}
+func Listen(ns Namespace, r *Resolver) (*Server, error) { return listen(ns, r, "", nil) }
+
+func listen(ns Namespace, r *Resolver, key string, sp *spoiling) (*Server, error) {
+	s := &Server{resolver: r, conns: map[net.Conn]struct{}{}, forwarding: make(chan struct{}, maxForwarded),
+		key: key, spoiling: sp, held: make(chan struct{}, maxHeld), quit: make(chan struct{})}
 	var err error
 	if s.udp, err = ns.ListenPacket("udp", ":53"); err != nil {
 		return nil, err
@@ -62,6 +70,9 @@ func Listen(ns Namespace, r *Resolver) (*Server, error) {
 func (s *Server) Close() error {
 	err := errors.Join(s.udp.Close(), s.tcp.Close())
 	s.mu.Lock()
+	if s.conns != nil {
+		close(s.quit)
+	}
 	for c := range s.conns {
 		c.Close()
 	}
@@ -82,6 +93,9 @@ func (s *Server) serveUDP() {
 		}
 		if err != nil {
 			continue // an ICMP error for an earlier answer
+		}
+		if s.spoilUDP(buf[:n], from) {
+			continue
 		}
 		if !s.resolver.forwards(buf[:n]) {
 			s.answerUDP(buf[:n], from)
@@ -145,7 +159,7 @@ func (s *Server) converse(c net.Conn) {
 			return
 		}
 		answer := s.answer(question, true)
-		if answer == nil {
+		if answer == nil || !s.spoilTCP(c.RemoteAddr()) {
 			return
 		}
 		if _, err := conn.Write(answer); err != nil {

@@ -12,6 +12,8 @@ type ServersConfig struct {
 	// Desired are the namespaces to listen in, by any key. A namespace must stay open
 	// until Stop has returned for a key that Desired does not have any more.
 	Desired func() map[string]Namespace
+	// Spoiled is told what a Fault did, and in which namespace, before it is seen. May be nil.
+	Spoiled func(key string, s Spoiled)
 	Log     *slog.Logger
 }
 
@@ -22,11 +24,13 @@ type Servers struct {
 	mu      sync.Mutex
 	running map[string]*Server
 	closed  bool
+
+	spoiling spoiling
 }
 
 // NewServers returns none yet.
 func NewServers(c ServersConfig) *Servers {
-	return &Servers{cfg: c, running: map[string]*Server{}}
+	return &Servers{cfg: c, running: map[string]*Server{}, spoiling: spoiling{told: c.Spoiled}}
 }
 
 // Sync has servers in the desired namespaces, and in no others. One that cannot
@@ -44,7 +48,7 @@ func (s *Servers) Sync() {
 		if s.running[key] != nil || s.closed {
 			continue
 		}
-		server, err := Listen(ns, s.cfg.Resolver)
+		server, err := listen(ns, s.cfg.Resolver, key, &s.spoiling)
 		if err != nil {
 			s.cfg.Log.Warn("DNS in a pod", "pod", key, "err", err)
 			continue
