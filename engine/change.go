@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/network"
 )
 
 // changeTimeout bounds a change of a session's machines or network.
@@ -120,6 +121,7 @@ func (s *Session) RemoveNode(ctx context.Context, name string) error {
 			return err
 		}
 		defer s.recount()
+		s.forgetFaults(network.NodeVertex(name))
 		return s.scrap(m, client)
 	})
 }

@@ -39,7 +39,7 @@ func (s *Session) openDNS(context.Context, []network.Node) error {
 	if outside := s.engine.cfg.DNSUpstream; outside != "" {
 		names.Forward = dns.Forward(nsexec.DialOutside, outside)
 	}
-	s.dns = dns.NewServers(dns.ServersConfig{Resolver: dns.NewResolver(names), Desired: s.dnsPods, Log: s.log})
+	s.dns = dns.NewServers(dns.ServersConfig{Resolver: dns.NewResolver(names), Desired: s.dnsPods, Spoiled: s.spoiled, Log: s.log})
 	s.onClose(s.dns.Close)
 	s.pods.onLeaving(s.dns.Stop)
 	_, err := core.Pods().Informer().AddEventHandler(cache.FilteringResourceEventHandler{

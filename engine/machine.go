@@ -72,6 +72,7 @@ func (s *Session) boot(ctx context.Context, m *machine) error {
 // namespace goes before that does.
 func (s *Session) halt(ctx context.Context, m *machine) error {
 	s.nodes.turn(m, false)
+	s.nodes.cut(m, false) // who is off is not cut off
 	err := m.stop(ctx)
 	err = errors.Join(err, s.containers.UnmountBelow(s.root(m)), s.tracer.Refresh())
 	s.policies.SetNodes(s.policyNodes())
@@ -86,6 +87,7 @@ func (m *machine) stop(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
+	m.gate.set(false) // or the kubelet waits for the API before it ends
 	var errs []error
 	if kubelet := p.kubelet.Load(); kubelet != nil {
 		errs = append(errs, kubelet.Stop(ctx))
@@ -125,12 +127,14 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 	}
 	machine := s.engine.machine
 	machine.BootID = string(uuid.NewUUID()) // the kubelet tells by it that it was rebooted
+	// Nobody but this process is the node, so it is trusted like the control plane.
+	// As one of system:nodes alone it would race with the node authorizer's own
+	// view of its pods, and lose half a second each time that it does.
+	client := s.api.ConfigFor("system:node:"+m.Name, "system:nodes", "system:masters")
+	client.Wrap(m.gate.wrap)
 	kubelet, err := node.Start(ctx, node.Config{
 		Name: m.Name, IP: m.IP, IP6: m.IP6, Root: root, Machine: machine, Logger: s.log,
-		// Nobody but this process is the node, so it is trusted like the control plane.
-		// As one of system:nodes alone it would race with the node authorizer's own
-		// view of its pods, and lose half a second each time that it does.
-		ClientConfig: s.api.ConfigFor("system:node:"+m.Name, "system:nodes", "system:masters"),
+		ClientConfig: client,
 		Runtime:      p.runtime, Images: p.runtime.Images(), Streams: p.runtime.Streams(), Cgroups: p.runtime.PodCgroups(),
 		Dial:       s.network.Node(m.Name).DialContext,
 		ClusterDNS: []netip.Addr{clusterDNS}, Mounts: s.containers,

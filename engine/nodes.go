@@ -23,6 +23,7 @@ type machine struct {
 	on    bool                  // under nodes.mu
 	power atomic.Pointer[power] // what runs on it; nil while nothing does
 	disk  cri.Disk              // the images that were pulled to it
+	gate  gate                  // between its kubelet and the API server
 }
 
 func newNodes(list []network.Node) *nodes {
@@ -94,6 +95,20 @@ func (n *nodes) turn(m *machine, on bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m.on = on
+}
+
+// cut says whether a machine's link is down; making it so is the caller's.
+func (n *nodes) cut(m *machine, cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m.Down = cut
+}
+
+// state tells whether a machine is on, and whether it is cut off.
+func (n *nodes) state(m *machine) (on, cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return m.on, m.Down
 }
 
 // names lists machines for a learner to read.

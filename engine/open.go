@@ -106,7 +106,7 @@ func (s *Session) openNetwork(ctx context.Context, _ []network.Node) (err error)
 // desired is the network as it should be now, but for its pods.
 func (s *Session) desired() network.Desired {
 	o := s.Info().Options
-	d := network.Desired{CNI: network.CNI(o.CNI), Nodes: s.nodes.on(), ClientIP: clientIP, ControlPlane: apiServer.Addr()}
+	d := network.Desired{CNI: network.CNI(o.CNI), Nodes: s.nodes.on(), ClientIP: clientIP, ControlPlane: apiServer.Addr(), Faults: networkFaults(s.faultList())}
 	if o.DualStack {
 		d.ClientIP6 = clientIP6
 	}
@@ -228,20 +228,20 @@ func (s *Session) dialKubelet(ctx context.Context, name string) (net.Conn, error
 	if m == nil {
 		return nil, fmt.Errorf("node %s: %w", name, network.ErrNoNode)
 	}
+	at := net.TCPAddrFromAddrPort(netip.AddrPortFrom(m.IP, 10250))
 	if p := m.power.Load(); p != nil {
 		if kubelet := p.kubelet.Load(); kubelet != nil {
-			return kubelet.Dial(ctx, "tcp", name)
+			return m.gate.dial(ctx, at, func() (net.Conn, error) { return kubelet.Dial(ctx, "tcp", name) })
 		}
 	}
-	at := net.TCPAddrFromAddrPort(netip.AddrPortFrom(m.IP, 10250))
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: at, Err: syscall.EHOSTUNREACH}
 }
 
 // dialPod connects the API server to a pod or Service, from the network of the
-// first node that is on, which is where a control plane stands that reaches pods.
+// first node that is on and not cut off, which is where a control plane stands that reaches pods.
 func (s *Session) dialPod(ctx context.Context, proto, address string) (net.Conn, error) {
 	for _, n := range s.nodes.on() {
-		if ns := s.network.Node(n.Name); ns != nil {
+		if ns := s.network.Node(n.Name); ns != nil && !n.Down {
 			return ns.DialContext(ctx, proto, address)
 		}
 	}

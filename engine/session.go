@@ -69,7 +69,8 @@ type Session struct {
 	mu       sync.Mutex
 	options  model.SessionOptions
 	expires  time.Time
-	watching func() // releases the tracer; nil while nobody watches
+	faults   []model.Fault // of links and DNS
+	watching func()        // releases the tracer; nil while nobody watches
 }
 
 // onClose has f called when the session closes, before all that was there earlier.
@@ -114,9 +115,10 @@ func (s *Session) ID() string { return s.id }
 
 // Info is what a learner is told. The edge adds the addresses that it serves on.
 func (s *Session) Info() model.Session {
+	faults := s.Faults()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return model.Session{ID: s.id, Options: s.options, Stopped: s.nodes.off(), ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
+	return model.Session{ID: s.id, Options: s.options, Stopped: s.nodes.off(), Faults: faults, ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
 }
 
 // Token is what the learner's kubectl authenticates with.

@@ -50,6 +50,14 @@ type Session interface {
 	LookAtNode(ctx context.Context, node, at string) (string, error)
 	// Objects lists what the API has; none is no error.
 	Objects(ctx context.Context, q model.ObjectQuery) ([]map[string]any, error)
+	// Faults are those that there are. SetFault fails with a *model.FieldError for what
+	// it cannot be; that and those that follow fail with model.ErrNotFound if there is
+	// nothing of the name, with model.ErrConflict if it cannot be done.
+	Faults() []model.Fault
+	SetFault(ctx context.Context, id string, settings model.FaultSettings) (model.Fault, error)
+	UndoFault(ctx context.Context, id string) error
+	UndoFaults(ctx context.Context) error
+	Kill(ctx context.Context, k model.Kill) error
 	Graph() model.Graph
 	Journeys() []model.Journey
 	// Asked is Journeys without those of Unasked requests.

@@ -19,6 +19,7 @@ const (
 	typeNoLesson    = "urn:podhop:problem:no-lesson"
 	typeNoRecording = "urn:podhop:problem:no-recording"
 	typeNoNode      = "urn:podhop:problem:no-node"
+	typeNoTarget    = "urn:podhop:problem:no-target"
 	typeConflict    = "urn:podhop:problem:conflict"
 	typeInvalid     = "urn:podhop:problem:invalid"
 	typeTooLarge    = "urn:podhop:problem:too-large"

@@ -111,6 +111,7 @@ func TestSchemasAreTheTypes(t *testing.T) {
 	for name, value := range map[string]any{
 		"Problem": problem.Problem{}, "Session": model.Session{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "KeptRecording": model.KeptRecording{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
 		"RequestResult": model.RequestResult{}, "CheckResult": model.CheckResult{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
+		"Fault": model.Fault{}, "FaultSettings": model.FaultSettings{}, "Kill": model.Kill{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
 		"Event": model.Event{}, "Message": model.Message{}, "Capture": model.Capture{}, "Why": model.Why{},
 		"WhatIfRequest": model.WhatIfRequest{}, "WhatIf": model.WhatIf{}, "ChangedConversation": model.ChangedConversation{}, "Reachability": model.Reachability{},
@@ -142,7 +143,7 @@ func (d document) compare(t *testing.T, at string, s schema, kind reflect.Type) 
 	}
 	want := map[reflect.Kind]string{
 		reflect.String: "string", reflect.Bool: "boolean", reflect.Slice: "array", reflect.Struct: "object", reflect.Map: "object",
-		reflect.Int: "integer", reflect.Int64: "integer", reflect.Uint64: "integer",
+		reflect.Int: "integer", reflect.Int64: "integer", reflect.Uint64: "integer", reflect.Float64: "number",
 	}[kind.Kind()]
 	if s.Type != want {
 		t.Errorf("%s is %s, described as %q", at, want, s.Type)

@@ -71,7 +71,8 @@ type fakeSession struct {
 	id      string
 	feed    *feed.Feed
 	options model.SessionOptions
-	did     []string // to nodes
+	did     []string
+	faults  []model.Fault // to nodes
 	applied []string
 	results []model.ApplyResult
 	err     error // of Apply, Request, Token and Close
@@ -119,6 +120,35 @@ func (s *fakeSession) LookAtNode(_ context.Context, name, at string) (string, er
 		return "", &model.FieldError{Field: "at", Detail: "must be route"}
 	}
 	return "default via 172.18.0.1 dev eth0", s.node("look", name)
+}
+
+// There is one fault, of DNS.
+func (s *fakeSession) Faults() []model.Fault {
+	return []model.Fault{{ID: "dns", Kind: "dns", Target: "service/kube-system/kube-dns", Text: "2000 ms", Settings: model.FaultSettings{DelayMS: 2000}}}
+}
+func (s *fakeSession) SetFault(_ context.Context, id string, set model.FaultSettings) (model.Fault, error) {
+	f := model.Fault{ID: id, Kind: "link", Target: "node/node-1", Text: "broken", Settings: set}
+	switch {
+	case id != "link.node.node-1":
+		return f, fmt.Errorf("fault %s: %w", id, model.ErrNotFound)
+	case set.Loss > 100:
+		return f, &model.FieldError{Field: "loss", Detail: "must be less"}
+	}
+	return f, s.err
+}
+func (s *fakeSession) UndoFault(_ context.Context, id string) error {
+	if id != "dns" {
+		return fmt.Errorf("fault %s: %w: it is not there", id, model.ErrNotFound)
+	}
+	return s.err
+}
+func (s *fakeSession) UndoFaults(context.Context) error { return s.err }
+func (s *fakeSession) Kill(_ context.Context, k model.Kill) error {
+	if k.Pod != "pod/default/web" {
+		return fmt.Errorf("%s: %w", k.Pod, model.ErrNotFound)
+	}
+	s.did = append(s.did, "kill "+k.Container)
+	return s.err
 }
 
 func (s *fakeSession) Apply(_ context.Context, paste []byte) ([]model.ApplyResult, error) {
@@ -300,6 +330,11 @@ func TestAnswers(t *testing.T) {
 		{name: "stop it", request: "POST /api/sessions/one/nodes/node-1/stop", status: 204},
 		{name: "start it", request: "POST /api/sessions/one/nodes/node-1/start", status: 204},
 		{name: "cordon it", request: "POST /api/sessions/one/nodes/node-1/cordon", status: 204},
+		{name: "the faults", request: "GET /api/sessions/one/faults", status: 200, want: `[{"id":"dns","kind":"dns","target":"service/kube-system/kube-dns","text":"2000 ms","settings":{"delayMs":2000}}]`},
+		{name: "a fault", request: "PUT /api/sessions/one/faults/link.node.node-1", body: `{"loss":30}`, status: 200, want: `{"id":"link.node.node-1","kind":"link","target":"node/node-1","text":"broken","settings":{"loss":30}}`},
+		{name: "undone", request: "DELETE /api/sessions/one/faults/dns", status: 204},
+		{name: "all undone", request: "DELETE /api/sessions/one/faults", status: 204},
+		{name: "killed", request: "POST /api/sessions/one/kill", body: `{"pod":"pod/default/web","container":"web"}`, status: 204},
 		{name: "look at it", request: "GET /api/sessions/one/nodes/node-1/look?at=route", status: 200, want: "default via 172.18.0.1 dev eth0"},
 		{name: "alive", request: "GET /healthz", status: 200, want: "ok"},
 		{name: "ready", request: "GET /readyz", status: 200, want: "ok"},
@@ -349,6 +384,11 @@ func TestAnswers(t *testing.T) {
 		{name: "no such session's node", request: "POST /api/sessions/two/nodes/node-1/stop", status: 404, want: "no-session"},
 		{name: "the last node", request: "DELETE /api/sessions/one/nodes/node-1", status: 409, want: "conflict: Node-1 is the cluster's only node."},
 		{name: "nothing to look at", request: "GET /api/sessions/one/nodes/node-1/look", status: 422, want: "invalid: at must be route. [at must be route]"},
+		{name: "a fault of nothing", request: "PUT /api/sessions/one/faults/link.node.node-9", body: `{"loss":30}`, status: 404, want: "no-target: Fault link.node.node-9: not found."},
+		{name: "a fault that cannot be", request: "PUT /api/sessions/one/faults/link.node.node-1", body: `{"loss":130}`, status: 422, want: "invalid: loss must be less. [loss must be less]"},
+		{name: "a fault of unknown settings", request: "PUT /api/sessions/one/faults/link.node.node-1", body: `{"lost":30}`, status: 400, want: "invalid"},
+		{name: "a fault undone twice", request: "DELETE /api/sessions/one/faults/link.node.node-1", status: 404, want: "no-target"},
+		{name: "nobody to kill", request: "POST /api/sessions/one/kill", body: `{"pod":"pod/default/x"}`, status: 404, want: "no-target"},
 		{name: "a look changes nothing", request: "POST /api/sessions/one/nodes/node-1/look?at=route", status: 405, want: "about:blank: What is at /api/sessions/one/nodes/node-1/look takes GET, HEAD."},
 
 		{name: "an empty paste", request: "POST /api/sessions/one/apply", body: "\n", status: 422, want: "invalid: There is no manifest in what was sent."},

@@ -12,6 +12,8 @@ type Session struct {
 	Options SessionOptions `json:"options"`
 	// Stopped are the names of the nodes that are switched off.
 	Stopped []string `json:"stopped,omitempty"`
+	// Faults are what was broken on purpose, and is not mended yet.
+	Faults []Fault `json:"faults,omitempty"`
 }
 
 // SessionOptions say what a session is made with. The zero value of a field is the

@@ -27,12 +27,29 @@ export interface Session {
   expiresAt: string;
   options: SessionOptions;
   stopped?: string[];
+  faults?: Fault[];
 }
 
 export interface SessionOptions {
   nodes?: number;
   cni?: string;
   dualStack?: boolean;
+}
+
+export interface Fault {
+  id: string;
+  kind: string;
+  target: string;
+  text: string;
+  settings: FaultSettings;
+}
+
+export interface FaultSettings {
+  direction?: string;
+  loss?: number;
+  delayMs?: number;
+  jitterMs?: number;
+  rateKbit?: number;
 }
 
 export interface Graph {
@@ -387,4 +404,9 @@ export interface KeptRecording {
   bytes: number;
   key: string;
   until: string;
+}
+
+export interface Kill {
+  pod: string;
+  container?: string;
 }

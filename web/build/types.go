@@ -12,7 +12,7 @@ import (
 // roots are the types that cross the wire; what they refer to follows.
 var roots = []any{
 	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckResult{},
-	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{},
+	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{}, model.Kill{},
 }
 
 // Types writes engine/model as TypeScript, so that neither side can drift.
@@ -80,7 +80,7 @@ func tsType(t reflect.Type) (string, reflect.Type) {
 		return "string", nil
 	case reflect.Bool:
 		return "boolean", nil
-	case reflect.Int, reflect.Int64, reflect.Uint64:
+	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Float64:
 		return "number", nil
 	default:
 		panic("web/build: no TypeScript for " + t.String())

@@ -2,8 +2,10 @@
 // Each field's type; a list ends in [], a map in {}, and what may be missing in a question mark.
 export const shapes: Record<string, Record<string, string>> = {
   Recording: { podhop: "string", version: "number", server: "string", kubernetes: "string", from: "number", to: "number", session: "Session", capture: "Capture", manifests: "string", graph: "Graph", moments: "Moment[]", left: "LeftOut" },
-  Session: { id: "string", url: "string", apiServer: "string", expiresAt: "string", options: "SessionOptions", stopped: "string[]?" },
+  Session: { id: "string", url: "string", apiServer: "string", expiresAt: "string", options: "SessionOptions", stopped: "string[]?", faults: "Fault[]?" },
   SessionOptions: { nodes: "number?", cni: "string?", dualStack: "boolean?" },
+  Fault: { id: "string", kind: "string", target: "string", text: "string", settings: "FaultSettings" },
+  FaultSettings: { direction: "string?", loss: "number?", delayMs: "number?", jitterMs: "number?", rateKbit: "number?" },
   Capture: { mode: "string", since: "number?", reason: "string?", skipped: "number?" },
   Graph: { vertices: "Vertex[]", edges: "Edge[]" },
   Vertex: { id: "string", kind: "string", namespace: "string?", name: "string", parent: "string?", owner: "string?", ips: "string[]?", external: "string[]?", ports: "Port[]?", labels: "string{}?", status: "string?", ready: "boolean", message: "string?", want: "number?", have: "number?", restarts: "number?", containers: "Container[]?", created: "number?", conditions: "Condition[]?", rules: "Rule[]?", facts: "Fact[]?", wiring: "string[]?", cni: "CNI?" },
