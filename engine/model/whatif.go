@@ -96,9 +96,14 @@ type PolicyVerdict struct {
 	Sentence string `json:"sentence"`
 	// Direction is ingress or egress where a policy had a say. Policies are
 	// namespace/name: the one whose Rule, counted from 1, admits it by its Match (peer
-	// and port), or all that isolate the pod.
+	// and port), or all that isolate the pod. Peer is which of the rule's peers that
+	// is, from 1; 0 where it names none.
 	Direction string   `json:"direction,omitempty"`
 	Policies  []string `json:"policies,omitempty"`
 	Rule      int      `json:"rule,omitempty"`
+	Peer      int      `json:"peer,omitempty"`
 	Match     string   `json:"match,omitempty"`
+	// Except is what holds of some all the same, where they are groups: that a pod
+	// always reaches itself, and a node its pods.
+	Except string `json:"except,omitempty"`
 }

@@ -226,7 +226,7 @@ func (t *table) but(a answer, text string) answer {
 		if v.Allowed {
 			return n // no exception from that
 		}
-		v.Sentence += " " + text
+		v.Except = text
 		return t.keep(v)
 	}
 	return answer{add(a.before), add(a.after)}
@@ -234,7 +234,7 @@ func (t *table) but(a answer, text string) answer {
 
 // keep returns the index of a verdict.
 func (t *table) keep(v model.PolicyVerdict) int {
-	key := fmt.Sprint(v.Allowed, v.Sentence)
+	key := v.Sentence + "\x00" + v.Except
 	n, ok := t.index[key]
 	if !ok {
 		n = len(t.out.Verdicts)

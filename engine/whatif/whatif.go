@@ -85,7 +85,7 @@ func (in Input) then() policy.Input {
 
 func verdict(v policy.Verdict) model.PolicyVerdict {
 	return model.PolicyVerdict{Allowed: v.Allowed, Sentence: v.Sentence, Direction: v.Note.Direction,
-		Policies: v.Note.Policies, Rule: v.Note.Rule, Match: v.Note.Detail}
+		Policies: v.Note.Policies, Rule: v.Note.Rule, Peer: v.Note.Peer, Match: v.Note.Detail}
 }
 
 // addresses are a pod's, as the planner takes them.

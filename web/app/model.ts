@@ -340,7 +340,9 @@ export interface PolicyVerdict {
   direction?: string;
   policies?: string[];
   rule?: number;
+  peer?: number;
   match?: string;
+  except?: string;
 }
 
 export interface Reachability {
