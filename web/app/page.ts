@@ -15,6 +15,7 @@ import "./parts/objects";
 import "./parts/record";
 import "./parts/resize";
 import "./parts/send";
+import "./parts/whatif";
 import "./map/element";
 import "./editor/element";
 

@@ -17,6 +17,7 @@ const tabs = [
   { id: "editor", name: recorded ? "Manifests" : "Editor", count: () => 0 },
   { id: "objects", name: "Objects", count: () => objects.value },
   { id: "journeys", name: "Journeys", count: () => conversations.value.length },
+  ...(recorded ? [] : [{ id: "whatif", name: "What if", count: () => 0 }]),
   { id: "events", name: "Events", count: () => events.value.length },
 ];
 
@@ -37,6 +38,7 @@ class DockTabs extends Part {
 
 effect(() => {
   const chosen = tabs.some((t) => t.id === tab.value) ? tab.value : "editor";
+  tab.value = chosen; // a recording has no tab What if
   forTab.set("podhop.tab", chosen);
   for (const t of tabs) {
     const panel = document.getElementById(`panel-${t.id}`);

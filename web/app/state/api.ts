@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { ApplyResult, CheckResult, KeptRecording, Request, RequestResult, SessionOptions } from "../model";
+import type { ApplyResult, CheckResult, KeptRecording, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
@@ -61,6 +61,10 @@ export async function removeRecording(kept: KeptRecording): Promise<void> {
 
 export async function apply(yaml: string): Promise<ApplyResult[]> {
   return JSON.parse(await ask("POST", "/apply", { type: "application/yaml", text: yaml })) as ApplyResult[];
+}
+
+export async function whatIf(request: WhatIfRequest): Promise<WhatIf> {
+  return JSON.parse(await ask("POST", "/what-if", json(request))) as WhatIf;
 }
 
 export async function send(request: Request): Promise<RequestResult> {

@@ -79,6 +79,8 @@ func (c *Cluster) take(m manifest) string {
 		}
 	case known:
 		return "unchanged"
+	case m.Kind == "NetworkPolicy":
+		c.put(model.Vertex{ID: id, Kind: "NetworkPolicy", Namespace: "default", Name: m.Metadata.Name, Status: "Ingress", Created: now()})
 	case m.Kind == "Pod":
 		c.addPod(m.Metadata.Name, nil, "")
 	default:
