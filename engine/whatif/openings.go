@@ -113,6 +113,9 @@ func openingOf(now *policy.Plan, j *model.Journey) (o opening, ok bool) {
 	if !first.from.IsValid() || !first.to.IsValid() || !last.from.IsValid() || !last.to.IsValid() {
 		return o, false
 	}
+	if !strings.HasPrefix(j.Protocol, "ICMP") && (first.to.Port() == 0 || last.to.Port() == 0) {
+		return o, false // a later fragment, which says no port
+	}
 	protocol := v1.Protocol(j.Protocol)
 	o.out = policy.Opening{From: first.from.Addr(), To: first.to.Addr(), Protocol: protocol, Port: first.to.Port()}
 	o.in = policy.Opening{From: last.from.Addr(), To: last.to.Addr(), Protocol: protocol, Port: last.to.Port()}

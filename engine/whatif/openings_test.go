@@ -93,6 +93,10 @@ func TestChanged(t *testing.T) {
 	for i := range ping.Hops {
 		ping.Hops[i].Header.Source, ping.Hops[i].Header.Destination = at["web-0"].ip, at["my-app"].ip
 	}
+	fragment := journey("web-0", "my-app", 80, recent)
+	for i := range fragment.Hops {
+		fragment.Hops[i].Header.Source, fragment.Hops[i].Header.Destination = at["web-0"].ip, at["my-app"].ip
+	}
 	self := journey("my-app", "my-app", 80, recent)
 	const no, free = "No ingress rule of default/my-network-policy admits it.", "Allowed: no NetworkPolicy isolates either end."
 	for _, c := range []struct {
@@ -114,7 +118,7 @@ func TestChanged(t *testing.T) {
 		{"its answers", []model.Journey{answerTo(nodePort)}, 1, []string{"1 cut client pod/default/my-app TCP 80 : " + no}},
 		{"ping", []model.Journey{ping}, 1, []string{"1 cut pod/default/web-0 pod/default/my-app ICMP 0 : " + no}},
 		{"a pod to itself", []model.Journey{self}, 1, nil},
-		{"of no policy's concern", []model.Journey{rejected, gone, arp}, 0, nil},
+		{"of no policy's concern", []model.Journey{rejected, gone, arp, fragment}, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := world(false)
