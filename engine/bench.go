@@ -142,16 +142,14 @@ func (s *Session) BenchServices(ctx context.Context, counts ...int) ([]proxy.Ben
 	return proxy.Bench(ctx, client, s.api.Informers(), counts...)
 }
 
-// BenchTrace measures what watching costs, between pods of two nodes; each of
-// its loads lasts d.
-func (s *Session) BenchTrace(ctx context.Context, d time.Duration) (trace.BenchResult, error) {
+// BenchTraffic makes pods on two nodes, between which to send.
+func (s *Session) BenchTraffic(ctx context.Context) (*trace.Bench, error) {
 	ends, err := s.benchPods(ctx)
 	if err != nil {
-		return trace.BenchResult{}, err
+		return nil, err
 	}
-	return trace.Bench(ctx, trace.BenchConfig{
-		Tracer: trace.Config{Sources: s.sources, Names: s.vertexOf, Log: s.log,
-			Emit: func(model.Journey) {}, Lost: func(uint64, string) {}},
-		From: ends[0].ns.Net, To: ends[1].ns.Net, Address: ends[1].ips[0], Duration: d,
-	})
+	return &trace.Bench{From: ends[0].ns.Net, To: ends[1].ns.Net, Address: ends[1].ips[0]}, nil
 }
+
+// BenchCapturing counts what capturing has: nothing, when nobody watches.
+func (s *Session) BenchCapturing() (trace.Remains, error) { return s.tracer.Remains() }

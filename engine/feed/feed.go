@@ -18,7 +18,8 @@ type Config struct {
 	// First is the first sequence number, 1 if zero. A session that is restored
 	// after a restart passes one that its viewers have not seen yet.
 	First uint64
-	// LogMessages and LogBytes bound what a viewer can resume from: 2048 and 2 MiB.
+	// LogMessages and LogBytes bound what a viewer can be behind, or resume from: 8192
+	// and 8 MiB, but a quarter of the bytes once the last viewer has gone.
 	LogMessages, LogBytes int
 	// Journeys and JourneyBytes bound the recent journeys of a snapshot: 500 and 2 MiB.
 	Journeys, JourneyBytes int
@@ -67,8 +68,8 @@ type Feed struct {
 // New returns the Feed of one session.
 func New(cfg Config, session model.Session) *Feed {
 	setDefault(&cfg.First, 1)
-	setDefault(&cfg.LogMessages, 2048)
-	setDefault(&cfg.LogBytes, 2<<20)
+	setDefault(&cfg.LogMessages, 8192)
+	setDefault(&cfg.LogBytes, 8<<20)
 	setDefault(&cfg.Journeys, 500)
 	setDefault(&cfg.JourneyBytes, 2<<20)
 	setDefault(&cfg.Events, 100)

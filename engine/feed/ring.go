@@ -24,7 +24,12 @@ type entry struct {
 func (r *ring) add(m model.Message, size int) {
 	r.entries = append(r.entries, entry{m, size})
 	r.held += size
-	for r.len() > 1 && (r.len() > r.messages || r.held > r.bytes) {
+	r.drop(r.bytes)
+}
+
+// drop lets go of the oldest that are beyond the bounds, of bytes that are told.
+func (r *ring) drop(bytes int) {
+	for r.len() > 1 && (r.len() > r.messages || r.held > bytes) {
 		r.held -= r.entries[r.head].size
 		r.entries[r.head] = entry{} // let go of what it points to
 		r.head++
@@ -89,7 +94,7 @@ func (r *recent) add(j *model.Journey, seq uint64, size int) {
 	r.journeys = slices.Delete(r.journeys, 0, drop)
 	r.gone += uint64(drop)
 	if over := len(r.dropped) - droppedSeqs; over > 0 {
-		r.dropped = slices.Delete(r.dropped, 0, over)
+		r.dropped = r.dropped[over:] // append moves them, now and then
 	}
 }
 

@@ -35,7 +35,9 @@ func (s *Subscription) Close() {
 	s.close.Do(func() {
 		close(s.done)
 		s.feed.mu.Lock()
-		s.feed.viewers--
+		if s.feed.viewers--; s.feed.viewers == 0 {
+			s.feed.log.drop(s.feed.cfg.LogBytes / 4)
+		}
 		s.feed.mu.Unlock()
 		s.feed.tellWatched()
 	})

@@ -12,27 +12,57 @@ import (
 
 // With PODHOP_BENCH=2s the loads last that long, and the figures mean something.
 func TestBench(t *testing.T) {
-	duration := 300 * time.Millisecond
+	duration, turns := 50*time.Millisecond, 2
 	if d, err := time.ParseDuration(os.Getenv("PODHOP_BENCH")); err == nil {
-		duration = d
+		duration, turns = d, 5
 	}
-	l := newLab(t)
-	r, err := trace.Bench(context.Background(), trace.BenchConfig{
-		Tracer:   trace.Config{Sources: l.sources, Names: func(a netip.Addr) string { return l.ips[a] }},
-		From:     l.nets["pod/default/shop"],
-		To:       l.nets["pod/default/web-1"],
-		Address:  netip.MustParseAddr("10.244.2.2"),
-		Duration: duration,
+	ctx, l := context.Background(), newLab(t)
+	b := trace.Bench{From: l.nets["pod/default/shop"], To: l.nets["pod/default/web-1"], Address: netip.MustParseAddr("10.244.2.2")}
+	w := l.watch()
+	w.release()
+	remains := func() (r trace.Remains) {
+		t.Helper()
+		r, err := w.Remains()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	nothing := func() bool { return remains() == trace.Remains{} }
+	l.until("nothing is captured", nothing)
+	throughput, requests, err := b.Compare(ctx, turns, duration, func() (func() error, error) {
+		release, err := w.Watch()
+		if r := remains(); r.Rings != 4 || r.Tables != 2 || r.Goroutines < 6 {
+			t.Errorf("watched: %+v", r)
+		}
+		return func() error { release(); l.until("nothing is captured", nothing); return nil }, err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.EventsPerSecond == 0 || r.Unwatched.BytesPerSecond == 0 || r.Watched.RequestsPerSecond == 0 || r.Journeys == 0 || r.EmitP99 == 0 {
-		t.Errorf("%+v", r)
+	if len(throughput.Watched) != turns || throughput.Ratio() <= 0 || len(requests.Unwatched) != turns || requests.Ratio() <= 0 {
+		t.Errorf("%+v, %+v", throughput, requests)
 	}
-	t.Logf("%.0f events/s; unwatched %.0f MB/s, %.0f requests/s; watched %.0f MB/s (%.2f), %.0f requests/s (%.2f); emitted after %v, p99 %v; %d journeys; lost %v",
-		r.EventsPerSecond, r.Unwatched.BytesPerSecond/1e6, r.Unwatched.RequestsPerSecond,
-		r.Watched.BytesPerSecond/1e6, r.Watched.BytesPerSecond/r.Unwatched.BytesPerSecond,
-		r.Watched.RequestsPerSecond, r.Watched.RequestsPerSecond/r.Unwatched.RequestsPerSecond,
-		r.EmitP50, r.EmitP99, r.Journeys, r.Lost)
+	t.Logf("TCP watched to unwatched %.2f: %.0f", throughput.Ratio(), throughput)
+	t.Logf("requests watched to unwatched %.2f: %.0f", requests.Ratio(), requests)
+
+	if w.release, err = w.Watch(); err != nil {
+		t.Fatal(err)
+	}
+	w.flush()
+	w.reset()
+	sent, err := b.Datagrams(ctx, 1000, duration)
+	if err != nil || sent == 0 {
+		t.Fatal(sent, err)
+	}
+	if err := b.Connect(ctx, 3, time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	w.flush()
+	if got := len(w.to(w.journeys(anyJourney)[0].Destination)); got != sent {
+		t.Errorf("%d journeys of %d datagrams; lost %v", got, sent, w.lost)
+	}
+	if trace.BenchJoin(duration) == 0 {
+		t.Error("no frame was joined")
+	}
 }

@@ -38,6 +38,8 @@ type governor struct {
 
 	setting sync.Mutex // held while the captures are told
 
+	waiting atomic.Int64 // frames that were read and not joined yet
+
 	mu   sync.Mutex
 	room float64   // frames, before it turns
 	at   time.Time // when room was worked out
@@ -77,13 +79,15 @@ func (g *governor) add(c *capture.Capture) {
 }
 
 // see counts frames as they are read, before they wait for the loop: when that lags it
-// is too late. It may be called from any goroutine.
+// is too late. What it cannot keep up with is too much, too, however little that is on
+// a machine that has more to do. It may be called from any goroutine.
 func (g *governor) see(frames int, now time.Time) {
 	g.mu.Lock()
 	g.room = min(g.limit*burst.Seconds(), g.room+g.limit*max(0, now.Sub(g.at).Seconds())) - float64(frames)
 	g.at = now
 	g.seen += uint64(frames)
-	turn := g.room < 0 && !g.on.Load()
+	behind := float64(g.waiting.Add(int64(frames))) > g.limit*burst.Seconds()
+	turn := (g.room < 0 || behind) && !g.on.Load()
 	if turn {
 		g.on.Store(true)
 		g.skipped, g.seen, g.calm, g.looked = 0, 0, 0, time.Time{}
@@ -93,6 +97,9 @@ func (g *governor) see(frames int, now time.Time) {
 		g.turn(true, now, reasonFlood)
 	}
 }
+
+// took says that frames wait no more.
+func (g *governor) took(frames int) { g.waiting.Add(-int64(frames)) }
 
 // look is called every second, and turns back when it is time.
 func (g *governor) look(now time.Time) {

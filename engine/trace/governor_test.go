@@ -18,6 +18,7 @@ func TestGovernor(t *testing.T) {
 			passed += uint64(perSecond / 100)
 			if !g.on.Load() {
 				g.see(perSecond/100, now)
+				g.took(perSecond / 100)
 			}
 			if now.Sub(last) >= time.Second {
 				last = now
@@ -27,6 +28,7 @@ func TestGovernor(t *testing.T) {
 	}
 	send(900, 3*time.Second)
 	g.see(100, now) // a burst
+	g.took(100)
 	if g.on.Load() || len(said) != 0 {
 		t.Fatalf("on below the limit: %+v", said)
 	}
@@ -57,5 +59,14 @@ func TestGovernor(t *testing.T) {
 	g.reset(now)
 	if m := said[len(said)-1]; g.on.Load() || m.Mode != model.CaptureAll {
 		t.Fatalf("%+v", m)
+	}
+	// Few are too many for who does not keep up with them.
+	said = nil
+	for range 10 {
+		send(100, time.Second)
+		g.see(30, now)
+	}
+	if !g.on.Load() || len(said) == 0 || said[0].Mode != model.CaptureEdges {
+		t.Fatalf("not on when the loop is behind: %+v", said)
 	}
 }

@@ -103,7 +103,7 @@ func (l *loop) run(p *pipe) {
 		}
 		select {
 		case b := <-p.batches:
-			l.joiner.Add(b, clock())
+			l.add(b)
 		case <-second.C:
 			l.governor.look(time.Now())
 		case done := <-p.flushes:
@@ -129,11 +129,16 @@ func (l *loop) drain(p *pipe) {
 	for {
 		select {
 		case b := <-p.batches:
-			l.joiner.Add(b, clock())
+			l.add(b)
 		default:
 			return
 		}
 	}
+}
+
+func (l *loop) add(b record.Batch) {
+	l.governor.took(len(b.Frames))
+	l.joiner.Add(b, clock())
 }
 
 // take emits what is whole.

@@ -203,28 +203,3 @@ func reportFlows(b *bencher, flows []network.Flow) {
 		}
 	}
 }
-
-// benchTrace sends the same traffic unwatched and watched.
-func benchTrace(ctx context.Context, b *bencher) error {
-	s, err := b.engine.Open(ctx, model.SessionOptions{})
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	r, err := s.BenchTrace(ctx, time.Second)
-	if err != nil {
-		return err
-	}
-	lost := uint64(0)
-	for _, n := range r.Lost {
-		lost += n
-	}
-	b.report(measurement{"frames parsed, joined and explained by a core", r.EventsPerSecond, "1/s", ""})
-	b.report(measurement{"TCP throughput, watched to unwatched", r.Watched.BytesPerSecond / r.Unwatched.BytesPerSecond, "", ""})
-	b.report(measurement{"requests, watched to unwatched", r.Watched.RequestsPerSecond / r.Unwatched.RequestsPerSecond, "", ""})
-	b.report(measurement{"packet to journey, p50", float64(r.EmitP50.Microseconds()) / 1000, "ms", ""})
-	b.report(measurement{"packet to journey, p99", float64(r.EmitP99.Microseconds()) / 1000, "ms", ""})
-	b.report(measurement{"journeys of the watched load", float64(r.Journeys), "", ""})
-	b.report(measurement{"records lost, and said so", float64(lost), "", ""})
-	return nil
-}

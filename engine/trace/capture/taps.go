@@ -216,6 +216,24 @@ func (t *taps) generation() (uint32, error) {
 	return n, nil
 }
 
+// Tapped reports whether a namespace has a table of taps, whoever made it.
+func Tapped(ns Namespace) (bool, error) {
+	var conn *netlink.Conn
+	err := ns.Do(func() (err error) {
+		conn, err = netlink.Dial(unix.NETLINK_NETFILTER, nil)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	_, err = conn.Execute(message(unix.NFT_MSG_GETTABLE, 0, attribute(unix.NFTA_TABLE_NAME, name(tapTable))))
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func message(kind uint16, flags netlink.HeaderFlags, attributes ...netlink.Attribute) netlink.Message {
 	data, _ := netlink.MarshalAttributes(attributes) // of attributes that we made: none is too long
 	return netlink.Message{

@@ -34,6 +34,7 @@ type visit struct {
 
 func (b *builder) build() {
 	visits := b.visits()
+	b.journey.Hops = make([]model.Hop, 0, len(b.way.Steps)+2) // at pods, devices are two hops
 	for i := range visits {
 		v := &visits[i]
 		if v.namespace == join.Underlay {
@@ -48,13 +49,15 @@ func (b *builder) build() {
 // visits cuts the steps where the namespace changes.
 func (b *builder) visits() []visit {
 	var all []visit
-	for _, s := range b.way.Steps {
+	start := 0 // of the last one's steps
+	for i := range b.way.Steps {
+		s := &b.way.Steps[i]
 		if n := len(all); n == 0 || all[n-1].namespace != s.Namespace() {
 			all = append(all, visit{namespace: s.Namespace(), where: short(s.Namespace()), tuple: s.Packet().Tuple()})
+			start = i
 			all[n].local = s.Seen != nil && s.Seen.Direction == record.Out || s.Evaluation != nil && s.Evaluation.In == ""
 		}
-		v := &all[len(all)-1]
-		v.steps = append(v.steps, s)
+		all[len(all)-1].steps = b.way.Steps[start : i+1]
 	}
 	if b.way.Steps[0].Packet().Everybody() {
 		all = gather(all)

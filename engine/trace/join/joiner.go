@@ -131,6 +131,9 @@ func (j *Joiner) frame(f *record.Frame, now int64) {
 		j.lost["too many equal packets at once"]++
 		return
 	}
+	if b.seen == nil {
+		b.seen = make([]Seen, 0, 8) // devices on the way between two nodes
+	}
 	b.seen = append(b.seen, Seen{*f, p})
 	j.answers.see(&b.seen[len(b.seen)-1], now)
 }

@@ -29,6 +29,9 @@ func (j *Joiner) split(b *bucket) []Way {
 		c := j.pick(all, &s.Packet, s.Namespace, func(c *candidate) bool { return !c.sawAt(s) })
 		if c == nil {
 			c = &candidate{packet: &s.Packet, tuples: j.tuples(&s.Packet, s.Namespace)}
+			if len(all) == 0 {
+				c.seen = make([]Seen, 0, len(b.seen))
+			}
 			all = append(all, c)
 		}
 		c.seen = append(c.seen, *s)

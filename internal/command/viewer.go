@@ -1,0 +1,153 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/podhop/podhop/engine"
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/server/stream"
+)
+
+// A viewer follows a session as a browser does: over a websocket, which a server of
+// its own serves on the loopback device.
+type viewer struct {
+	seen chan struct{} // the snapshot has come
+	stop func() error
+
+	mu       sync.Mutex
+	journeys int
+	delays   []time.Duration // from a packet's first sight to here
+	lost     map[string]uint64
+	edges    int // times that it was turned to them
+	mode     string
+	err      error
+}
+
+// watch begins to view a session. It returns when the snapshot is there, and with that
+// the capture.
+func watch(ctx context.Context, s *engine.Session) (*viewer, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	v := &viewer{seen: make(chan struct{}), lost: map[string]uint64{}}
+	streams := stream.New(stream.Config{Log: slog.New(slog.DiscardHandler)})
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { streams.Serve(w, r, s.Subscribe(0)) })}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = server.Serve(l) })
+	running.Go(func() {
+		err := stream.Follow(ctx, http.DefaultClient, "http://"+l.Addr().String(), v.take)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.err = err
+	})
+	v.stop = sync.OnceValue(func() error {
+		cancel()
+		err := server.Close()
+		running.Wait()
+		return err
+	})
+	select {
+	case <-v.seen:
+		return v, nil
+	case <-ctx.Done():
+	case <-time.After(30 * time.Second):
+	}
+	err = v.stop()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return nil, errors.Join(errors.New("nothing came over the websocket"), v.err, err)
+}
+
+// take reads of a journey no more than when its packet was first seen: what a browser
+// does with the rest is not the server's cost.
+func (v *viewer) take(text []byte) {
+	now := time.Now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if at, ok := value(text, `"type":"`); ok && bytes.HasPrefix(at, []byte(`journey"`)) {
+		v.journeys++
+		if at, ok = value(text, `"start":`); ok {
+			digits, _, _ := bytes.Cut(at, []byte(","))
+			if start, err := strconv.ParseInt(string(digits), 10, 64); err == nil {
+				v.delays = append(v.delays, now.Sub(time.Unix(0, start)))
+			}
+		}
+		return
+	}
+	var m model.Message
+	switch err := json.Unmarshal(text, &m); {
+	case err != nil:
+		v.lost["messages that are no JSON"]++
+	case m.Lost != nil:
+		v.lost[m.Lost.Reason] += m.Lost.Count
+	case m.Capture != nil:
+		if m.Capture.Mode == model.CaptureEdges && v.mode != m.Capture.Mode {
+			v.edges++
+		}
+		v.mode = m.Capture.Mode
+	case m.Snapshot != nil:
+		v.mode = m.Snapshot.Capture.Mode
+		select {
+		case <-v.seen: // it was too slow
+		default:
+			close(v.seen)
+		}
+	}
+}
+
+// value is what follows a key; what strings say cannot look like one, quotes in them
+// being escaped.
+func value(text []byte, key string) ([]byte, bool) {
+	_, after, ok := bytes.Cut(text, []byte(key))
+	return after, ok
+}
+
+// settle waits until nothing more comes: a journey ends some 60 ms after its packet.
+func (v *viewer) settle(ctx context.Context) error {
+	for last := -1; ; {
+		v.mu.Lock()
+		n := v.journeys
+		v.mu.Unlock()
+		if n == last {
+			return nil
+		}
+		last = n
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tally is what came since the last one.
+type tally struct {
+	journeys int
+	delays   []time.Duration
+	lost     uint64
+	edges    int
+}
+
+func (v *viewer) tally() (t tally) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	t = tally{journeys: v.journeys, delays: slices.Clone(v.delays), edges: v.edges}
+	for _, n := range v.lost {
+		t.lost += n
+	}
+	v.journeys, v.delays, v.edges = 0, nil, 0
+	clear(v.lost)
+	return t
+}
