@@ -11,10 +11,12 @@ import (
 )
 
 // Bounds of what the index remembers: journeys of the latest conversations, the
-// latest of each.
+// latest of each, and of all together; and tuples of each.
 const (
 	maxConversations = 4096
 	maxJourneys      = 512
+	maxAllJourneys   = 32768
+	maxTuples        = 64
 )
 
 // index finds the journeys of a socket. The loop writes it, everybody reads it.
@@ -23,6 +25,7 @@ type index struct {
 	byTuple map[tuple]string
 	byID    map[string]*conversation
 	inOrder []string
+	all     int // journeys
 }
 
 type tuple struct {
@@ -47,11 +50,13 @@ func (x *index) add(w *join.Way, journey string) {
 		c = &conversation{}
 		x.byID[w.Conversation] = c
 		x.inOrder = append(x.inOrder, w.Conversation)
-		x.shrink()
 	}
+	x.all++
 	if c.journeys = append(c.journeys, journey); len(c.journeys) > maxJourneys {
 		c.journeys = c.journeys[1:]
+		x.all--
 	}
+	x.shrink()
 	for i := range w.Steps {
 		s := &w.Steps[i]
 		p := s.Packet()
@@ -70,7 +75,7 @@ func (x *index) add(w *join.Way, journey string) {
 // put notes a tuple both ways round.
 func (x *index) put(id string, c *conversation, protocol uint8, t record.Tuple) {
 	k := tuple{protocol, t}
-	if x.byTuple[k] == id {
+	if x.byTuple[k] == id || len(c.tuples) >= maxTuples {
 		return
 	}
 	for _, k := range []tuple{k, {protocol, t.Reverse()}} {
@@ -80,9 +85,10 @@ func (x *index) put(id string, c *conversation, protocol uint8, t record.Tuple) 
 }
 
 func (x *index) shrink() {
-	for len(x.inOrder) > maxConversations {
+	for len(x.inOrder) > maxConversations || x.all > maxAllJourneys && len(x.inOrder) > 1 {
 		id := x.inOrder[0]
 		x.inOrder = x.inOrder[1:]
+		x.all -= len(x.byID[id].journeys)
 		for _, t := range x.byID[id].tuples {
 			if x.byTuple[t] == id {
 				delete(x.byTuple, t)

@@ -116,6 +116,7 @@ func (l *loop) run(p *pipe) {
 		case <-p.quit:
 			l.drain(p)
 			l.take(clock() + time.Hour.Nanoseconds())
+			l.joiner.Rest(clock())
 			l.answer(&waiting)
 			return
 		}

@@ -15,8 +15,9 @@ type answers struct {
 	order  []kept
 }
 
-// maxAnswers bounds what a port scan can make us remember.
-const maxAnswers = 8192
+// maxAnswers bounds what a port scan can make us remember, maxEqual how many answers
+// that look the same: datagrams without IP IDs are told apart by their quoted tuple alone.
+const maxAnswers, maxEqual = 8192, 256
 
 // opened is what a reset or an abort answers, by the number that it names.
 type opened struct {
@@ -67,11 +68,15 @@ func (a *answers) put(list []*Answer, s *Seen, k kept) []*Answer {
 			return list
 		}
 	}
-	if len(a.order) >= maxAnswers {
+	answer := &Answer{By: sender(s), Packet: s.Packet, time: s.Time}
+	switch {
+	case len(list) >= maxEqual:
+		return append(list[1:], answer) // in the oldest one's place
+	case len(a.order) >= maxAnswers:
 		return list
 	}
 	a.order = append(a.order, k)
-	return append(list, &Answer{By: sender(s), Packet: s.Packet, time: s.Time})
+	return append(list, answer)
 }
 
 // sender is who sent a packet, going by where it was seen first.
@@ -156,10 +161,19 @@ func (a *answers) forget(before int64) {
 	n := 0
 	for ; n < len(a.order) && a.order[n].at < before; n++ {
 		if k := a.order[n]; k.reset != nil {
-			delete(a.resets, *k.reset)
+			shorten(a.resets, *k.reset)
 		} else {
-			delete(a.errors, *k.quoted)
+			shorten(a.errors, *k.quoted)
 		}
 	}
 	a.order = a.order[n:]
+}
+
+// shorten takes the oldest answer off a list.
+func shorten[K comparable](lists map[K][]*Answer, key K) {
+	if list := lists[key]; len(list) > 1 {
+		lists[key] = list[1:]
+	} else {
+		delete(lists, key)
+	}
 }

@@ -24,7 +24,7 @@ func (j *Joiner) bucket(k packet.Key, now int64) *bucket {
 	}
 	if b == nil {
 		if len(j.buckets) >= j.cfg.MaxPackets {
-			j.lost["too many packets at once"]++
+			j.lost[tooMany]++
 			return nil
 		}
 		j.serial++

@@ -1,6 +1,10 @@
 package join
 
-import "github.com/podhop/podhop/engine/trace/record"
+import (
+	"slices"
+
+	"github.com/podhop/podhop/engine/trace/record"
+)
 
 // maxClosure bounds how many tuples one packet is followed through: sender,
 // Service, endpoint, masqueraded, each a node or two.
@@ -32,6 +36,7 @@ type connections struct {
 	limit   int
 	byTuple map[flow][]entry
 	gone    []goneConnection
+	inOrder []*record.Connection // as they came; some are forgotten already
 }
 
 type entry struct {
@@ -49,7 +54,8 @@ func newConnections(limit int) *connections {
 }
 
 // add takes a NEW or DESTROY event. A gone entry stays until forget, because
-// packets of its time may not be joined yet.
+// packets of its time may not be joined yet. It says false if there was no room: then
+// the oldest has been forgotten. That those are gone may not have been heard of.
 func (c *connections) add(r record.Connection, now int64) (ok bool) {
 	if r.Gone {
 		for _, e := range c.byTuple[c.flow(&r, r.Original)] {
@@ -59,12 +65,29 @@ func (c *connections) add(r record.Connection, now int64) (ok bool) {
 		}
 		return true
 	}
-	if len(c.byTuple) >= c.limit {
-		return false
+	for ok = true; len(c.byTuple)+2 > c.limit && len(c.inOrder) > 0; {
+		had := len(c.byTuple)
+		c.remove(c.inOrder[0], c.inOrder[0].Original)
+		c.remove(c.inOrder[0], c.inOrder[0].Reply)
+		c.inOrder = c.inOrder[1:]
+		ok = ok && len(c.byTuple) == had
+	}
+	if len(c.inOrder) >= c.limit { // most are forgotten already
+		c.inOrder = slices.DeleteFunc(c.inOrder, func(r *record.Connection) bool { return !c.has(r) })
 	}
 	c.put(&r, r.Original, false)
 	c.put(&r, r.Reply, true)
-	return true
+	c.inOrder = append(c.inOrder, &r)
+	return ok
+}
+
+func (c *connections) has(r *record.Connection) bool {
+	for _, e := range c.byTuple[c.flow(r, r.Original)] {
+		if e.connection == r {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *connections) flow(r *record.Connection, t record.Tuple) flow {

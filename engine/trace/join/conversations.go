@@ -145,3 +145,15 @@ func (v *conversations) shrink(now int64) {
 	}
 	clear(v.byFlow)
 }
+
+// rest drops those that were idle for long, and all if there are many.
+func (v *conversations) rest(now int64) {
+	for f, m := range v.byFlow {
+		if now-m.used > idle {
+			delete(v.byFlow, f)
+		}
+	}
+	if len(v.byFlow) > v.limit/16 {
+		v.byFlow = map[flow]membership{}
+	}
+}

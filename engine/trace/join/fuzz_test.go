@@ -61,8 +61,8 @@ func FuzzJoin(f *testing.F) {
 			ops = ops[4:]
 		}
 		count(j.Take(now + 1e12))
-		if j.Next() != 0 || len(j.buckets) != 0 || len(j.traces) != 0 {
-			t.Errorf("left over: %d buckets, %d traces", len(j.buckets), len(j.traces))
+		if h := j.Held(); j.Next() != 0 || h["packets"] != 0 || h["records"] != 0 || h["traces"] != 0 {
+			t.Errorf("left over: %v", h)
 		}
 		if taken > given {
 			t.Errorf("%d frames came in, %d out", given, taken)

@@ -19,6 +19,8 @@ type Config struct {
 	MaxAge int64
 	// MaxPackets is how many packets may be on their way at once. 8192.
 	MaxPackets int
+	// MaxHeld is how many records may be held of all of them. 65536.
+	MaxHeld int
 	// MaxRecords is how many records of one key are held, which is many packets
 	// only where packets are equal. 1024.
 	MaxRecords int
@@ -35,6 +37,7 @@ type Joiner struct {
 	head, tail    *bucket   // by when they were last heard of
 	ripe          []*bucket // old enough, but still heard of
 	serial        uint64
+	held          int // records in buckets
 	traces        map[traceID]*trace
 	connections   *connections
 	conversations *conversations
@@ -60,6 +63,7 @@ func New(cfg Config) *Joiner {
 	cfg.Quiet = cmp.Or(cfg.Quiet, 50e6)
 	cfg.MaxAge = cmp.Or(cfg.MaxAge, 500e6)
 	cfg.MaxPackets = cmp.Or(cfg.MaxPackets, 8192)
+	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 65536)
 	cfg.MaxRecords = cmp.Or(cfg.MaxRecords, 1024)
 	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, 65536)
 	return &Joiner{
@@ -127,10 +131,15 @@ func (j *Joiner) frame(f *record.Frame, now int64) {
 	if b == nil {
 		return
 	}
-	if len(b.seen) >= j.cfg.MaxRecords {
+	switch {
+	case len(b.seen) >= j.cfg.MaxRecords:
 		j.lost["too many equal packets at once"]++
 		return
+	case j.held >= j.cfg.MaxHeld:
+		j.lost[tooMany]++
+		return
 	}
+	j.held++
 	if b.seen == nil {
 		b.seen = make([]Seen, 0, 8) // devices on the way between two nodes
 	}
@@ -162,10 +171,11 @@ func (j *Joiner) rule(r *record.Rule, now int64) {
 			return
 		}
 		b := j.bucket(p.Key(), now)
-		if b == nil || len(b.evaluations) >= j.cfg.MaxRecords {
+		if b == nil || len(b.evaluations) >= j.cfg.MaxRecords || j.held >= j.cfg.MaxHeld {
 			delete(j.traces, id)
 			return
 		}
+		j.held++
 		t = &trace{evaluation: &Evaluation{Namespace: r.Namespace, Packet: p, In: r.In, Out: r.Out}}
 		b.evaluations = append(b.evaluations, t.evaluation)
 		j.traces[id] = t
@@ -196,6 +206,7 @@ func (j *Joiner) Take(now int64) []Way {
 	}
 	var ways []Way
 	for _, b := range due {
+		j.held -= len(b.seen) + len(b.evaluations)
 		ways = append(ways, j.split(b)...)
 	}
 	slices.SortStableFunc(ways, func(a, b Way) int { return cmp.Compare(a.Start(), b.Start()) })
@@ -214,6 +225,25 @@ func (j *Joiner) Take(now int64) []Way {
 func (j *Joiner) Conversation(protocol uint8, t record.Tuple, now int64) string {
 	return j.conversations.expect(flow{protocol: protocol, tuple: t}, j.connections, now)
 }
+
+// Rest forgets what is of no use after a time in which nothing was heard, of
+// connections above all: those that go meanwhile would stay. What is on its way
+// must have been taken. Conversations keep their names for as long as they are not idle.
+func (j *Joiner) Rest(now int64) {
+	j.connections, j.answers = newConnections(j.cfg.MaxConnections), newAnswers()
+	clear(j.traces)
+	j.conversations.rest(now)
+}
+
+// Held counts what is remembered, by what it is.
+func (j *Joiner) Held() map[string]int {
+	return map[string]int{
+		"packets": len(j.buckets), "records": j.held, "traces": len(j.traces), "answers": len(j.answers.order),
+		"connections": len(j.connections.byTuple), "conversations": len(j.conversations.byFlow),
+	}
+}
+
+const tooMany = "too many packets at once"
 
 // tidy forgets what no packet that is still on its way can need.
 func (j *Joiner) tidy(now int64) {
