@@ -7,7 +7,7 @@ import (
 
 	"github.com/podhop/podhop/engine"
 	"github.com/podhop/podhop/engine/model"
-	"github.com/podhop/podhop/engine/trace"
+	tracer "github.com/podhop/podhop/engine/trace"
 )
 
 const (
@@ -25,14 +25,14 @@ func benchTrace(ctx context.Context, b *bencher) error {
 		return err
 	}
 	defer s.Close()
-	b.report(measurement{"frames parsed, joined and explained by a core", trace.BenchJoin(time.Second), "1/s", ""})
+	b.report(measurement{"frames parsed, joined and explained by a core", tracer.BenchJoin(time.Second), "1/s", ""})
 	limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	traffic, err := s.BenchTraffic(limited)
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context, *bencher, *engine.Session, *trace.Bench) error{benchUnwatched, benchWatched, benchDelay, benchEvents} {
+	for _, part := range []func(context.Context, *bencher, *engine.Session, *tracer.Bench) error{benchUnwatched, benchWatched, benchDelay, benchEvents} {
 		if err := part(limited, b, s, traffic); err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func benchTrace(ctx context.Context, b *bencher) error {
 }
 
 // benchUnwatched counts what capturing has while nobody watches.
-func benchUnwatched(ctx context.Context, b *bencher, s *engine.Session, traffic *trace.Bench) error {
+func benchUnwatched(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
 	if err := traffic.Connect(ctx, 10, 0); err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func benchUnwatched(ctx context.Context, b *bencher, s *engine.Session, traffic 
 	return nil
 }
 
-func benchWatched(ctx context.Context, b *bencher, s *engine.Session, traffic *trace.Bench) error {
+func benchWatched(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
 	edges := 0
 	throughput, requests, err := traffic.Compare(ctx, traceTurns, traceTime, func() (func() error, error) {
 		v, err := watch(ctx, s)
@@ -86,7 +86,7 @@ func benchWatched(ctx context.Context, b *bencher, s *engine.Session, traffic *t
 func unwatched(ctx context.Context, s *engine.Session) error {
 	for {
 		r, err := s.BenchCapturing()
-		if err != nil || r == (trace.Remains{}) {
+		if err != nil || r == (tracer.Remains{}) {
 			return err
 		}
 		select {
@@ -98,7 +98,7 @@ func unwatched(ctx context.Context, s *engine.Session) error {
 }
 
 // benchDelay sends requests that a person could have caused.
-func benchDelay(ctx context.Context, b *bencher, s *engine.Session, traffic *trace.Bench) error {
+func benchDelay(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
 	v, err := watch(ctx, s)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func benchDelay(ctx context.Context, b *bencher, s *engine.Session, traffic *tra
 
 // benchEvents sends datagrams between the pods, each of which is a journey of some
 // seven sights.
-func benchEvents(ctx context.Context, b *bencher, s *engine.Session, traffic *trace.Bench) error {
+func benchEvents(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
 	v, err := watch(ctx, s)
 	if err != nil {
 		return err

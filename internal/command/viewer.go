@@ -47,7 +47,7 @@ func watch(ctx context.Context, s *engine.Session) (*viewer, error) {
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Serve(l) })
 	running.Go(func() {
-		err := stream.Follow(ctx, http.DefaultClient, "http://"+l.Addr().String(), v.take)
+		err := stream.ReadText(ctx, "http://"+l.Addr().String(), v.take)
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.err = err
@@ -72,7 +72,7 @@ func watch(ctx context.Context, s *engine.Session) (*viewer, error) {
 
 // take reads of a journey no more than when its packet was first seen: what a browser
 // does with the rest is not the server's cost.
-func (v *viewer) take(text []byte) {
+func (v *viewer) take(text []byte) error {
 	now := time.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -84,12 +84,13 @@ func (v *viewer) take(text []byte) {
 				v.delays = append(v.delays, now.Sub(time.Unix(0, start)))
 			}
 		}
-		return
+		return nil
 	}
 	var m model.Message
-	switch err := json.Unmarshal(text, &m); {
-	case err != nil:
-		v.lost["messages that are no JSON"]++
+	if err := json.Unmarshal(text, &m); err != nil {
+		return err
+	}
+	switch {
 	case m.Lost != nil:
 		v.lost[m.Lost.Reason] += m.Lost.Count
 	case m.Capture != nil:
@@ -105,6 +106,7 @@ func (v *viewer) take(text []byte) {
 			close(v.seen)
 		}
 	}
+	return nil
 }
 
 // value is what follows a key; what strings say cannot look like one, quotes in them

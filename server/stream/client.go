@@ -23,6 +23,17 @@ const largest = 256 << 20
 // that fails, ctx is done, or the line breaks. Its error says which; it is never nil.
 // ErrGone stands for Gone and for a server that knows no such session.
 func Read(ctx context.Context, url string, take func(model.Message) error) error {
+	return ReadText(ctx, url, func(text []byte) error {
+		var m model.Message
+		if err := json.Unmarshal(text, &m); err != nil {
+			return fmt.Errorf("a message of the stream: %w", err)
+		}
+		return take(m)
+	})
+}
+
+// ReadText is Read for who does not want to pay for reading what messages say.
+func ReadText(ctx context.Context, url string, take func([]byte) error) error {
 	conn, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled})
 	if answer != nil && answer.StatusCode == http.StatusNotFound {
 		return ErrGone
@@ -43,11 +54,7 @@ func Read(ctx context.Context, url string, take func(model.Message) error) error
 		case err != nil:
 			return err
 		}
-		var m model.Message
-		if err := json.Unmarshal(text, &m); err != nil {
-			return fmt.Errorf("a message of the stream: %w", err)
-		}
-		if err := take(m); err != nil {
+		if err := take(text); err != nil {
 			return err
 		}
 	}
