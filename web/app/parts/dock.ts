@@ -6,17 +6,25 @@ import { recorded } from "../state/data";
 import { forTab } from "../state/keep";
 import { moveInList } from "../state/keys";
 import { Part } from "../state/part";
-import { conversations, events, vertices } from "../state/store";
+import { hidden, shown } from "../state/shown";
+import { events, vertices } from "../state/store";
 import { isObject } from "./objects";
 
 const objects = computed(() => [...vertices.value.values()].filter(isObject).length);
 const warnings = computed(() => events.value.filter((e) => e.type === "Warning").length);
 
 export const tab = signal(forTab.get("podhop.tab") ?? (recorded ? "journeys" : "editor"));
-const tabs = [
+interface Tab {
+  id: string;
+  name: string;
+  count: () => number;
+  of?: () => number; // more, that a filter hides
+}
+
+const tabs: Tab[] = [
   { id: "editor", name: recorded ? "Manifests" : "Editor", count: () => 0 },
   { id: "objects", name: "Objects", count: () => objects.value },
-  { id: "journeys", name: "Journeys", count: () => conversations.value.length },
+  { id: "journeys", name: "Journeys", count: () => shown.value.length, of: () => hidden.value },
   ...(recorded ? [] : [{ id: "whatif", name: "What if", count: () => 0 }]),
   { id: "events", name: "Events", count: () => events.value.length },
 ];
@@ -26,7 +34,7 @@ class DockTabs extends Part {
     return html`<div class="tabs" role="tablist" aria-label=${recorded ? "Manifests and lists" : "Editor and lists"} @keydown=${this.#key}>
       ${tabs.map((t) => html`<button type="button" role="tab" id=${`tab-${t.id}`} aria-controls=${`panel-${t.id}`}
         aria-selected=${tab.value === t.id} tabindex=${tab.value === t.id ? 0 : -1} @click=${() => (tab.value = t.id)}>${t.name}
-        ${t.count() > 0 ? html`<span class=${t.id === "events" && warnings.value > 0 ? "count warn" : "count"}>${t.count()}</span>` : ""}</button>`)}
+        ${t.count() > 0 ? html`<span class=${t.id === "events" && warnings.value > 0 ? "count warn" : "count"}>${t.count()}</span>` : ""}${t.of && t.of() > 0 ? html`<span class="count"> of ${t.count() + t.of()}</span>` : ""}</button>`)}
     </div>`;
   }
 

@@ -8,6 +8,7 @@ import { edges, vertices } from "../state/store";
 import { clock, nameOf, plural } from "../state/text";
 import { eventsOf } from "./events";
 import { explain } from "./explain";
+import { termOf, showJourneysOf } from "./filter";
 import { looks } from "./look";
 import { nodeActions } from "./nodes";
 import { kindName, statusOf } from "./objects";
@@ -37,10 +38,12 @@ export function objectView(v: Vertex): TemplateResult {
 function actions(v: Vertex): TemplateResult | typeof nothing {
   const sends = v.kind === "Pod" || v.kind === "Node" || v.kind === "Client";
   const url = v.kind === "Pod" || v.kind === "Service" || v.kind === "Ingress" ? urlOf(v.id) : undefined;
-  if (!sends && !url) return nothing;
+  const term = termOf(v);
+  if (!sends && !url && !term) return nothing;
   return html`<div class="actions">
     ${sends ? html`<button type="button" class="quiet" @click=${() => (from.value = v.id)}>Send from here</button>` : nothing}
     ${url ? html`<button type="button" class="quiet" @click=${() => (to.value = url)}>Send to here</button>` : nothing}
+    ${term ? html`<button type="button" class="quiet journeys-of" @click=${() => showJourneysOf(term)}>Journeys of this ${v.kind === "NetworkPolicy" ? "policy" : v.kind === "Pod" || v.kind === "Service" ? v.kind : v.kind.toLowerCase()}</button>` : nothing}
   </div>`;
 }
 

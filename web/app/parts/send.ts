@@ -4,10 +4,11 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Answer, Vertex } from "../model";
 import { announce } from "../state/announce";
 import { Problem, send } from "../state/api";
+import { resume } from "../state/live";
 import { Part } from "../state/part";
 import { awaitJourneys, landing } from "../state/selection";
 import { count, from, to } from "../state/sending";
-import { vertices } from "../state/store";
+import { holding, vertices } from "../state/store";
 import { targets } from "../state/targets";
 import { duration, nameOf, plural } from "../state/text";
 import { why } from "./why";
@@ -67,6 +68,7 @@ class SendBar extends Part {
     if (state.value.kind === "sending") return;
     state.value = { kind: "sending" };
     landing.value++;
+    if (holding.value) resume(); // what is asked for now is to be seen
     try {
       const result = await send({ from: from.value, to: to.value.trim(), count: count.value });
       const answers = result.answers ?? [];

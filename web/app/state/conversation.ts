@@ -29,19 +29,37 @@ export function isDecided(h: Hop): boolean {
   return h.decision !== undefined && h.decision.kind !== "route";
 }
 
-/** Groups journeys into conversations, newest first; what a proxy made for one follows it. */
-export function conversationsOf(all: Iterable<Journey>): Conversation[] {
-  const groups = new Map<string, Journey[]>();
-  for (const j of all) {
-    const group = groups.get(j.conversation);
-    if (group) group.push(j);
-    else groups.set(j.conversation, [j]);
+/**
+ * Conversations groups journeys, newest conversation first; what a proxy made for
+ * one follows it. A conversation to which nothing was added stays the same object.
+ */
+export class Conversations {
+  #known = new Map<string, { of: Journey[]; told: Conversation }>();
+
+  of(all: Iterable<Journey>): Conversation[] {
+    const groups = new Map<string, Journey[]>();
+    for (const j of all) {
+      const group = groups.get(j.conversation);
+      if (group) group.push(j);
+      else groups.set(j.conversation, [j]);
+    }
+    const known = this.#known;
+    this.#known = new Map();
+    for (const [id, of] of groups) {
+      const old = known.get(id);
+      const same = old && old.of.length === of.length && of.every((j, i) => j === old.of[i]);
+      this.#known.set(id, same ? old : { of, told: tell(id, of) });
+    }
+    return inOrder([...this.#known.values()].map((x) => x.told));
   }
-  const told = new Map([...groups].map(([id, js]) => [id, tell(id, js)]));
+}
+
+function inOrder(all: Conversation[]): Conversation[] {
+  const ids = new Set(all.map((c) => c.id));
   const made = new Map<string, Conversation[]>();
   const own: Conversation[] = [];
-  for (const c of told.values()) {
-    if (c.behalf === undefined || !told.has(c.behalf)) own.push(c);
+  for (const c of all) {
+    if (c.behalf === undefined || !ids.has(c.behalf)) own.push(c);
     else made.set(c.behalf, [...(made.get(c.behalf) ?? []), c]);
   }
   return own.sort((a, b) => b.start - a.start).flatMap((c) => [c, ...(made.get(c.id) ?? []).sort((a, b) => a.start - b.start)]);
@@ -54,7 +72,7 @@ export function requestOf(c: Conversation, all: readonly Conversation[]): Conver
 }
 
 function tell(id: string, js: Journey[]): Conversation {
-  const journeys = js.sort((a, b) => a.start - b.start);
+  const journeys = js.toSorted((a, b) => a.start - b.start);
   const first = journeys.find((j) => !j.reply) ?? journeys[0]!;
   const choice = find(journeys, (h) => h.decision?.kind === "dnat");
   const refusal = find(journeys, (h) => h.decision?.kind === "reject" || h.decision?.kind === "drop");

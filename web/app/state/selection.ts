@@ -2,7 +2,8 @@
 // its hops. The map, the lists and the inspector all show the same selection.
 import { batch, computed, effect, signal } from "@preact/signals-core";
 import { type Conversation, isDecided, requestOf } from "./conversation";
-import { conversations, journeys, vertices } from "./store";
+import { shown as listed, terms } from "./shown";
+import { conversations, journeys, pinned, vertices } from "./store";
 
 export const view = signal<"journey" | "object">("journey");
 export const objectID = signal<string | null>(null);
@@ -17,8 +18,11 @@ export const conversation = computed(() => conversations.value.find((c) => c.id 
 export const request = computed(() => (conversation.value ? requestOf(conversation.value, conversations.value) : []));
 export const journey = computed(() => (journeyID.value ? journeys.value.get(journeyID.value) : undefined));
 
-/** Asks the map to fly the packets of the chosen request again. */
-export const replay = signal(0);
+// What is looked at is not forgotten while it is.
+effect(() => {
+  pinned.value = new Set(request.value.map((c) => c.id));
+});
+
 /** Asks the map to let packets of before land: something new is about to be sent. */
 export const landing = signal(0);
 
@@ -41,6 +45,8 @@ export function showJourney(id: string | null): void {
   batch(() => {
     view.value = "journey";
     journeyID.value = id;
+    const of = id ? journeys.value.get(id)?.conversation : undefined;
+    if (of !== undefined) conversationID.value = of;
     const hops = (id && journeys.value.get(id)?.hops) || [];
     // The hop worth looking at first is the one where somebody decided something.
     const decided = hops.findIndex(isDecided);
@@ -99,7 +105,7 @@ effect(() => {
 
 // Somebody who looks at nothing is shown the first traffic there is.
 effect(() => {
-  const newest = conversations.value[0];
+  const newest = listed.value[0];
   if (newest && conversationID.peek() === null && awaited.peek().length === 0 && !dismissed) {
     queueMicrotask(() => {
       if (conversationID.peek() !== null) return;
@@ -114,3 +120,17 @@ export function dismissJourney(): void {
   dismissed = true;
   closeJourney();
 }
+
+// A filter that hides what is looked at shows the first that it leaves instead.
+effect(() => {
+  void terms.value;
+  const id = conversationID.peek();
+  if (id === null || listed.peek().some((c) => c.id === id)) return;
+  const looking = view.peek();
+  queueMicrotask(() => {
+    const next = listed.peek()[0];
+    if (next) showConversation(next);
+    else closeJourney();
+    view.value = looking;
+  });
+});

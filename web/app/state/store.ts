@@ -4,7 +4,8 @@ import { batch, computed, signal } from "@preact/signals-core";
 import type { Diff, Edge, Event, Journey, Message, Session, Vertex } from "../model";
 import type { Connection } from "./stream";
 import { data } from "./data";
-import { conversationsOf } from "./conversation";
+import { Conversations } from "./conversation";
+import { Hold } from "./hold";
 import { announce } from "./announce";
 import { nameOf } from "./text";
 
@@ -20,7 +21,31 @@ export const events = signal<readonly Event[]>([]);
 export const lost = signal<{ count: number; reason: string } | null>(null);
 /** Whether the first snapshot has arrived. */
 export const ready = signal(false);
-export const conversations = computed(() => conversationsOf(journeys.value.values()));
+const told = new Conversations();
+export const conversations = computed(() => told.of(journeys.value.values()));
+
+/** Journeys that were seen here and are not kept any more. */
+export const forgotten = signal(0);
+/** Conversations that somebody looks at: theirs are forgotten last. */
+export const pinned = signal<ReadonlySet<string>>(new Set());
+
+/** Whether new journeys wait instead of being shown, and how many do. */
+export const holding = signal(false);
+export const waiting = signal({ count: 0, dropped: 0 });
+const hold = new Hold(KEEP_JOURNEYS);
+
+/** Shows what waited, and holds no longer; returns those that were kept. */
+export function release(): Journey[] {
+  return batch(() => {
+    const { dropped } = hold;
+    const held = hold.take();
+    holding.value = false;
+    waiting.value = { count: 0, dropped: 0 };
+    forgotten.value += dropped;
+    addJourneys(held);
+    return held;
+  });
+}
 
 /** Journeys that were just captured, for the map to fly. */
 type Listener = (journeys: Journey[]) => void;
@@ -31,7 +56,7 @@ export function onCaptured(listener: Listener): () => void {
 }
 
 export function receive(messages: Message[]): void {
-  const captured: Journey[] = [];
+  let captured: Journey[] = [];
   batch(() => {
     for (const m of messages) {
       if (m.snapshot) {
@@ -39,22 +64,21 @@ export function receive(messages: Message[]): void {
         session.value = m.snapshot.session;
         vertices.value = new Map((graph.vertices ?? []).map((v) => [v.id, v]));
         edges.value = new Map((graph.edges ?? []).map((e) => [e.id, e]));
-        journeys.value = new Map((m.snapshot.journeys ?? []).map((j) => [j.id, j]));
         events.value = m.snapshot.events ?? [];
-        captured.length = 0;
+        captured = [];
+        renew(m.snapshot.journeys ?? []);
         ready.value = true;
       }
       if (m.topology) change(m.topology);
-      if (m.journey) {
-        addJourney(m.journey);
-        captured.push(m.journey);
-      }
+      if (m.journey) captured.push(m.journey);
       if (m.event) addEvent(m.event);
       if (m.lost) lost.value = { count: (lost.value?.count ?? 0) + m.lost.count, reason: m.lost.reason };
       if (m.session) session.value = m.session;
     }
+    if (!holding.peek()) addJourneys(captured);
+    else if (captured.length > 0) wait(captured);
   });
-  if (captured.length > 0) for (const listener of listeners) listener(captured);
+  if (captured.length > 0 && !holding.peek()) for (const listener of listeners) listener(captured);
 }
 
 function change(diff: Diff): void {
@@ -78,12 +102,35 @@ function tellChange(old: Vertex | undefined, v: Vertex): void {
   if (v.kind === "Service" && !old) announce(`Service ${nameOf(v.id)} has address ${v.ips?.[0] ?? "none"}`);
 }
 
-function addJourney(j: Journey): void {
+// A snapshot has all that the session keeps. Of what is held it only adds what is new.
+function renew(all: Journey[]): void {
+  if (!holding.peek()) {
+    journeys.value = new Map(all.map((j) => [j.id, j]));
+    return;
+  }
+  hold.take();
+  wait(all.filter((j) => !journeys.peek().has(j.id)));
+}
+
+function wait(all: Journey[]): void {
+  hold.add(all);
+  waiting.value = { count: hold.count, dropped: hold.dropped };
+}
+
+// Once a frame, however many there are: the map is copied each time.
+function addJourneys(all: readonly Journey[]): void {
+  if (all.length === 0) return;
   const next = new Map(journeys.value);
-  next.set(j.id, j);
-  for (const id of next.keys()) {
-    if (next.size <= KEEP_JOURNEYS) break;
+  for (const j of all) next.set(j.id, j);
+  let over = next.size - KEEP_JOURNEYS;
+  forgotten.value += Math.max(0, over);
+  // What is looked at goes last, unless it alone is half of everything.
+  let spare = KEEP_JOURNEYS / 2;
+  for (const [id, j] of next) {
+    if (over <= 0) break;
+    if (pinned.peek().has(j.conversation) && spare-- > 0) continue;
     next.delete(id);
+    over--;
   }
   journeys.value = next;
 }

@@ -1,0 +1,15 @@
+// The few signs that no font draws alike everywhere.
+import { html, type TemplateResult } from "lit-html";
+
+const paths = {
+  pause: "M4.5 3v10M11.5 3v10",
+  play: "M4.5 2.8v10.4L13 8z",
+  back: "M10 3L5 8l5 5",
+  next: "M6 3l5 5-5 5",
+  open: "M6 4l4 4-4 4",
+  shut: "M4 6l4 4 4-4",
+};
+
+export function icon(name: keyof typeof paths): TemplateResult {
+  return html`<svg class=${`sign ${name}`} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d=${paths[name]}></path></svg>`;
+}
