@@ -107,15 +107,15 @@ func (b *builder) took(who string) {
 // lost ends a journey that was not seen to arrive: an ICMP error may say why.
 func (b *builder) lost(v *visit) {
 	a := b.way.Answer
-	if a == nil && b.way.Steps[0].Packet().Everybody() {
-		b.end = Underway
-		b.add("It is for everybody on this link, or for a group of them, and nothing carries it beyond.")
-		return
-	}
 	if d := b.guarded(v, v.steps[len(v.steps)-1].Seen); a == nil && d != nil {
 		b.end = Dropped
 		b.journey.Hops[len(b.journey.Hops)-1].Decision = d
 		b.add("%s", d.Sentence)
+		return
+	}
+	if a == nil && b.way.Steps[0].Packet().Everybody() {
+		b.end = Underway
+		b.add("It is for everybody on this link, or for a group of them, and nothing carries it beyond.")
 		return
 	}
 	if a == nil {

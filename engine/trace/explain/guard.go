@@ -26,7 +26,10 @@ func (b *builder) guarded(v *visit, s *join.Seen) *model.Decision {
 		return nil
 	}
 	set, protocol := "pods", "ip"
-	if from.Is6() {
+	switch s.Packet.Version {
+	case 0:
+		protocol = "arp"
+	case 6:
 		set, protocol = "pods6", "ip6"
 	}
 	if t.set(set) == nil || t.set(set).lets(s.Device.Name, from) {
