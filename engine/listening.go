@@ -7,9 +7,50 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
+
+// hearing is how long what a pod listens on is taken to be as it was: a scan of its ports
+// is answered by one look.
+const hearing = time.Second
+
+// heard remembers for a moment what pods listen on. It is safe for concurrent use.
+type heard struct {
+	ask func(*v1.Pod, v1.Protocol) ([]netip.AddrPort, bool)
+
+	mu    sync.Mutex
+	since time.Time
+	known map[ear]listeners
+}
+
+type ear struct {
+	pod      types.UID
+	protocol v1.Protocol
+}
+
+type listeners struct {
+	all []netip.AddrPort
+	ok  bool
+}
+
+func (h *heard) of(pod *v1.Pod, protocol v1.Protocol) ([]netip.AddrPort, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := time.Now(); now.Sub(h.since) > hearing {
+		h.known, h.since = map[ear]listeners{}, now
+	}
+	k := ear{pod.UID, protocol}
+	l, ok := h.known[k]
+	if !ok {
+		l.all, l.ok = h.ask(pod, protocol)
+		h.known[k] = l
+	}
+	return l.all, l.ok
+}
 
 // listening is what a pod's programs listen on, as its own kernel has it; false if the
 // pod is not there.

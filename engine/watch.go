@@ -20,6 +20,7 @@ import (
 	"github.com/podhop/podhop/engine/trace"
 	"github.com/podhop/podhop/engine/trace/pcap"
 	"github.com/podhop/podhop/engine/trace/record"
+	"github.com/podhop/podhop/engine/why"
 )
 
 // packetsKept is how many bytes of packets a session keeps.
@@ -40,12 +41,13 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 
 	judge := judge.New(func() (*policy.Plan, time.Time) { return s.policies.Plan() }) // nobody watches before they are there
 	s.why = s.reasons()
+	recent := why.NewRecent(s.why, time.Now)
 	s.packets = pcap.NewStore(packetsKept)
 	s.tracer, err = trace.New(trace.Config{
 		Sources: s.sources, Names: s.vertexOf, Route: s.network.Route, Log: s.log,
 		Frames: func(j *model.Journey, frames []record.Frame) {
 			judge.Look(j)
-			j.Why = s.why.Packet(j)
+			j.Why = recent.Packet(j)
 			s.packets.Add(*j, frames)
 		},
 		Emit:     func(j model.Journey) { s.feed.Journey(&j) },

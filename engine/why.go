@@ -9,11 +9,12 @@ import (
 
 // reasons are the objects that tell why packets do not arrive.
 func (s *Session) reasons() *why.Objects {
+	heard := &heard{ask: s.listening}
 	core := s.api.Informers().Core().V1()
 	return &why.Objects{
 		Services: core.Services().Lister(), Pods: core.Pods().Lister(), Namespaces: core.Namespaces().Lister(),
 		EndpointSlices: s.api.Informers().Discovery().V1().EndpointSlices().Lister(),
-		Listening:      s.listening, Zone: "cluster.local",
+		Listening:      heard.of, Zone: "cluster.local",
 	}
 }
 
