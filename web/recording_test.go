@@ -217,3 +217,33 @@ func TestShareALink(t *testing.T) {
 		t.Errorf("afterwards it answers %d", got)
 	}
 }
+
+// One's own file becomes a link, and who made the link takes it back.
+func TestShareAFile(t *testing.T) {
+	p := openTab(t, "/recordings", chromium.Options{Allow: "404"})
+	give(p, devserver.File(p.server.Cluster("demo").Recording()))
+	p.Click(".share-file")
+	p.Until(`location.pathname === "/recordings/own" && document.querySelector(".scrub")`)
+	// Another file that is dropped there is one's own again.
+	drop := devserver.File(p.server.Cluster("full").Recording())
+	chromium.Eval[bool](p.Tab, `(() => { const d = new DataTransfer(); d.items.add(new File([Uint8Array.from(atob(`+chromium.Quote(base64.StdEncoding.EncodeToString(drop))+`), (c) => c.charCodeAt(0))], "x.gz"));
+		document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: d})); return true })()`)
+	p.Until(`location.pathname === "/recordings" && document.querySelector(".share-file") && document.querySelector("[data-vertex='ingress/default/my-ingress']")`)
+	p.Do(chromedp.Navigate(chromium.Eval[string](p.Tab, `location.origin`) + "/recordings/own"))
+	p.Click("[popovertarget=remove]")
+	p.Click("#remove .danger")
+	p.Until(`location.pathname === "/recordings" && document.querySelector(".opener h1")`)
+	if got := chromium.Eval[int](p.Tab, `fetch("/api/recordings/own").then((r) => r.status)`); got != 404 {
+		t.Errorf("afterwards it answers %d", got)
+	}
+}
+
+// What a file of an earlier version lacks is nothing, not an error.
+func TestRecordingOfFewerFields(t *testing.T) {
+	p := openTab(t, "/recordings", chromium.Options{})
+	give(p, devserver.File(map[string]any{"podhop": "recording", "version": 1, "from": 1e18, "to": 1e18 + 1e9, "graph": map[string]any{"vertices": []any{map[string]any{"id": "node/node-1", "kind": "Node", "name": "node-1"}}},
+		"moments": []any{map[string]any{"time": 1e18, "message": map[string]any{"type": "journey", "journey": map[string]any{"id": "x", "conversation": "c"}}}}}))
+	p.Until(`document.querySelector("[data-vertex='node/node-1']")`)
+	p.Keys(kb.ArrowRight)
+	p.Until(soFar + `.startsWith("1 of 1") && document.querySelector("page-inspector h2")`)
+}

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { KeptRecording } from "../model";
 import { Problem, recordingURL, removeRecording, shareRecording } from "../state/api";
 import { copy } from "../state/copy";
+import { forget, remember } from "../state/kept";
 import { Part } from "../state/part";
 
 type State = { kind: "none" } | { kind: "sharing" } | { kind: "problem"; text: string } | { kind: "shared"; kept: KeptRecording } | { kind: "removed" };
@@ -47,6 +48,7 @@ async function share(): Promise<void> {
   copied.value = false;
   try {
     const kept = await shareRecording(since.value);
+    remember(kept);
     state.value = { kind: "shared", kept };
     await copyLink(new URL(kept.url, location.href).href);
   } catch (e) {
@@ -61,7 +63,8 @@ async function copyLink(link: string): Promise<void> {
 
 async function remove(kept: KeptRecording): Promise<void> {
   try {
-    await removeRecording(kept);
+    await removeRecording(kept.id, kept.key);
+    forget(kept.id);
     state.value = { kind: "removed" };
   } catch (e) {
     fail(e);

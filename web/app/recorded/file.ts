@@ -98,7 +98,11 @@ function check(value: unknown): Recording {
   return r;
 }
 
-/** Why a value is not of a shape; empty if it is. Fields that are not known do no harm. */
+/**
+ * Why a value is not of a shape; empty if it is. Fields that are not known do no harm,
+ * and those that are missing are nothing, as where the file was written: files outlast
+ * the program that wrote them.
+ */
 function misfit(value: unknown, shape: string, at = ""): string {
   if (shape.endsWith("?")) return value === undefined || value === null ? "" : misfit(value, shape.slice(0, -1), at);
   if (shape.endsWith("[]")) {
@@ -113,7 +117,16 @@ function misfit(value: unknown, shape: string, at = ""): string {
   const fields = shapes[shape];
   if (!fields) return typeof value === shape && (shape !== "number" || Number.isFinite(value)) ? "" : `${at} is not a ${shape}`;
   if (!isObject(value)) return `${at} is not an object`;
-  return first(Object.entries(fields), ([name, of]) => misfit(Object.hasOwn(value, name) ? value[name] : undefined, of, at ? `${at}.${name}` : name));
+  return first(Object.entries(fields), ([name, of]) => {
+    if (!Object.hasOwn(value, name)) value[name] = nothing(of);
+    return misfit(value[name], of, at ? `${at}.${name}` : name);
+  });
+}
+
+function nothing(shape: string): unknown {
+  if (shape.endsWith("?")) return undefined;
+  if (shape.endsWith("[]")) return [];
+  return shape === "string" ? "" : shape === "number" ? 0 : shape === "boolean" ? false : {};
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);

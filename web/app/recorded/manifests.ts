@@ -1,5 +1,5 @@
 // <recorded-manifests>: what the learner had written, to read, to copy, and to begin a
-// playground of one's own with. <recording-facts>: what the recording is of.
+// playground of one's own with.
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { ApplyResult, LeftOut, Recording, Session } from "../model";
@@ -78,14 +78,4 @@ function leftOut(l: LeftOut): string {
   return all.length > 0 ? `Left out: ${all.join(", ")}.` : "";
 }
 
-class RecordingFacts extends Part {
-  protected view(): TemplateResult {
-    const r = tape.value?.recording;
-    if (!r) return html``;
-    const day = new Date(r.from / 1e6).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
-    return html`<span class="chip" title=${`Podhop ${r.server}, Kubernetes ${r.kubernetes}`}><span class="word">recorded </span><b>${day}</b></span>`;
-  }
-}
-
 customElements.define("recorded-manifests", RecordedManifests);
-customElements.define("recording-facts", RecordingFacts);

@@ -6,23 +6,35 @@ import { announce } from "../state/announce";
 import { data } from "../state/data";
 import { Part } from "../state/part";
 import { BadFile, read } from "./file";
-import { load, tape } from "./player";
+import { opened } from "./facts";
+import { keptID, load, tape } from "./player";
 
 type State = { kind: "none" } | { kind: "reading" } | { kind: "bad"; text: string };
 
 const state = signal<State>(data?.recording?.id ? { kind: "reading" } : { kind: "none" });
 const over = signal(false);
 
-/** Shows a file, or says why not. */
-export async function open(file: Blob, address = ""): Promise<void> {
+/** Shows the reader's own file, or says why not. */
+async function openOwn(file: Blob): Promise<void> {
+  if (!(await open(file, ""))) return;
+  opened.value = file;
+  if (keptID.value === "") return;
+  keptID.value = ""; // it was the server's that was here before
+  document.body.classList.add("own-file");
+  history.replaceState(null, "", "/recordings");
+}
+
+async function open(file: Blob, address: string): Promise<boolean> {
   state.value = { kind: "reading" };
   try {
     load(await read(file), address);
     state.value = { kind: "none" };
     announce("The recording is open");
+    return true;
   } catch (e) {
     state.value = { kind: "bad", text: e instanceof BadFile ? e.message : "This recording cannot be shown: it is damaged." };
     if (!(e instanceof BadFile)) console.error(e);
+    return false;
   }
 }
 
@@ -31,7 +43,7 @@ export async function fetchKept(id: string, address: string): Promise<void> {
   let answer: Response;
   try {
     answer = await fetch(`/api/recordings/${encodeURIComponent(id)}`);
-    if (answer.ok) return await open(await answer.blob(), address);
+    if (answer.ok) return void (await open(await answer.blob(), address));
   } catch {
     state.value = { kind: "bad", text: "The server could not be reached. Try again in a moment." };
     return;
@@ -52,7 +64,7 @@ class OpenRecording extends Part {
     addEventListener("drop", (event) => {
       drag(event, false);
       const file = event.dataTransfer?.files[0];
-      if (file) void open(file);
+      if (file) void openOwn(file);
     });
   }
 
@@ -76,7 +88,7 @@ class OpenRecording extends Part {
     const input = event.target as HTMLInputElement;
     const file = input.files?.[0];
     input.value = "";
-    if (file) void open(file);
+    if (file) void openOwn(file);
   };
 }
 

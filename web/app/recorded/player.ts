@@ -3,6 +3,7 @@
 import { batch, computed, effect, signal } from "@preact/signals-core";
 import type { Journey, Recording } from "../model";
 import { announce } from "../state/announce";
+import { data } from "../state/data";
 import { conversationID, journeyID, showJourney } from "../state/selection";
 import { receive } from "../state/store";
 import { Tape } from "./tape";
@@ -10,6 +11,8 @@ import { Tape } from "./tape";
 export const SPEEDS: readonly number[] = [0.25, 0.5, 1, 2, 4, 8];
 
 export const tape = signal<Tape | null>(null);
+/** The ID of the server's recording that is shown; empty for the reader's own file. */
+export const keptID = signal(data?.recording?.id ?? "");
 /** The place on the bar, in ms, and how many moments have been told. */
 export const place = signal(0);
 export const told = signal(0);

@@ -6,7 +6,7 @@ export class Problem extends Error {}
 
 interface Body {
   type: string;
-  text: string;
+  text: string | Blob;
 }
 
 /** Asks for a path under the session's, and answers with the text that came. */
@@ -55,8 +55,13 @@ export async function shareRecording(since: string): Promise<KeptRecording> {
   return JSON.parse(await askAt(recordingURL(since), "POST")) as KeptRecording;
 }
 
-export async function removeRecording(kept: KeptRecording): Promise<void> {
-  await askAt(`/api/recordings/${encodeURIComponent(kept.id)}`, "DELETE", undefined, { Authorization: `Bearer ${kept.key}` });
+/** Has the server keep a file that somebody opened here. */
+export async function keepRecording(file: Blob): Promise<KeptRecording> {
+  return JSON.parse(await askAt("/api/recordings", "POST", { type: "application/gzip", text: file })) as KeptRecording;
+}
+
+export async function removeRecording(id: string, key: string): Promise<void> {
+  await askAt(`/api/recordings/${encodeURIComponent(id)}`, "DELETE", undefined, { Authorization: `Bearer ${key}` });
 }
 
 export async function apply(yaml: string): Promise<ApplyResult[]> {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -86,6 +87,14 @@ func (s *Server) recordingRoutes(mux *http.ServeMux) {
 		}
 		send(w, file)
 	})
+	mux.HandleFunc("POST /api/recordings", func(w http.ResponseWriter, r *http.Request) {
+		file, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		s.Keep("own", file)
+		answer(w, http.StatusCreated, kept("own", file))
+	})
 	mux.HandleFunc("DELETE /api/recordings/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer key" {
 			problem(w, http.StatusNotFound, "No such recording", "It was removed.")
@@ -100,7 +109,7 @@ func (s *Server) recordingRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/sessions/{id}/recording", s.with(func(c *Cluster, w http.ResponseWriter, _ *http.Request) {
 		file := File(c.Recording())
 		s.Keep("of-"+c.id, file)
-		answer(w, http.StatusCreated, model.KeptRecording{ID: "of-" + c.id, URL: "/recordings/of-" + c.id, Bytes: len(file), Key: "key", Until: time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
+		answer(w, http.StatusCreated, kept("of-"+c.id, file))
 	}))
 	mux.HandleFunc("POST /api/sessions", func(w http.ResponseWriter, r *http.Request) {
 		var o model.SessionOptions
@@ -109,6 +118,10 @@ func (s *Server) recordingRoutes(mux *http.ServeMux) {
 			answer(w, http.StatusCreated, s.Cluster("forked").Session())
 		}
 	})
+}
+
+func kept(id string, file []byte) model.KeptRecording {
+	return model.KeptRecording{ID: id, URL: "/recordings/" + id, Bytes: len(file), Key: "key", Until: time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
 }
 
 func send(w http.ResponseWriter, file []byte) {
