@@ -5,6 +5,7 @@ import type { Vertex } from "../model";
 import { nameOf, plural } from "../state/text";
 import { isCordoned, isStopped } from "../state/cluster";
 import { nodeWords } from "../parts/objects";
+import { drawFaults } from "./faults";
 import type { MachineBox, MapLayout, NodeBox, PodBox } from "./layout";
 import { fit } from "./measure";
 import { pathOf } from "./route";
@@ -32,7 +33,8 @@ export function drawMap(l: MapLayout, m: Marks): SVGTemplateResult {
     ${repeat(l.addresses, (a) => a.ip, drawAddress)}
     ${l.waiting ? drawWaiting(l.waiting, l, m) : nothing}
     ${l.control ? drawControl(l.control, m) : nothing}
-    ${l.client ? drawClient(l.client, m) : nothing}`;
+    ${l.client ? drawClient(l.client, m) : nothing}
+    ${drawFaults(l)}`;
 }
 
 function drawUnderlay(l: MapLayout): SVGTemplateResult {

@@ -3,6 +3,7 @@
 const FONTS = {
   name: "600 12.5px 'Inter Variable', system-ui, sans-serif",
   mono: "11.5px 'JetBrains Mono Variable', ui-monospace, monospace",
+  badge: "600 10.5px 'Inter Variable', system-ui, sans-serif",
 };
 
 let context: CanvasRenderingContext2D | null = null;
@@ -30,4 +31,12 @@ export function fit(text: string, width: number, font: keyof typeof FONTS = "nam
   if (cache.size > 5000) cache.clear();
   cache.set(key, out);
   return out;
+}
+
+/** How wide a text is. */
+export function widthOf(text: string, font: keyof typeof FONTS): number {
+  context ??= document.createElement("canvas").getContext("2d");
+  if (!context) return text.length * 6;
+  context.font = FONTS[font];
+  return context.measureText(text).width;
 }

@@ -8,6 +8,7 @@ import { data } from "../state/data";
 import { Part } from "../state/part";
 import { session } from "../state/store";
 import { plural } from "../state/text";
+import { brokenList } from "./faults";
 import { nodeActions, note } from "./nodes";
 import { statusOf } from "./objects";
 
@@ -29,6 +30,7 @@ class ClusterPanel extends Part {
             ? html`<button type="button" class="quiet add-node" ?disabled=${changing.value !== null} @click=${() => void addNode()}>${changing.value === "nodes" ? "Adding a node…" : "Add a node"}</button>`
             : html`<p class="muted">A cluster has at most ${MOST_NODES} nodes here.</p>`}
           ${note("nodes")}</section>
+        ${brokenList()}
         <p class="muted">${dual ? "Dual stack: pods, nodes and Services have IPv6 addresses beside those of IPv4." : "IPv4 alone. Dual stack is chosen when a playground is opened."}</p>
       </div>`;
   }

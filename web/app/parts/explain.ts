@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Vertex } from "../model";
 import { isStopped } from "../state/cluster";
+import { isCutOff } from "../state/faults";
 
 export function explain(v: Vertex): TemplateResult | typeof nothing {
   switch (v.kind) {
@@ -14,7 +15,9 @@ export function explain(v: Vertex): TemplateResult | typeof nothing {
     case "Node":
       return isStopped(v)
         ? html`<p>Its power is off: its kubelet reports nothing, its pods do not run. The API waits before it believes that, as every cluster's does.</p>`
-        : html`<p>A network namespace of its own, with a kubelet and a kube-proxy. Its pods hang on it, one veth each.</p>`;
+        : isCutOff(v)
+          ? html`<p>Its cable is pulled: its pods go on running, and reach each other on it alone. Its kubelet cannot tell the API so.</p>`
+          : html`<p>A network namespace of its own, with a kubelet and a kube-proxy. Its pods hang on it, one veth each.</p>`;
     case "Ingress":
       return html`<p>Rules for requests of HTTP: a controller's proxy takes them at its address, and asks a Service on its own. Two connections, one request.</p>`;
     case "Gateway":

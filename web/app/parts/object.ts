@@ -9,6 +9,7 @@ import { clock, nameOf, plural } from "../state/text";
 import { eventsOf } from "./events";
 import { explain } from "./explain";
 import { termOf, showJourneysOf } from "./filter";
+import { breakage } from "./faults";
 import { looks } from "./look";
 import { nodeActions } from "./nodes";
 import { kindName, statusOf } from "./objects";
@@ -23,6 +24,7 @@ export function objectView(v: Vertex): TemplateResult {
     ${explain(v)}
     ${recorded ? nothing : actions(v)}
     ${v.kind === "Node" && !recorded ? html`<div data-node-frame>${nodeActions(v, "details")}</div>` : nothing}
+    ${recorded ? nothing : breakage(v)}
     <dl class="facts-list">${facts(v)}</dl>
     ${v.rules?.length ? rules(v, v.rules) : nothing}
     ${v.kind === "Service" ? endpoints(v) : owned(v)}

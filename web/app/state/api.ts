@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { ApplyResult, CheckResult, KeptRecording, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
+import type { ApplyResult, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
@@ -92,6 +92,20 @@ export async function addNode(): Promise<void> {
 
 export async function removeNode(name: string): Promise<void> {
   await ask("DELETE", `/nodes/${encodeURIComponent(name)}`);
+}
+
+/** Breaks something, by the fault's ID. */
+export async function putFault(id: string, settings: FaultSettings): Promise<void> {
+  await ask("PUT", `/faults/${encodeURIComponent(id)}`, json(settings));
+}
+
+/** Mends one fault; all with an empty ID. */
+export async function deleteFault(id: string): Promise<void> {
+  await ask("DELETE", id ? `/faults/${encodeURIComponent(id)}` : "/faults");
+}
+
+export async function kill(of: Kill): Promise<void> {
+  await ask("POST", "/kill", json(of));
 }
 
 export type Verb = "cordon" | "uncordon" | "stop" | "start";

@@ -23,7 +23,8 @@ export const isCordoned = (v: Vertex): boolean => v.status?.includes("Scheduling
 
 export const cni = computed(() => session.value?.options.cni || "routed");
 
-async function change(about: string, done: string, act: () => Promise<void>): Promise<void> {
+/** Makes one change; what it is about gets the answer if it is refused. */
+export async function change(about: string, done: string, act: () => Promise<void>): Promise<void> {
   if (changing.value !== null) return;
   changing.value = about;
   refused.value = null;

@@ -20,6 +20,7 @@ type Cluster struct {
 	mu       sync.Mutex
 	options  model.SessionOptions
 	stopped  []string // names of nodes
+	faults   []model.Fault
 	vertices map[string]model.Vertex
 	edges    map[string]model.Edge
 	events   []model.Event
@@ -84,7 +85,7 @@ func (c *Cluster) Session() model.Session {
 }
 
 func (c *Cluster) session() model.Session {
-	return model.Session{ID: c.id, URL: "/s/" + c.id, APIServer: "https://localhost:6443", Options: c.options, Stopped: slices.Clone(c.stopped), ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
+	return model.Session{ID: c.id, URL: "/s/" + c.id, APIServer: "https://localhost:6443", Options: c.options, Stopped: slices.Clone(c.stopped), Faults: slices.Clone(c.faults), ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
 }
 
 // Cut breaks the connections of everybody who looks.

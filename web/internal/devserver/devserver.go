@@ -61,6 +61,10 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("POST /api/sessions/{id}/nodes/{name}/{verb}", s.with(changeNode))
 	mux.HandleFunc("GET /api/sessions/{id}/nodes/{name}/look", s.with(look))
 	s.recordingRoutes(mux)
+	mux.HandleFunc("PUT /api/sessions/{id}/faults/{fault}", s.with(putFault))
+	mux.HandleFunc("DELETE /api/sessions/{id}/faults/{fault}", s.with(deleteFault))
+	mux.HandleFunc("DELETE /api/sessions/{id}/faults", s.with(deleteFault))
+	mux.HandleFunc("POST /api/sessions/{id}/kill", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = mux
 	return s
