@@ -341,11 +341,15 @@ func TestPacketsHangInTheAir(t *testing.T) {
 	p.Keys("r")
 	p.Keys(" ")
 	p.UntilIn(patience, `document.querySelector(".hanging")`)
+	frames := func(n int) {
+		chromium.Eval[bool](p.Tab, fmt.Sprintf(`new Promise(done => { let n = %d; const next = () => n-- > 0 ? requestAnimationFrame(next) : done(true); next() })`, n))
+	}
+	frames(3) // the last one that moves may not be painted yet
 	where := `JSON.stringify([...document.querySelectorAll(".hanging")].map(c => [c.dataset.packet, c.getAttribute("cx"), c.getAttribute("cy")]))`
 	before := chromium.Eval[string](p.Tab, where)
 	ink := `(() => { const c = document.querySelector("pod-map canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data; let s = 0; for (let i = 0; i < d.length; i++) s = (s * 31 + d[i]) | 0; return s })()`
 	picture := chromium.Eval[int](p.Tab, ink)
-	chromium.Eval[bool](p.Tab, `new Promise(done => { let n = 20; const next = () => n-- > 0 ? requestAnimationFrame(next) : done(true); next() })`)
+	frames(20)
 	if after := chromium.Eval[string](p.Tab, where); after != before || chromium.Eval[int](p.Tab, ink) != picture {
 		t.Errorf("packets moved while they were paused: %s, then %s", before, after)
 	}
