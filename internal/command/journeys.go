@@ -68,6 +68,7 @@ func (t *tracing) recorded() error {
 	if err := f.know(r.Graph); err != nil {
 		return err
 	}
+	f.captured(r.Capture)
 	for _, m := range r.Moments {
 		if err := f.take(m.Message); err != nil {
 			return err

@@ -52,6 +52,15 @@ func (p *printer) head(j *model.Journey) {
 		runs = append(runs, run{dim, "for " + j.Via, false})
 	}
 	p.flow("", runs...)
+	if len(j.Application) > 1 { // one alone is what the packet is called for
+		for _, a := range j.Application {
+			runs := []run{{cyan, a.Protocol, false}, {plain, a.Text, true}}
+			if a.About != "" {
+				runs = append(runs, run{dim, "to " + a.About, true})
+			}
+			p.flow("  ", runs...)
+		}
+	}
 }
 
 // brief is the same in one line, with the reason of what did not arrive. It is not

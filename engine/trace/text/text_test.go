@@ -148,6 +148,17 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// One packet may carry much.
+func TestSaid(t *testing.T) {
+	j := recorded(t)[0]
+	j.Hops = nil
+	j.Application = []model.Application{{Protocol: "HTTP", Text: "GET /a"}, {Protocol: "HTTP", Text: "GET /b"}, {Protocol: "HTTP/2", Answer: true, Text: "200", About: "GET /c"}}
+	_, got, _ := strings.Cut(Journey(&j, Style{Width: 500}), "\n")
+	if want := "  HTTP  GET /a\n  HTTP  GET /b\n  HTTP/2  200  to GET /c\n  This packet was seen, but none of its hops were.\n\n"; got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
+	}
+}
+
 func TestColumns(t *testing.T) {
 	for text, want := range map[string]int{"web-0": 5, "→": 1, "日本": 4, "e\u0301": 1} {
 		if got := columns(text); got != want {
