@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
@@ -20,6 +21,10 @@ const tapTable = "podhop-trace"
 const tapPriority = -350
 
 const tableOwner = 2 // NFT_TABLE_F_OWNER
+
+// ownerPatience is how long the table of a capture that was closed just now is waited
+// for to go: a program that is being started has its socket, too, until it runs.
+const ownerPatience = time.Second
 
 // taps asks the kernel to trace packets' rules: table inet podhop-trace, with
 // chains at prerouting and output.
@@ -42,11 +47,16 @@ func openTaps(ns Namespace, rate int) (*taps, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.install(); err != nil {
-		t.conn.Close()
-		return nil, err
+	for patience := time.Now().Add(ownerPatience); ; time.Sleep(5 * time.Millisecond) {
+		err := t.install()
+		if err == nil {
+			return t, nil
+		}
+		if !errors.Is(err, unix.EPERM) || time.Now().After(patience) {
+			t.conn.Close()
+			return nil, err
+		}
 	}
-	return t, nil
 }
 
 func (t *taps) close() error { return t.conn.Close() }
