@@ -411,3 +411,45 @@ func TestFlood(t *testing.T) {
 	t.Logf("%d journeys told in %v; 8 letters typed in %v, a row moved in %v; frames: %s", seconds*rate, told, typed, moved,
 		chromium.Eval[string](p.Tab, `(() => { const g = window.gaps.sort((a, b) => a - b), at = q => g[Math.floor(q * (g.length - 1))].toFixed(0); return g.length + ", ms between them: half " + at(.5) + ", 99 of 100 " + at(.99) + ", most " + at(1) })()`))
 }
+
+// The map in words, by keyboard: the same selection as everywhere.
+func TestMapAsATree(t *testing.T) {
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.UntilIn(patience, live+` && document.querySelector(".hops li.on")`)
+	p.Click("#tab-objects")
+	p.Click(".objects-by label:nth-child(2) input")
+	p.UntilIn(patience, `document.querySelector("[role=tree]")`)
+	for key, want := range map[string]string{
+		"packet":                         "Packet SYN my-pod to my-deployment-",
+		"packet 2":                       "3. node-1, prerouting kube-proxy chose endpoint",
+		" client":                        "client 172.18.0.100",
+		" service/default/my-service":    "Service my-service 10.96.41.7:80, 3 endpoints",
+		"node/node-1 pod/default/my-pod": "my-pod 10.244.1.2, Running the packet was here",
+	} {
+		if got := p.Text(`[data-key='` + key + `']`); !strings.HasPrefix(got, want) {
+			t.Errorf("%q reads %q, want %q", key, got, want)
+		}
+	}
+	at := func(key string) {
+		p.T.Helper()
+		p.UntilIn(patience, `document.activeElement.dataset.key === `+chromium.Quote(key))
+	}
+	p.Do(chromedp.Focus(chromedp.CSS("[role=tree] [tabindex='0']")))
+	p.Keys(kb.ArrowDown)
+	at("packet 0")
+	p.Keys(kb.Enter)
+	p.UntilIn(patience, `document.querySelector(".hops li.on .n").textContent === "1" && document.querySelector("[data-key='packet 0']").ariaSelected === "true"`)
+	p.Keys(kb.ArrowLeft)
+	at("packet")
+	p.Keys(kb.ArrowLeft)
+	p.UntilIn(patience, `document.querySelector("[data-key=packet]").ariaExpanded === "false" && !document.querySelector("[data-key='packet 0']")`)
+	p.Keys(kb.ArrowDown)
+	at(" client")
+	p.Keys(kb.End)
+	at(" underlay")
+	p.Do(chromedp.Focus(chromedp.CSS("[data-key='node/node-1 pod/default/my-pod']")))
+	p.Keys(kb.Enter)
+	p.UntilIn(patience, `document.querySelector(".head h2").textContent.includes("my-pod") && document.querySelector("[data-vertex='pod/default/my-pod'].selected")`)
+	p.Do(chromedp.Reload())
+	p.UntilIn(patience, `document.querySelector("[role=tree] [data-key=' client']")`)
+}

@@ -6,6 +6,7 @@ const paths = {
   play: "M4.5 2.8v10.4L13 8z",
   back: "M10 3L5 8l5 5",
   next: "M6 3l5 5-5 5",
+  again: "M12.6 5.2A5.2 5.2 0 1 0 13.2 8M13 2.6v3h-3",
   open: "M6 4l4 4-4 4",
   shut: "M4 6l4 4 4-4",
 };

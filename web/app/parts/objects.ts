@@ -1,4 +1,5 @@
 // <object-list>: the map as a list: everything in the cluster, by kind.
+import { effect, signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Vertex } from "../model";
@@ -9,6 +10,8 @@ import { Part } from "../state/part";
 import { objectID, showObject, view } from "../state/selection";
 import { vertices } from "../state/store";
 import { nameOf, plural } from "../state/text";
+import { forTab } from "../state/keep";
+import "./tree";
 
 const ORDER = ["Pod", "Service", "Ingress", "Gateway", "HTTPRoute", "GRPCRoute", "NetworkPolicy", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job", "CronJob", "Node"];
 const rank = (kind: string) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER.length + 1);
@@ -16,8 +19,17 @@ const rank = (kind: string) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER
 /** Objects of the API, as against parts of the network. */
 export const isObject = (v: Vertex) => v.kind !== "Client" && v.kind !== "Underlay" && v.kind !== "ControlPlane";
 
+const byPlace = signal(forTab.get("podhop.objects") === "place");
+effect(() => forTab.set("podhop.objects", byPlace.value ? "place" : "kind"));
+
 class ObjectList extends Part {
   protected view(): TemplateResult {
+    const choice = (place: boolean, text: string) => html`<label><input type="radio" name="objects-by" .checked=${byPlace.value === place} @change=${() => (byPlace.value = place)}><span>${text}</span></label>`;
+    return html`<div class="objects-by segments" role="radiogroup" aria-label="Order of the objects">${choice(false, "By kind")}${choice(true, "As the map")}</div>
+      ${byPlace.value ? html`<map-tree></map-tree>` : this.#table()}`;
+  }
+
+  #table(): TemplateResult {
     const all = [...vertices.value.values()].filter(isObject);
     const kinds = [...new Set(all.map((v) => v.kind))].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
     return html`<table class="list" @keydown=${(e: KeyboardEvent) => moveInList(e, "button")}>

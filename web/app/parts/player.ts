@@ -26,7 +26,7 @@ class JourneyPlayer extends Part {
       ${unflown.value > 0 && !holding.value ? html`<span class="note" title=${`${MOST_FLYING} fly at once. All of them are in the list.`}>${unflown.value} not flown</span>` : nothing}
       ${filtered.value ? html`<span class="sieve"><button type="button" class="link" title="Only what the filter leaves is shown and flown" @click=${findJourneys}>Filter: ${hidden.value} hidden</button><button
         type="button" class="icon" aria-label="Clear the filter" title="Clear the filter" @click=${clearTerms}>×</button></span>` : nothing}
-      <button type="button" class="quiet again" aria-keyshortcuts="r" title="All packets of this request again, spaced as they were (r)" ?disabled=${!conversation.value} @click=${playAgain}>Play again</button>
+      <button type="button" class="quiet again" aria-keyshortcuts="r" title="All packets of this request again, spaced as they were (r)" ?disabled=${!conversation.value} @click=${playAgain}>${icon("again")}<span class="word">Play again</span></button>
       <label class="speed" title="How fast packets fly (+ and -)"><span class="hidden">Speed</span>
         <select aria-keyshortcuts="+ -" .value=${String(speed.value)} @change=${(e: Event) => (speed.value = Number((e.target as HTMLSelectElement).value))}>
           ${SPEEDS.map((x) => html`<option value=${x} ?selected=${x === speed.value}>${speedText(x)}</option>`)}</select></label>
