@@ -21,7 +21,12 @@ func (b *builder) detour(v *visit, i int) {
 	place := model.Place{Vertex: v.namespace, Device: s.Device.Name, Direction: record.Out}
 	if l, ok := note.ParseLost(s.Device.Name); ok {
 		b.end = Dropped
-		d.Sentence = sentence("Lost on the link of %s: a fault you set loses %s of its packets.", b.linkOfLost(v, l, &s.Packet), l.Percent())
+		whose := ""
+		place.Peer, whose = b.lostOn(v, l, &s.Packet)
+		if l.In {
+			place.Direction = record.In
+		}
+		d.Sentence = sentence("Lost on the link of %s: a fault you set loses %s of its packets.", whose, l.Percent())
 	} else if out := left(v, i); out == nil {
 		b.end = Dropped
 		d.Sentence = sentence("Lost where %s was to hold it: a fault you set lets less through than came.", v.where)
@@ -32,20 +37,21 @@ func (b *builder) detour(v *visit, i int) {
 	b.hop(model.Hop{Place: place, Header: header(&s.Packet), Decision: d, Sentence: d.Sentence})
 }
 
-// linkOfLost is whose link a packet was lost on: the host's own to the underlay, or that
-// of the pod which sent it, or was to get it.
-func (b *builder) linkOfLost(v *visit, l note.Lost, p *packet.Packet) string {
+// lostOn is the vertex at the other end of the link that a packet was lost on, and whose
+// link that is: the host's own to the underlay, or that of the pod which sent it, or was
+// to get it.
+func (b *builder) lostOn(v *visit, l note.Lost, p *packet.Packet) (peer, whose string) {
 	if l.Index < note.Pods {
-		return v.where
+		return join.Underlay, v.where
 	}
 	at := p.Destination.Addr()
 	if l.In {
 		at = p.Source.Addr()
 	}
 	if pod := b.x.names(at); isPod(pod) {
-		return short(pod)
+		return pod, short(pod)
 	}
-	return "a pod on " + v.where
+	return "", "a pod on " + v.where
 }
 
 // left is the device by which a packet that was held at step i left, nil if none saw it.
