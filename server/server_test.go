@@ -71,8 +71,7 @@ type fakeSession struct {
 	id      string
 	feed    *feed.Feed
 	options model.SessionOptions
-	did     []string
-	faults  []model.Fault // to nodes
+	did     []string // to nodes
 	applied []string
 	results []model.ApplyResult
 	err     error // of Apply, Request, Token and Close
