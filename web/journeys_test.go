@@ -43,6 +43,7 @@ func tellVariety(p *tab) {
 		},
 		func(j *model.Journey) {
 			j.Verdict, j.From = "rejected", "client"
+			j.Application = []model.Application{{Protocol: "HTTP/2", Text: "POST /orders"}}
 			decided(j, "reject", model.Object{Kind: "Service", Namespace: "team-a", Name: "web"})
 		},
 		func(j *model.Journey) {
@@ -68,6 +69,10 @@ func TestFilterGrammar(t *testing.T) {
 	tellVariety(p)
 	p.Click("#tab-journeys")
 	p.UntilIn(patience, `document.querySelectorAll("journey-list [data-row]").length === 4`)
+	// Rows are as high as the list takes them to be, whatever was said.
+	if got := chromium.Eval[string](p.Tab, `[...document.querySelectorAll("journey-list [data-row]")].map(r => r.offsetHeight).join(" ")`); got != "30 30 30 30" {
+		t.Errorf("rows are %s px high", got)
+	}
 	for _, c := range []struct{ text, want string }{
 		{"verdict:dropped", "1"},
 		{"verdict:dropped verdict:rejected", "1 2"},
@@ -84,7 +89,9 @@ func TestFilterGrammar(t *testing.T) {
 		{"node:node-1 proto:icmp", "3"},
 		{"proto:udp", "1"},
 		{"PROTO:dns Verdict:DROPPED", "1"},
-		{"protocol:http", "d"},
+		{"protocol:http", "2 d"},
+		{"protocol:http/2", "2"},
+		{"orders", "2"},
 		{"protocol:http service:my-service", "d"}, // by different packets
 		{"from:client", "2"},
 		{"from:fd00:10:244:1::2", "3"},

@@ -7,7 +7,7 @@
 //	from:, to:         who began it, whom it reached: a pod, a node, client, or an address
 //	verdict:dropped    a packet of it was delivered, dropped, rejected, or is underway
 //	protocol:udp       TCP, UDP, SCTP, ICMP, ARP; and DNS, HTTP, TLS, for what is inside (short: proto)
-//	"GET /"            the text is in a packet's summary, addresses, names or rules
+//	"GET /"            the text is in a packet's summary, messages, addresses, names or rules
 //
 // A star stands for anything: pod:web-*. Several words of one key: any of them. Of
 // different keys: all of them, each by some packet of the conversation. A minus
@@ -105,10 +105,15 @@ function objects(j: Journey): Ref[] {
 export function protocols(j: Journey): string[] {
   const out = [j.protocol.toUpperCase()];
   if (/^ICMPv6$/i.test(j.protocol)) out.push("ICMP");
+  for (const m of j.application ?? []) {
+    out.push(m.protocol.toUpperCase());
+    if (m.protocol === "HTTP/2") out.push("HTTP");
+  }
+  // A packet in the middle of a message has only its summary.
   if (/^DNS\b/.test(j.summary)) out.push("DNS");
   if (/^TLS\b/.test(j.summary)) out.push("TLS");
   if (/^([A-Z]{3,} (\/|\*)|[1-5]\d\d\b(?! bytes))/.test(j.summary)) out.push("HTTP");
-  return out;
+  return [...new Set(out)];
 }
 
 // "pod/default/web-1" is called web-1 and default/web-1.
@@ -140,5 +145,6 @@ function matches(pattern: string, text: string): boolean {
 
 function text(j: Journey): string {
   const rules = (j.hops ?? []).flatMap((h) => [h.decision?.rule, h.decision?.chain, h.decision?.object?.name]);
-  return [j.protocol, j.summary, j.source, j.destination, j.from, j.to, j.verdict, ...rules].join(" ").toLowerCase();
+  const said = (j.application ?? []).flatMap((m) => [m.protocol, m.text]);
+  return [j.protocol, j.summary, ...said, j.source, j.destination, j.from, j.to, j.verdict, ...rules].join(" ").toLowerCase();
 }
