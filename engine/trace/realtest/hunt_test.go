@@ -89,7 +89,7 @@ func (h *hunter) keep(policies []*networking.NetworkPolicy) {
 		o := &v1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{"app": name}},
 			Spec:       v1.PodSpec{NodeName: p.Node, Containers: []v1.Container{{Name: "main", Ports: []v1.ContainerPort{{Name: "http", ContainerPort: 8080}}}}},
-			Status:     v1.PodStatus{Phase: v1.PodRunning, PodIPs: []v1.PodIP{{IP: p.IP.String()}}},
+			Status:     v1.PodStatus{Phase: v1.PodRunning, PodIPs: []v1.PodIP{{IP: p.IP.String()}, {IP: p.IP6.String()}}},
 		}
 		must(client.CoreV1().Pods("default").Create(ctx, o, metav1.CreateOptions{}))
 	}
@@ -132,13 +132,21 @@ type shot struct {
 	from, to string // pods
 	protocol v1.Protocol
 	port     uint16
+	six      bool   // over IPv6
+	service  string // the address of the Service that it goes by, port 80; empty if by none
 }
 
 func (h *hunter) all() (all []shot) {
 	for _, from := range []string{"shop", "web-0", "web-1", "web-2"} {
 		for _, to := range []string{"shop", "web-0", "web-1", "web-2"} {
-			if from != to {
-				all = append(all, shot{from, to, v1.ProtocolTCP, 8080}, shot{from, to, v1.ProtocolTCP, 9}, shot{from, to, v1.ProtocolUDP, 53})
+			if from == to {
+				continue
+			}
+			for _, six := range []bool{false, true} {
+				all = append(all, shot{from, to, v1.ProtocolTCP, 8080, six, ""}, shot{from, to, v1.ProtocolTCP, 9, six, ""}, shot{from, to, v1.ProtocolUDP, 53, six, ""})
+			}
+			if to == "web-1" { // the only endpoint of Service one
+				all = append(all, shot{from, to, v1.ProtocolTCP, 8080, false, "10.96.0.22"})
 			}
 		}
 	}
@@ -146,7 +154,19 @@ func (h *hunter) all() (all []shot) {
 }
 
 func (h *hunter) address(s shot) string {
-	return netip.AddrPortFrom(h.pods[s.to].IP, s.port).String()
+	if s.service != "" {
+		return s.service + ":80"
+	}
+	_, to := h.ends(s)
+	return netip.AddrPortFrom(to, s.port).String()
+}
+
+// ends are the two pods' addresses.
+func (h *hunter) ends(s shot) (from, to netip.Addr) {
+	if s.six {
+		return h.pods[s.from].IP6, h.pods[s.to].IP6
+	}
+	return h.pods[s.from].IP, h.pods[s.to].IP
 }
 
 // fire sends all at once, and returns the journey of each one's first packet.
@@ -213,7 +233,8 @@ func (h *hunter) found(shots []shot) (found map[shot]model.Journey, missing []sh
 
 // differs says where a journey tells another story than the plan; empty if nowhere.
 func (h *hunter) differs(s shot, j *model.Journey) string {
-	v := h.plan.Verdict(h.pods[s.from].IP, h.pods[s.to].IP, s.protocol, s.port)
+	from, to := h.ends(s)
+	v := h.plan.Verdict(from, to, s.protocol, s.port)
 	var last *model.Decision // of a policy
 	for i := range j.Hops {
 		if d := j.Hops[i].Decision; d != nil && d.Kind == "policy" {
@@ -317,10 +338,10 @@ func TestBrokenRuleIsADefect(t *testing.T) {
 		shot        shot
 		defect      string
 	}{
-		{"as it was written", "", shot{"shop", "web-1", v1.ProtocolTCP, 8080}, ""},
-		{"a rule that admits", "ingress-default/web-in", shot{"shop", "web-1", v1.ProtocolTCP, 8080},
+		{"as it was written", "", shot{"shop", "web-1", v1.ProtocolTCP, 8080, false, ""}, ""},
+		{"a rule that admits", "ingress-default/web-in", shot{"shop", "web-1", v1.ProtocolTCP, 8080, false, ""},
 			"By the policies this packet should have passed (Allowed by NetworkPolicy default/web-in, ingress rule 1 (peer app=shop, port 8080)), but the kernel dropped it: please report it."},
-		{"the end of a pod's chain", "to-default/web-1", shot{"web-2", "web-1", v1.ProtocolTCP, 8080},
+		{"the end of a pod's chain", "to-default/web-1", shot{"web-2", "web-1", v1.ProtocolTCP, 8080, false, ""},
 			"By the policies this packet should have been dropped (No ingress rule of default/web-in admits it), but it arrived: please report it."},
 	} {
 		if c.chain != "" {
@@ -351,8 +372,8 @@ func madeUp(r *rand.Rand) (out []*networking.NetworkPolicy) {
 			var x networking.NetworkPolicyPeer
 			switch r.IntN(4) {
 			case 0:
-				x.IPBlock = &networking.IPBlock{CIDR: pick("10.244.0.0/16", "10.244.1.0/29", "192.0.2.0/24")}
-				if x.IPBlock.CIDR != "192.0.2.0/24" && chance(2) {
+				x.IPBlock = &networking.IPBlock{CIDR: pick("10.244.0.0/16", "10.244.1.0/29", "192.0.2.0/24", "fd00:10:244::/48")}
+				if strings.HasPrefix(x.IPBlock.CIDR, "10.") && chance(2) {
 					x.IPBlock.Except = []string{pick("10.244.1.2/31", "10.244.1.4/32")}
 				}
 			case 1:
