@@ -172,11 +172,14 @@ func (h *hunter) ends(s shot) (from, to netip.Addr) {
 // fire sends all at once, and returns the journey of each one's first packet.
 func (h *hunter) fire(tracer *trace.Tracer, shots []shot) map[shot]model.Journey {
 	h.t.Helper()
+	ctx, stop := context.WithTimeout(h.t.Context(), time.Minute)
+	defer stop()
+	if err := tracer.Flush(ctx); err != nil { // what was sent again under other policies
+		h.t.Fatal(err)
+	}
 	h.watching.Lock()
 	h.told, h.lost = nil, 0
 	h.watching.Unlock()
-	ctx, stop := context.WithTimeout(h.t.Context(), time.Minute)
-	defer stop()
 	var flying sync.WaitGroup
 	for _, s := range shots {
 		flying.Go(func() {
