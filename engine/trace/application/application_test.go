@@ -202,6 +202,9 @@ func TestHTTP2(t *testing.T) {
 			t.Errorf("in segments of %d: got\n%swant\n%s", size, got, want)
 		}
 	}
+	if got := talk(NewReader(), 8080, "> "+client.String(), "< HTTP/1.1 400 Bad Request\r\n\r\n"); !strings.HasSuffix(got, "< HTTP 400 Bad Request\n") {
+		t.Error(got)
+	}
 	// What follows a gap cannot be read, and is not guessed.
 	all := client.String()
 	if got := talk(NewReader(), 8080, "> "+all[:60], "> -:"+all[60:70], "> "+all[70:]); got != "> HTTP/2 connection preface\n" {
@@ -229,7 +232,7 @@ func TestTLS(t *testing.T) {
 	if got := talk(NewReader(), 443, "> "+hello[:2], "> "+hello[2:100], "> "+hello[100:], "> "+hello); got != want {
 		t.Error(got)
 	}
-	if got := talk(NewReader(), 443, "> 200:"+hello); !strings.HasPrefix(got, "> TLS hello to shop.example.com") {
+	if got := talk(NewReader(), 443, "> 200:"+hello); got != "> TLS hello to shop.example.com\n" && got != "> TLS hello to shop.example.com, for h2 or http/1.1\n" {
 		t.Error(got)
 	}
 }

@@ -145,7 +145,7 @@ func (s *stream) detect(c *connection, p *packet.Packet) kind {
 	switch {
 	case p.Source.Port() == dnsPort || p.Destination.Port() == dnsPort:
 		return inDNS
-	case c.two:
+	case c.two && !beginsHTTP(b): // a server that does not speak it answers in HTTP/1
 		s.h2 = newFrames()
 		return inFrames
 	case bytes.HasPrefix(b, []byte(packet.HTTP2Preface)):

@@ -238,7 +238,7 @@ func (j *Joiner) Rest(now int64) {
 // Held counts what is remembered, by what it is.
 func (j *Joiner) Held() map[string]int {
 	return map[string]int{
-		"packets": len(j.buckets), "records": j.held, "traces": len(j.traces), "answers": len(j.answers.order),
+		"packets": len(j.buckets), "records": j.held, "traces": len(j.traces), "answers": len(j.answers.order), "fragments": len(j.fragments.order),
 		"connections": len(j.connections.byTuple), "conversations": len(j.conversations.byFlow),
 	}
 }

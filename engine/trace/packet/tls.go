@@ -42,7 +42,7 @@ type Hello struct {
 	Server     bool
 	ServerName string   // whom a client wants
 	Protocols  []string // ALPN (RFC 7301): what a client offers
-	Version    string   // the latest that a client offers, or the one that the server chose
+	Version    string   // the latest that a client offers, or the one that the server chose; empty if it was cut off
 }
 
 // String is "TLS client hello to shop.example.com".
@@ -74,11 +74,20 @@ func TLSHello(record []byte) (h Hello, ok bool) {
 		r.vector(2) // cipher suites
 		r.vector(1) // compression
 	}
-	r.skip(2) // length of the extensions
+	legacy := h.Version
+	h.Version = ""
+	length := 0
+	if b := r.take(2); len(b) == 2 {
+		length = int(binary.BigEndian.Uint16(b))
+	}
+	whole := length <= len(r)
 	for len(r) >= 4 {
 		kind := binary.BigEndian.Uint16(r)
 		r.skip(2)
 		h.extension(kind, r.vector(2))
+	}
+	if h.Version == "" && whole { // what is cut off may name a later one
+		h.Version = legacy
 	}
 	return h, true
 }

@@ -161,7 +161,7 @@ function row(r: Row, index: number, stop: boolean): TemplateResult {
   const name = `${nameOf(c.from)} to ${targetOf(c)}`;
   return html`<tr role="row" data-row=${r.key} aria-rowindex=${index + 2} aria-level="1" aria-expanded=${open} aria-selected=${chosen} tabindex=${stop ? 0 : -1} class=${`${chosen ? "chosen" : ""} ${made ? "made" : ""}`}>
     <td role="gridcell" class="mono"><button type="button" class="unfold" tabindex="-1" aria-label=${`${open ? "Hide" : "Show"} the packets of ${name}`}>${icon(open ? "shut" : "open")}</button>${clock(c.start / 1e6)}</td>
-    <th scope="row" role="rowheader" title=${name}>${made ? html`<span class="muted" title="A proxy made this connection for the one above">↳ </span>` : nothing}<button type="button" class="link" tabindex="-1" aria-pressed=${chosen}>${name}</button>${said(c)}</th>
+    <th scope="row" role="rowheader" title=${name}>${made ? html`<span class="muted" title="A proxy made this connection for the one above">↳ </span>` : nothing}<button type="button" class="link" tabindex="-1" aria-pressed=${chosen}>${name}</button> ${said(c)}</th>
     <td role="gridcell">${outcome(c)}</td>
     <td role="gridcell">${c.endpoints ? html`${c.endpoint} of ${c.endpoints} <span class="muted">${nameOf(c.to)}</span>` : nothing}</td>
     <td role="gridcell">${c.journeys.length}</td>

@@ -11,7 +11,7 @@ export interface Exchange {
 export function exchangesOf(journeys: readonly Journey[]): Exchange[] {
   const all: Exchange[] = [];
   for (const j of journeys) {
-    for (const m of j.application ?? neighbor(j)) {
+    for (const m of j.application ?? kernels(j)) {
       const last = all.at(-1);
       if (!m.answer) {
         // DNS asks again when it got no answer.
@@ -25,11 +25,14 @@ export function exchangesOf(journeys: readonly Journey[]): Exchange[] {
       else if (!m.about || !all.some((x) => x.protocol === m.protocol && x.question === m.about)) all.push({ protocol: m.protocol, question: m.about ?? "", answer: m.text });
     }
   }
-  return all;
+  // How HTTP/2 begins is told where nothing else could be read.
+  return all.length > 1 ? all.filter((x) => x.question !== "connection preface") : all;
 }
 
-// Who has an address is asked and answered by kernels.
-function neighbor(j: Journey): NonNullable<Journey["application"]> {
+// Pings, and who has an address, are asked and answered by kernels.
+function kernels(j: Journey): NonNullable<Journey["application"]> {
+  const echo = /^Echo (request|reply) \d+/.exec(j.summary);
+  if (echo) return [{ protocol: j.protocol, text: echo[0], answer: j.reply }];
   if (j.protocol !== "ARP" && !(j.protocol === "ICMPv6" && / (has|have|is) /.test(j.summary))) return [];
   return [{ protocol: j.protocol === "ARP" ? "ARP" : "ND", text: j.summary, answer: j.reply }];
 }
