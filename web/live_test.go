@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -58,6 +59,23 @@ func TestLostEventsAreCounted(t *testing.T) {
 		p.server.Cluster("demo").Tell(model.Message{Type: "lost", Lost: &model.Lost{Count: 20, Reason: "the capture ring was full"}})
 	}
 	p.Until(`document.querySelector(".lost")?.textContent.includes("40 events are not shown here: the capture ring was full")`)
+	p.server.Cluster("demo").Tell(model.Message{Type: "lost", Lost: &model.Lost{Count: 1500, Reason: "malformed packets"}})
+	p.Until(`document.querySelector(".lost summary")?.textContent.includes("1,540 events are not shown here, for 2 reasons") && document.querySelector(".lost").textContent.includes("1,500 malformed packets")`)
+}
+
+func TestFilteredCaptureIsSaid(t *testing.T) {
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live + ` && !document.querySelector(".capture-line")`)
+	c := p.server.Cluster("demo")
+	at := time.Now().UnixNano()
+	c.Tell(model.Message{Type: "capture", Capture: &model.Capture{Mode: model.CaptureEdges, Since: at, Reason: "a flood"}})
+	p.Until(`document.querySelector(".capture-line")?.textContent.includes("Too many packets to capture them all") && !document.querySelector(".capture-line .mono") && document.getElementById("announce").textContent.includes("Too many packets")`)
+	c.Tell(model.Message{Type: "capture", Capture: &model.Capture{Mode: model.CaptureEdges, Since: at, Reason: "a flood", Skipped: 1234567}})
+	p.Until(`document.querySelector(".capture-line .mono")?.textContent === "1,234,567"`)
+	c.Tell(model.Message{Type: "capture", Capture: &model.Capture{Mode: model.CaptureAll, Since: at + 1e9, Reason: "calm", Skipped: 1234567}})
+	p.Until(`document.querySelector(".capture-line")?.textContent.includes("All packets are captured again")`)
+	p.Click(".capture-line button")
+	p.Until(`!document.querySelector(".capture-line")`)
 }
 
 func TestMapByKeyboard(t *testing.T) {

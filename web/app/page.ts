@@ -3,6 +3,7 @@
 import { Stream } from "./state/stream";
 import { data } from "./state/data";
 import { connection, receive } from "./state/store";
+import "./parts/capture";
 import "./parts/clock";
 import "./parts/cluster";
 import "./parts/connection";

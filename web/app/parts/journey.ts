@@ -8,11 +8,11 @@ import { exchangesText } from "../state/exchanges";
 import { moveInList } from "../state/keys";
 import { dismissJourney, hop, journey, request, showConversation, showHop, showJourney } from "../state/selection";
 import { duration, nameOf, placeOf, plural } from "../state/text";
-import { lostNote, outcome } from "./journeys";
+import { outcome } from "./journeys";
 import { advice, objectLink, why } from "./why";
 
 export function recentView(all: Conversation[]): TemplateResult {
-  return html`<h2>Journeys</h2>${lostNote()}
+  return html`<h2>Journeys</h2>
     <ul class="recent">${all.slice(0, 30).map((c) => html`<li><button type="button" class="row" @click=${() => showConversation(c)}>
       <b>${nameOf(c.from)} to ${targetOf(c)}</b>${outcome(c)}</button></li>`)}</ul>`;
 }
@@ -24,7 +24,6 @@ export function journeyView(c: Conversation): TemplateResult {
     <div class="head"><h2>${nameOf(c.from)} to ${targetOf(c)}, ${outcomeText[c.outcome]}</h2>
       <button type="button" class="icon" aria-label="Back to all journeys" title="All journeys" @click=${dismissJourney}>×</button></div>
     <p class="facts mono">${facts.filter(Boolean).join(", ")} ${recorded ? nothing : html`<a class="link" href=${packetsURL({ conversation: c.id })} download title="These packets, with what decided each as comments, for Wireshark">pcapng</a>`}</p>
-    ${lostNote()}
     ${request.value.length > 1 ? connections(c, request.value) : nothing}
     <div class="packets" role="listbox" aria-label="Packets of this conversation" aria-orientation="horizontal" @keydown=${packetKey}>
       ${c.journeys.map((p) => packet(p, p === j))}

@@ -9,7 +9,7 @@ import { Part } from "../state/part";
 import { choose, current, type Row, rows, sight, unfold, unfolded } from "../state/rows";
 import { conversationID, journeyID } from "../state/selection";
 import { clearTerms } from "../state/shown";
-import { conversations, lost } from "../state/store";
+import { conversations } from "../state/store";
 import { clock, duration, nameOf } from "../state/text";
 import "./filter";
 import { icon } from "./icons";
@@ -40,7 +40,7 @@ export class JourneyList extends Part {
     const { first, last } = sight(all.length, this.#height.value, this.#want, ROW);
     const at = current.value;
     const stop = all.some((r) => r.key === at) ? at : (all[first]?.key ?? "");
-    return html`<journey-filter></journey-filter>${lostNote()}
+    return html`<journey-filter></journey-filter>
       <div class="journey-rows" @scroll=${this.#scrolled}>
       ${all.length === 0 ? empty() : html`<table class="list journeys" role="treegrid" aria-label="Conversations, newest first" aria-rowcount=${all.length + 1} @keydown=${this.#key} @click=${this.#click}>
       <thead><tr role="row" aria-rowindex="1">${["Time", "Conversation", "Outcome", "Endpoint", "Packets", "Took"].map((h) => html`<th scope="col" role="columnheader">${h}</th>`)}</tr></thead>
@@ -190,11 +190,6 @@ export function said(c: Conversation): TemplateResult | typeof nothing {
 export function outcome(c: Conversation): TemplateResult {
   const text = c.response || outcomeText[c.outcome];
   return html`<span class=${`status ${c.outcome}`}><i aria-hidden="true"></i>${text}</span>`;
-}
-
-export function lostNote(): TemplateResult | typeof nothing {
-  const l = lost.value;
-  return l && l.count > 0 ? html`<p class="lost" role="status">${l.count} events are not shown here: ${l.reason}.</p>` : nothing;
 }
 
 customElements.define("journey-list", JourneyList);

@@ -7,6 +7,7 @@ import { data } from "./data";
 import { Conversations } from "./conversation";
 import { Hold } from "./hold";
 import { announce } from "./announce";
+import { receiveCapture } from "./capture";
 import { nameOf } from "./text";
 
 const KEEP_JOURNEYS = 2000;
@@ -18,7 +19,6 @@ export const vertices = signal<ReadonlyMap<string, Vertex>>(new Map());
 export const edges = signal<ReadonlyMap<string, Edge>>(new Map());
 export const journeys = signal<ReadonlyMap<string, Journey>>(new Map());
 export const events = signal<readonly Event[]>([]);
-export const lost = signal<{ count: number; reason: string } | null>(null);
 /** Whether the first snapshot has arrived. */
 export const ready = signal(false);
 const told = new Conversations();
@@ -72,7 +72,7 @@ export function receive(messages: Message[]): void {
       if (m.topology) change(m.topology);
       if (m.journey) captured.push(m.journey);
       if (m.event) addEvent(m.event);
-      if (m.lost) lost.value = { count: (lost.value?.count ?? 0) + m.lost.count, reason: m.lost.reason };
+      receiveCapture(m);
       if (m.session) session.value = m.session;
     }
     if (!holding.peek()) addJourneys(captured);
