@@ -3,6 +3,7 @@ import { html, type TemplateResult } from "lit-html";
 import { playAgain, toggle } from "../state/live";
 import { changeSpeed, speed, speedText } from "../state/player";
 import { announce } from "../state/announce";
+import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
 import { closeObject, conversation, dismissJourney, view } from "../state/selection";
@@ -13,7 +14,7 @@ import { findJourneys } from "./filter";
 import type { JourneyList } from "./journeys";
 
 const shortcuts: Shortcut[] = [
-  { keys: [" "], label: "Space", does: "Pause, and go on", act: toggle },
+  { keys: [" "], label: "Space", does: "Pause, and go on", act: () => (recorded ? false : toggle()) },
   { keys: ["."], label: ".", does: "Next hop, then the next packet", act: () => step(1) },
   { keys: [","], label: ",", does: "Previous hop", act: () => step(-1) },
   { keys: ["]"], label: "]", does: "Conversation below", act: () => stepConversation(1) },

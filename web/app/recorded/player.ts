@@ -4,11 +4,10 @@ import { batch, computed, effect, signal } from "@preact/signals-core";
 import type { Journey, Recording } from "../model";
 import { announce } from "../state/announce";
 import { data } from "../state/data";
+import { speed } from "../state/player";
 import { conversationID, journeyID, showJourney } from "../state/selection";
 import { receive } from "../state/store";
 import { Tape } from "./tape";
-
-export const SPEEDS: readonly number[] = [0.25, 0.5, 1, 2, 4, 8];
 
 export const tape = signal<Tape | null>(null);
 /** The ID of the server's recording that is shown; empty for the reader's own file. */
@@ -17,7 +16,6 @@ export const keptID = signal(data?.recording?.id ?? "");
 export const place = signal(0);
 export const told = signal(0);
 export const playing = signal(false);
-export const speed = signal(1);
 
 /** The time that is shown, in ns since the epoch. */
 export const time = computed(() => tape.value?.timeOf(place.value) ?? 0);

@@ -4,7 +4,7 @@ import { html, nothing, svg, type SVGTemplateResult, type TemplateResult } from 
 import { copy } from "../state/copy";
 import { Part } from "../state/part";
 import { plural } from "../state/text";
-import { address, keptID, place, playing, seek, speed, SPEEDS, step, tape, time, toggle, told } from "./player";
+import { address, keptID, place, playing, seek, step, tape, time, toggle, told } from "./player";
 import type { Tape } from "./tape";
 
 const COLUMNS = 400; // the bar's marks are drawn in so many
@@ -76,8 +76,6 @@ class ScrubBar extends Part {
       <div class="scrub-text">
         <span class="mono now">${clockOf(time.value)}</span>
         <span class="muted so-far">${now} of ${t.packets.length}<span class="word"> packets</span></span>
-        <label><span class="hidden">Speed</span><select class="speed" .value=${String(speed.value)} @change=${(e: Event) => (speed.value = Number((e.target as HTMLSelectElement).value))}>
-          ${SPEEDS.map((x) => html`<option value=${x} ?selected=${x === speed.value}>${x}×</option>`)}</select></label>
         ${keptID.value ? html`<button type="button" class="quiet" title="A link to this moment, and to the packet that you look at" @click=${this.#copy}>${copied.value ? "Copied" : "Copy link"}</button>` : nothing}
       </div>
       <p class="hidden">${plural(counts.value.packets, "packet")}, ${counts.value.lost} dropped or rejected, ${plural(counts.value.events, "event")}, from ${clockOf(t.recording.from)} to ${clockOf(t.recording.to)}.${t.quiet.length > 0 ? " Quiet stretches are shortened." : ""}</p>
