@@ -7,12 +7,12 @@ import (
 
 // ipam hands out one node's pod addresses, as the CNI plugin host-local does:
 // from the prefix' third address on (the first names the network, the second is the
-// gateway); the last one, the broadcast address, is never used. Of IPv4 the lowest
-// free one comes first; of IPv6, which has plenty, one that was not used before.
+// gateway), each after the one handed out before, so that an address that is given back
+// is not another pod's at once; the last one, the broadcast address, is never used.
 type ipam struct {
 	prefix netip.Prefix
 	used   map[netip.Addr]string // by pod id
-	last   netip.Addr            // that was handed out, of IPv6
+	last   netip.Addr            // that was handed out
 }
 
 func newIPAM(p netip.Prefix) *ipam {
@@ -29,10 +29,7 @@ func (m *ipam) allocate(id string) (netip.Addr, error) {
 			if _, ok := m.used[a]; ok {
 				continue
 			}
-			m.used[a] = id
-			if a.Is6() {
-				m.last = a
-			}
+			m.used[a], m.last = id, a
 			return a, nil
 		}
 	}
