@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,17 +125,20 @@ func apply(ctx context.Context, c Cluster, paste []byte) error {
 	return nil
 }
 
-// send is what the send bar does, once its target has an address.
+// send is what the send bar does, once its target has an address and can be asked.
 func send(ctx context.Context, s lessons.Send, c Cluster) error {
 	end := time.Now().Add(patience)
 	for {
 		to, why := check.Address(c.Graph(), s.To)
 		if why == "" {
-			_, err := c.Request(ctx, model.Request{From: s.From, To: to, Count: s.Count})
-			if err == nil {
+			result, err := c.Request(ctx, model.Request{From: s.From, To: to, Count: s.Count})
+			if err != nil {
+				why = err.Error()
+			} else if i := slices.IndexFunc(result.Answers, func(a model.Answer) bool { return a.Outcome == "error" }); i >= 0 {
+				why = result.Answers[i].Error // names are not served at once
+			} else {
 				return nil
 			}
-			why = err.Error()
 		}
 		if time.Now().After(end) || ctx.Err() != nil {
 			return fmt.Errorf("send from %s to %s: %s", s.From, s.To, why)
