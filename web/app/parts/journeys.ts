@@ -5,6 +5,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import { outcomeText, targetOf, type Conversation } from "../state/conversation";
 import { exchangesText, exchangeText } from "../state/exchanges";
+import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { choose, current, type Row, rows, sight, unfold, unfolded } from "../state/rows";
 import { conversationID, journeyID } from "../state/selection";
@@ -145,7 +146,7 @@ function empty(): TemplateResult {
   const hidden = conversations.value.length;
   return hidden > 0
     ? html`<p class="empty">None of ${hidden} conversations is what the filter asks for. <button type="button" class="link" @click=${clearTerms}>Clear the filter</button></p>`
-    : html`<p class="empty">No packets yet. Send a request, and each of its packets is captured here, hop by hop.</p>`;
+    : html`<p class="empty">${recorded ? "No packets up to this moment." : "No packets yet. Send a request, and each of its packets is captured here, hop by hop."}</p>`;
 }
 
 // Stands for rows that are not drawn.
