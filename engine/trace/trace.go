@@ -48,7 +48,7 @@ type Config struct {
 	// traced, and as many again of opening TCP connections; the others' hops have
 	// no rules. 100 if 0.
 	TraceRate int
-	// RingBlocks is the size of each namespace's ring in blocks of 64 KiB. 8 if 0.
+	// RingBlocks is the size of each namespace's ring in blocks of 64 KiB. 16 if 0.
 	RingBlocks int
 	// MaxFrames is how many frames a second may be captured before it is turned to
 	// capturing of TCP only the beginnings and ends of connections; a burst may be a

@@ -3,6 +3,8 @@ package command
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/podhop/podhop/engine"
@@ -140,7 +142,14 @@ func benchEvents(ctx context.Context, b *bencher, s *engine.Session, traffic *tr
 	b.report(measurement{"packets sent for one viewer", float64(sent) / took.Seconds(), "1/s", ""})
 	b.report(measurement{"journeys told to one viewer", float64(t.journeys) / took.Seconds(), "1/s", ">= 5000"})
 	b.report(measurement{"journeys told, of packets sent", float64(t.journeys) / float64(sent), "", "1"})
-	b.report(measurement{"records and journeys lost, and said so", float64(t.lost), "", "0"})
+	lost := uint64(0)
+	for _, n := range t.lost {
+		lost += n
+	}
+	b.report(measurement{"records and journeys lost, and said so", float64(lost), "", "0"})
+	for _, reason := range slices.Sorted(maps.Keys(t.lost)) {
+		b.report(measurement{"lost: " + reason, float64(t.lost[reason]), "", ""})
+	}
 	b.report(measurement{"turned to the flow-edge filter meanwhile", float64(t.edges), "times", ""})
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -138,17 +139,14 @@ func (v *viewer) settle(ctx context.Context) error {
 type tally struct {
 	journeys int
 	delays   []time.Duration
-	lost     uint64
+	lost     map[string]uint64
 	edges    int
 }
 
 func (v *viewer) tally() (t tally) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	t = tally{journeys: v.journeys, delays: slices.Clone(v.delays), edges: v.edges}
-	for _, n := range v.lost {
-		t.lost += n
-	}
+	t = tally{journeys: v.journeys, delays: slices.Clone(v.delays), lost: maps.Clone(v.lost), edges: v.edges}
 	v.journeys, v.delays, v.edges = 0, nil, 0
 	clear(v.lost)
 	return t

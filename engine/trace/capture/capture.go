@@ -35,7 +35,7 @@ type Config struct {
 	// TraceRate is how many packets a second and hook have their rules traced;
 	// that many again of new TCP connections. 100 if 0.
 	TraceRate int
-	// Blocks is the ring's size in blocks of 64 KiB. 8 if 0.
+	// Blocks is the ring's size in blocks of 64 KiB. 16 if 0.
 	Blocks int
 	Emit   func(record.Batch)
 }

@@ -62,7 +62,7 @@ type waiter struct {
 func openRing(cfg *Config, devices *devices) (*ring, error) {
 	r := &ring{cfg: cfg, devices: devices, blocks: cfg.Blocks}
 	if r.blocks == 0 {
-		r.blocks = 8
+		r.blocks = 16
 	}
 	var fd int
 	err := cfg.Net.Do(func() (err error) {
