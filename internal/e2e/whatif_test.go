@@ -6,8 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/chromium"
 )
 
 // TestWhatIf holds what is said of the article's NetworkPolicy, before it is applied,
@@ -86,6 +90,17 @@ spec:
 		t.Errorf("trying has made %s", out)
 	}
 
+	x.run(t, "in the page", func(t *testing.T, x *session) {
+		p := chromium.Open(t, x.URL+"/s/"+x.ID, chromium.Options{})
+		p.Until(`document.querySelector(".link.live") && document.querySelector(".cm-content")`)
+		p.Paste(chromium.Quote(policies))
+		p.Click("#tab-whatif")
+		p.UntilIn(time.Minute, `document.querySelectorAll("what-if td.yes").length > 24 && document.querySelector(".try:not(:disabled)")`)
+		p.Click(".try")
+		p.UntilIn(time.Minute, `document.querySelectorAll("what-if td.cut").length > 4 && document.querySelector(".what-results").textContent.includes("1 document of other kinds")`)
+		p.Do(chromedp.Focus("what-if td.cut"))
+		p.Until(`document.querySelector("#what-why").textContent.includes("Then: No ingress rule of default/")`)
+	})
 	x.run(t, "as things are", func(t *testing.T, x *session) { x.holds(t, ip, tried.Reachability, tried.Reachability.Before) })
 	for _, r := range x.apply(policies) {
 		if r.Action != "created" {
