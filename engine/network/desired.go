@@ -74,7 +74,7 @@ type Pod struct {
 	Name string // "namespace/name"
 	Node string
 	// IP is the address to use; the zero Addr lets the node's pod CIDR give the
-	// lowest free one. IP6 is the same once more, in a dual-stack session only.
+	// next free one. IP6 is the same once more, in a dual-stack session only.
 	IP, IP6 netip.Addr
 	// NS stays its owner's: closing it, which must not be before Detach has returned,
 	// is what removes the pod's links.

@@ -54,7 +54,7 @@ func TestDetachForgets(t *testing.T) {
 				t.Fatal(err)
 			}
 			if f == v6 {
-				if d := l.pod("d", "node-1"); d.IP6 == a.IP6 || d.IP != a.IP {
+				if d := l.pod("d", "node-1"); d.IP6 == a.IP6 || d.IP == a.IP {
 					t.Errorf("a had %s and %s, and now d has %s and %s", a.IP, a.IP6, d.IP, d.IP6)
 				}
 				return

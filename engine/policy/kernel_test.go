@@ -450,7 +450,7 @@ func TestKernelListing(t *testing.T) {
 	l.apply(Compile(in))
 	got := l.list("node-1")
 	for _, want := range []string{
-		`ip saddr @ingress-default/my-network-policy-1-1 tcp dport 80 counter packets 0 bytes 0 accept comment "default/my-network-policy ingress rule 1 (peer app=allowed-app, port 80)"`,
+		`ip saddr @ingress-default/my-network-policy-1-1 tcp dport 80 counter packets 0 bytes 0 accept comment "default/my-network-policy ingress rule 1 from[0] (peer app=allowed-app, port 80)"`,
 		`drop comment "no ingress rule of default/my-network-policy admits it"`,
 		`ip daddr vmap @into-pods`,
 		`elements = { 10.244.1.2 : goto to-default/my-app }`,
