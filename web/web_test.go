@@ -42,7 +42,7 @@ func TestPages(t *testing.T) {
 		status    int
 		want      []string
 	}{
-		{"index", "/", web.Index, 200, []string{"Your first Pod", "Reach pods through a Service", `<form method="post" action="/playground">`, "Open playground"}},
+		{"index", "/", web.Index, 200, []string{"Your first Pod", "Reach Pods through a Service", `<form method="post" action="/playground">`, "Open playground"}},
 		{"playground's front", "/playground", front(""), 200, []string{"Open playground"}},
 		{"lesson's front", "/lessons/your-first-pod", front("your-first-pod"), 200, []string{`name="lesson" value="your-first-pod"`, "A Pod gets an address"}},
 		{"unknown lesson's front", "/lessons/x", front("x"), 404, []string{"There is nothing here"}},

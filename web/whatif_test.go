@@ -60,6 +60,7 @@ func TestWhatIf(t *testing.T) {
 
 	p.Click(".what-apply")
 	p.Until(`document.querySelector(".what-said").textContent.includes("How things are now") && document.querySelectorAll("what-if td.no").length > 3`)
+	p.Until(`document.querySelector("what-if [name=policy] option[value='default/article']")`)
 	chromium.Eval[bool](p.Tab, `(() => { const s = document.querySelector("what-if [name=policy]"); s.value = "default/article"; s.dispatchEvent(new Event("change", {bubbles: true})); return s.value === "default/article" })()`)
 	p.Until(`document.querySelector(".what-said").textContent.includes("Without article, 0 conversations would be cut and 1 newly allowed") && document.querySelector("what-if td.allowed") && !document.querySelector("what-if td.cut")`)
 
