@@ -81,6 +81,9 @@ func lessonsTest(ctx context.Context, env *environment, args []string) error {
 	if len(errs) > 0 {
 		return fmt.Errorf("%d mistakes", len(errs))
 	}
+	if _, ok := library.Lesson(t.only); t.only != "" && !ok {
+		return fmt.Errorf("--only %s: there is no such lesson", t.only)
+	}
 	if !nsexec.Inside() {
 		code, err := nsexec.Supervise(nsexec.SuperviseConfig{})
 		if err == nil && code != 0 {

@@ -15,7 +15,7 @@ func TestBrowser(t *testing.T) {
 	p := chromium.Open(t, s.URL, chromium.Options{})
 
 	// The lessons are listed, and the playground opens.
-	p.Until(`document.body.innerText.includes("Your first Pod") && document.body.innerText.includes("Reach pods through a Service")`)
+	p.Until(`document.body.innerText.includes("Your first Pod") && document.body.innerText.includes("Reach Pods through a Service")`)
 	p.Click(`form[action="/playground"] button`)
 	p.Until(`location.pathname.startsWith("/s/") && document.querySelector(".link.live")`)
 	p.Until(`[1, 2, 3].every(n => document.querySelector("[data-vertex='node/node-" + n + "']")) && document.querySelector("[data-vertex='client']")`)

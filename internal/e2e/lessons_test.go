@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/podhop/podhop/internal/chromium"
+)
+
+// TestLessons does every lesson that comes with Podhop as its solutions say: no step is
+// done before, and each is afterwards.
+func TestLessons(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command(podhop, "lessons", "test", "--data", t.TempDir(), "--images", catalogue, "--registries=false", "--kubectl", kubectl).CombinedOutput()
+	if err != nil || strings.Count(string(out), "ok ") < 20 {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// TestLessonsNew has somebody begin a lesson of their own, and break it.
+func TestLessonsNew(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "01-mine")
+	run := func(args ...string) (string, error) {
+		out, err := exec.Command(podhop, append([]string{"lessons"}, args...)...).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run("new", dir); err != nil {
+		t.Fatal(err, out)
+	}
+	flags := []string{"--data", t.TempDir(), "--images", catalogue, "--registries=false", "--kubectl", kubectl}
+	if out, err := run(append([]string{"test", filepath.Dir(dir)}, flags...)...); err != nil || !strings.Contains(out, "ok   mine") {
+		t.Errorf("%v %s", err, out)
+	}
+	if out, err := run(append([]string{"test", filepath.Dir(dir), "--only", "none"}, flags...)...); err == nil {
+		t.Errorf("no such lesson: %s", out)
+	}
+	if out, err := run("new", dir); err == nil || !strings.Contains(out, "exists") {
+		t.Errorf("again: %v %s", err, out)
+	}
+	if out, err := run("new", filepath.Join(filepath.Dir(dir), "Mine")); err == nil || !strings.Contains(out, "must be a number and words") {
+		t.Errorf("a bad name: %v %s", err, out)
+	}
+	broken := strings.Replace(string(must(os.ReadFile(filepath.Join(dir, "lesson.yaml")))), "object.status.phase ==", "object.status.phase == ==", 1)
+	if err := os.WriteFile(filepath.Join(dir, "lesson.yaml"), []byte(broken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(append([]string{"test", filepath.Dir(dir)}, flags...)...); err == nil || !strings.Contains(out, "01-mine/lesson.yaml:14: object.that: Syntax error") {
+		t.Errorf("a mistake: %v %s", err, out)
+	}
+}
+
+// TestLessonInBrowser has a learner do the first step of a lesson.
+func TestLessonInBrowser(t *testing.T) {
+	s := start(t, t.TempDir())
+	p := chromium.Open(t, s.URL+"/lessons/your-first-pod", chromium.Options{})
+	p.Click("form .primary")
+	const first = `document.querySelector("[data-step='1'] step-checks")`
+	p.Until(first + `.textContent.includes("There is no Pod my-pod in namespace default.")`)
+	p.Click("[data-step='1'] [data-load]")
+	p.Click(".apply")
+	p.UntilIn(time.Minute, first+`.textContent.includes("Done")`)
+	p.Until(`document.querySelector("#announce").textContent !== ""`)
+	p.Do(chromedp.Reload())
+	p.Until(first + `.textContent.includes("Done")`)
+
+	// A step that asks for packets is done by sending some, and not by the checks' own.
+	p.Click("[data-step='1'] [data-go='2']")
+	p.Click("[data-step='2'] [data-go='3']")
+	const third = `document.querySelector("[data-step='3'] step-checks")`
+	p.Until(third + `.textContent.includes("No request of a node to my-pod was captured")`)
+	p.Click("[data-step='3'] [data-fill]")
+	p.Click(".send-button")
+	p.UntilIn(time.Minute, third+`.textContent.includes("Done")`)
+}
