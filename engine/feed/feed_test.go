@@ -105,6 +105,28 @@ func TestSlowViewer(t *testing.T) {
 	}
 }
 
+// However long a viewer reads nothing, it is told how many journeys it missed, twice
+// as well as once.
+func TestViewerAwayForLong(t *testing.T) {
+	f := New(Config{LogMessages: 10, Journeys: 4}, model.Session{})
+	s := f.Subscribe(0)
+	defer s.Close()
+	batch(t, s)
+	for n := 1; n <= 2; n++ {
+		f.Journey(journey(n))
+	}
+	batch(t, s)
+	for round := 1; round <= 2; round++ {
+		for n := range 3 * droppedSeqs {
+			f.Journey(journey(n))
+		}
+		batch(t, s)
+		if want := uint64(round) * (3*droppedSeqs - 4); s.Lost() != want {
+			t.Errorf("round %d: lost %d, want %d", round, s.Lost(), want)
+		}
+	}
+}
+
 func TestGraphIsCoalesced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := New(Config{Interval: 30 * time.Millisecond}, model.Session{})

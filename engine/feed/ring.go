@@ -98,6 +98,9 @@ func (r *recent) add(j *model.Journey, seq uint64, size int) {
 	}
 }
 
+// all is how many there have been.
+func (r *recent) all() uint64 { return r.gone + uint64(len(r.journeys)) }
+
 // missed counts the dropped journeys that came after seq. It is exact unless
 // there were more than droppedSeqs, and never too high.
 func (r *recent) missed(seq uint64) uint64 {

@@ -18,6 +18,11 @@ type Subscription struct {
 	fresh bool   // it has nothing yet
 	queue []model.Message
 	lost  uint64
+
+	// journeys is how many of the feed's the viewer had or was told that it missed, the
+	// first ones; counted since it was given a snapshot.
+	journeys uint64
+	counted  bool
 }
 
 // Subscribe starts a viewer after the message whose Seq is after, or, if after is
@@ -99,6 +104,11 @@ func (s *Subscription) take(limit int) ([]model.Message, chan struct{}, error) {
 	}
 	if len(batch) > 0 {
 		s.seq = batch[len(batch)-1].Seq
+		for i := range batch {
+			if batch[i].Journey != nil {
+				s.journeys++
+			}
+		}
 		return batch, nil, nil
 	}
 	if f.closed {
@@ -117,7 +127,7 @@ func (s *Subscription) take(limit int) ([]model.Message, chan struct{}, error) {
 func (s *Subscription) resnapshot(f *Feed, behind bool) []model.Message {
 	batch := []model.Message{f.snapshot()}
 	if behind && s.seq < f.seq {
-		if missed := f.journeys.missed(s.seq); missed > 0 {
+		if missed := s.missed(&f.journeys); missed > 0 {
 			s.lost += missed
 			batch[0].Seq--
 			batch = append(batch, model.Message{Seq: f.seq, Type: "lost", Lost: &model.Lost{
@@ -126,7 +136,17 @@ func (s *Subscription) resnapshot(f *Feed, behind bool) []model.Message {
 		}
 	}
 	s.seq = f.seq
+	s.journeys, s.counted = f.journeys.all(), true
 	return batch
+}
+
+// missed is how many journeys passed that the viewer can be told no more. Of who came
+// back with a Seq alone it is known only as far as the dropped are remembered.
+func (s *Subscription) missed(r *recent) uint64 {
+	if s.counted {
+		return r.gone - min(r.gone, s.journeys)
+	}
+	return r.missed(s.seq)
 }
 
 // tellWatched calls Watched with what is true now. Two calls at once are put in

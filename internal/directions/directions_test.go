@@ -26,6 +26,8 @@ var rules = []rule{
 		Why: "the engine has no pages"},
 	{In: "/web/", Never: []string{project + "/engine"}, Except: []string{project + "/engine/model"},
 		Why: "the page knows the wire types alone"},
+	{In: "/lessons/", Never: []string{project + "/engine", project + "/web", project + "/internal", "k8s.io"}, Except: []string{project + "/engine/model"},
+		Why: "lessons know neither how they are shown nor where they run"},
 	{In: "/engine/model/", Never: []string{project, "k8s.io", "golang.org/x", "github.com"},
 		Why: "the wire types are standard library only"},
 	{In: "/engine/network/", Never: []string{"k8s.io", project + "/engine"}, Except: []string{project + "/engine/network"},
