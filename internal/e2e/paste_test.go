@@ -42,9 +42,13 @@ func (x *session) pods(prefix string) (ready []model.Vertex) {
 func (x *session) send(from, to string) model.RequestResult {
 	x.t.Helper()
 	var r model.RequestResult
-	if code := x.call("POST", x.path("/requests"), model.Request{From: from, To: to}, &r); code != 200 {
-		x.t.Fatalf("request: %d", code)
-	}
+	until(x.t, 90*time.Second, from+" can send", func() string { // it is refused while who asks has no address
+		r = model.RequestResult{}
+		if code := x.call("POST", x.path("/requests"), model.Request{From: from, To: to}, &r); code != 200 {
+			return fmt.Sprintf("%s to %s: %d", from, to, code)
+		}
+		return ""
+	})
 	return r
 }
 
