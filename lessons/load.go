@@ -69,13 +69,17 @@ func Load(fsys fs.FS) (Library, []error) {
 	if err != nil {
 		return lib, []error{&Error{File: ".", Message: err.Error()}}
 	}
+	env, err := check.NewEnvironment()
+	if err != nil {
+		return lib, []error{err}
+	}
 	var errs []error
 	for _, e := range entries {
 		m := folder.FindStringSubmatch(e.Name())
 		if !e.IsDir() || m == nil {
 			continue
 		}
-		l := loader{fsys: fsys, dir: e.Name()}
+		l := loader{fsys: fsys, dir: e.Name(), env: env}
 		lesson := l.lesson(m[1])
 		if _, twice := lib.Lesson(m[1]); twice {
 			l.fail("", 0, "another folder has the slug %q already", m[1])
@@ -116,6 +120,7 @@ type sourceStep struct {
 type loader struct {
 	fsys fs.FS
 	dir  string
+	env  *check.Environment // of the checks' expressions
 	errs []error
 }
 

@@ -17,7 +17,7 @@ type sourceAction struct {
 // line of a field of the step in file.
 func (l *loader) work(step *Step, s sourceStep, file string, at func(keys ...any) int) {
 	for i := range s.Checks {
-		c, errs := s.Checks[i].Compile()
+		c, errs := s.Checks[i].Compile(l.env)
 		for _, e := range errs {
 			keys := append([]any{"checks", i}, e.Path...)
 			l.fail(file, at(keys...), "%s", strings.TrimPrefix(fmt.Sprintf("%s: %s", dotted(e.Path), e.Detail), ": "))

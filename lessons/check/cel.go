@@ -24,10 +24,14 @@ type condition struct {
 // some hundred, one over 2,000 journeys and their hops some 100,000.
 const costly = 10_000_000
 
-// environment declares the variables that expressions may use. Objects are as JSON
-// has them; journeys and answers have the fields of the HTTP API, and no others.
-func environment() (*cel.Env, error) {
-	return cel.NewEnv(
+// An Environment declares the variables that expressions may use. Objects are as JSON
+// has them; journeys and answers have the fields of the HTTP API, and no others. One
+// serves any number of checks, because making it costs more than they do.
+type Environment struct{ env *cel.Env }
+
+// NewEnvironment makes one; that fails only if the declarations contradict each other.
+func NewEnvironment() (*Environment, error) {
+	env, err := cel.NewEnv(
 		cel.OptionalTypes(), ext.Strings(), ext.Lists(), ext.Sets(), ext.Bindings(),
 		ext.NativeTypes(reflect.TypeFor[model.Journey](), reflect.TypeFor[model.Answer](), ext.ParseStructTag("json")),
 		cel.Variable("object", cel.DynType),
@@ -35,14 +39,11 @@ func environment() (*cel.Env, error) {
 		cel.Variable("journeys", cel.ListType(cel.ObjectType("model.Journey"))),
 		cel.Variable("answers", cel.ListType(cel.ObjectType("model.Answer"))),
 	)
+	return &Environment{env}, err
 }
 
 // compile understands the fields that and saw of what has the variable.
-func compile(variable, that, saw string) (*condition, []FieldError) {
-	env, err := environment()
-	if err != nil {
-		return nil, []FieldError{{nil, err.Error()}}
-	}
+func (e *Environment) compile(variable, that, saw string) (*condition, []FieldError) {
 	c := &condition{variable: variable}
 	var errs []FieldError
 	program := func(field, text string, want *cel.Type) cel.Program {
@@ -50,7 +51,7 @@ func compile(variable, that, saw string) (*condition, []FieldError) {
 			errs = append(errs, FieldError{[]any{field}, "must be set"})
 			return nil
 		}
-		ast, issues := env.Compile(text)
+		ast, issues := e.env.Compile(text)
 		if issues.Err() != nil {
 			errs = append(errs, FieldError{[]any{field}, firstIssue(issues)})
 			return nil
@@ -59,7 +60,7 @@ func compile(variable, that, saw string) (*condition, []FieldError) {
 			errs = append(errs, FieldError{[]any{field}, fmt.Sprintf("must be a %s, and is a %s", want, t)})
 			return nil
 		}
-		p, err := env.Program(ast, cel.CostLimit(costly), cel.InterruptCheckFrequency(1000), cel.EvalOptions(cel.OptOptimize))
+		p, err := e.env.Program(ast, cel.CostLimit(costly), cel.InterruptCheckFrequency(1000), cel.EvalOptions(cel.OptOptimize))
 		if err != nil {
 			errs = append(errs, FieldError{[]any{field}, err.Error()})
 		}

@@ -50,7 +50,7 @@ type FieldError struct {
 }
 
 // Compile understands a Spec, or says all that is wrong with it.
-func (s *Spec) Compile() (*Check, []FieldError) {
+func (s *Spec) Compile(e *Environment) (*Check, []FieldError) {
 	c := &Check{title: s.Title}
 	var errs []FieldError
 	if s.Title == "" {
@@ -65,15 +65,15 @@ func (s *Spec) Compile() (*Check, []FieldError) {
 		}
 	}
 	if s.Object != nil {
-		look, wrong := s.Object.compile()
+		look, wrong := s.Object.compile(e)
 		use("object", look, wrong)
 	}
 	if s.Traffic != nil {
-		look, wrong := s.Traffic.compile()
+		look, wrong := s.Traffic.compile(e)
 		use("traffic", look, wrong)
 	}
 	if s.Trace != nil {
-		look, wrong := s.Trace.compile()
+		look, wrong := s.Trace.compile(e)
 		use("trace", look, wrong)
 	}
 	if given != 1 {

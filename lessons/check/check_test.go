@@ -51,6 +51,15 @@ func parse(t *testing.T, text string) *Spec {
 	return &s
 }
 
+func declared(t *testing.T) *Environment {
+	t.Helper()
+	e, err := NewEnvironment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 func pod(name, phase string, extra map[string]any) map[string]any {
 	status := map[string]any{"phase": phase}
 	for k, v := range extra {
@@ -93,7 +102,7 @@ func TestRun(t *testing.T) {
 		{"answers", twice, cluster{answers: []model.Answer{{Outcome: "answered", Remote: "a"}, {Outcome: "answered", Remote: "a"}}}, model.CheckResult{Title: "by two", Kind: "traffic", Saw: "Both by a"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			check, errs := parse(t, c.spec).Compile()
+			check, errs := parse(t, c.spec).Compile(declared(t))
 			if errs != nil {
 				t.Fatal(errs)
 			}
@@ -116,7 +125,7 @@ func TestMistakes(t *testing.T) {
 		`{title: x, object: {kind: Pod, name: a, selector: b=c, that: 'true', saw: '""'}}`:            "[[object selector] cannot be set beside name]",
 		`{title: x, traffic: {from: client, to: 'a:1', expect: timeout, count: 99, that: 'answers'}}`: "[[traffic count] must be between 1 and 20] [[traffic that] must be a bool, and is a list(model.Answer)] [[traffic saw] must be set]",
 	} {
-		check, errs := parse(t, spec).Compile()
+		check, errs := parse(t, spec).Compile(declared(t))
 		var got []string
 		for _, e := range errs {
 			got = append(got, fmt.Sprintf("[%v %s]", e.Path, firstLine(e.Detail)))
@@ -136,7 +145,7 @@ func TestBounds(t *testing.T) {
 	for i := range 7 {
 		deep = fmt.Sprintf("%s.all(x%d, %s)", list, i, deep)
 	}
-	check, errs := parse(t, `{title: x, trace: {that: '`+deep+`', saw: '"x"'}}`).Compile()
+	check, errs := parse(t, `{title: x, trace: {that: '`+deep+`', saw: '"x"'}}`).Compile(declared(t))
 	if errs != nil {
 		t.Fatal(errs)
 	}

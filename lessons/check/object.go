@@ -21,7 +21,7 @@ type Object struct {
 	Saw string `yaml:"saw"`
 }
 
-func (o *Object) compile() (func(context.Context, Cluster) (string, error), []FieldError) {
+func (o *Object) compile(e *Environment) (func(context.Context, Cluster) (string, error), []FieldError) {
 	var errs []FieldError
 	if o.Kind == "" {
 		errs = append(errs, FieldError{[]any{"kind"}, "must be set"})
@@ -33,7 +33,7 @@ func (o *Object) compile() (func(context.Context, Cluster) (string, error), []Fi
 	if o.Name != "" {
 		variable = "object"
 	}
-	condition, wrong := compile(variable, o.That, o.Saw)
+	condition, wrong := e.compile(variable, o.That, o.Saw)
 	if errs = append(errs, wrong...); len(errs) > 0 {
 		return nil, errs
 	}

@@ -10,8 +10,8 @@ type Trace struct {
 	Saw  string `yaml:"saw"`
 }
 
-func (t *Trace) compile() (func(context.Context, Cluster) (string, error), []FieldError) {
-	condition, errs := compile("journeys", t.That, t.Saw)
+func (t *Trace) compile(e *Environment) (func(context.Context, Cluster) (string, error), []FieldError) {
+	condition, errs := e.compile("journeys", t.That, t.Saw)
 	return func(ctx context.Context, c Cluster) (string, error) {
 		return condition.holds(ctx, c.Asked())
 	}, errs

@@ -34,7 +34,7 @@ type Traffic struct {
 // outcomes are model.Answer's.
 var outcomes = []string{"answered", "refused", "unreachable", "timeout", "error"}
 
-func (t *Traffic) compile() (func(context.Context, Cluster) (string, error), []FieldError) {
+func (t *Traffic) compile(e *Environment) (func(context.Context, Cluster) (string, error), []FieldError) {
 	var errs []FieldError
 	if t.From == "" {
 		errs = append(errs, FieldError{[]any{"from"}, "must be set"})
@@ -51,7 +51,7 @@ func (t *Traffic) compile() (func(context.Context, Cluster) (string, error), []F
 	var also *condition
 	if t.That != "" || t.Saw != "" {
 		var wrong []FieldError
-		also, wrong = compile("answers", t.That, t.Saw)
+		also, wrong = e.compile("answers", t.That, t.Saw)
 		errs = append(errs, wrong...)
 	}
 	return func(ctx context.Context, c Cluster) (string, error) {
