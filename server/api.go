@@ -80,6 +80,18 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, session S
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// getAccess is for our own pages, which are on this host: what they may not do, other
+// pages may less, because the answer cannot be read from there.
+func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, session Session) {
+	token, err := session.Token(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store") // it holds a secret
+	answer(w, http.StatusOK, model.Access{Path: prefix + session.Info().ID, Token: token})
+}
+
 func (s *Server) getKubeconfig(w http.ResponseWriter, r *http.Request, session Session) {
 	token, err := session.Token(r.Context())
 	if err != nil {

@@ -156,6 +156,7 @@ func (s *Server) routes() chi.Router {
 	r.Delete(session+"/faults/{fault}", s.with(s.deleteFault))
 	r.Post(session+"/kill", s.with(s.kill))
 	r.Get(session+"/kubeconfig", s.with(s.getKubeconfig))
+	r.Get(session+"/access", s.with(s.getAccess))
 	r.Post(session+"/apply", s.with(s.apply))
 	r.Post(session+"/what-if", s.with(s.whatIf))
 	r.Post(session+"/requests", s.with(s.request))

@@ -350,6 +350,8 @@ func TestAnswers(t *testing.T) {
 		{name: "no such session to apply to", request: "POST /api/sessions/two/apply", status: 404, want: "no-session"},
 		{name: "no such session to ask", request: "POST /api/sessions/two/requests", status: 404, want: "no-session"},
 		{name: "no such session to watch", request: "GET /api/sessions/two/stream", status: 404, want: "no-session"},
+		{name: "access to the API", request: "GET /api/sessions/one/access", status: 200, want: `{"path":"/k8s/one","token":"token-of-one"}`},
+		{name: "no such session's access", request: "GET /api/sessions/two/access", status: 404, want: "no-session"},
 		{name: "no such session's kubeconfig", request: "GET /api/sessions/two/kubeconfig", status: 404, want: "no-session"},
 		{name: "no such session's page", request: "GET /s/two", status: 410, want: "page: gone"},
 		{name: "packets", request: "GET /api/sessions/one/packets?vertex=client&device=eth0", status: 200, want: "client eth0"},
@@ -484,7 +486,7 @@ func TestErrorsOfTheEngine(t *testing.T) {
 		engine := newEngine("one")
 		engine.openErr, engine.sessions["one"].err = test.err, test.err
 		handler := newServer(t, engine, nil).Handler()
-		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "POST /api/sessions/one/apply", "POST /api/sessions/one/what-if", "POST /api/sessions/one/requests", "POST /api/sessions/one/nodes"} {
+		for _, request := range []string{"POST /api/sessions", "DELETE /api/sessions/one", "GET /api/sessions/one/kubeconfig", "GET /api/sessions/one/access", "POST /api/sessions/one/apply", "POST /api/sessions/one/what-if", "POST /api/sessions/one/requests", "POST /api/sessions/one/nodes"} {
 			body := ""
 			if strings.HasSuffix(request, "apply") || strings.HasSuffix(request, "requests") {
 				body = `{"from":"client","to":"a"}`

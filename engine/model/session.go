@@ -165,3 +165,11 @@ type Capture struct {
 	// device that one passed counts it.
 	Skipped uint64 `json:"skipped,omitempty"`
 }
+
+// Access is how a page reaches a session's Kubernetes API.
+type Access struct {
+	// Path is where that API is, on the page's own host.
+	Path string `json:"path"`
+	// Token authenticates as the session's owner, in the header Authorization: Bearer.
+	Token string `json:"token"`
+}

@@ -412,3 +412,27 @@ export interface Kill {
   pod: string;
   container?: string;
 }
+
+export interface Access {
+  path: string;
+  token: string;
+}
+
+export interface Terminal {
+  id: string;
+  place: string;
+  ended?: boolean;
+  code?: number;
+}
+
+export interface NewTerminal {
+  place: string;
+}
+
+export interface TerminalSay {
+  columns?: number;
+  rows?: number;
+  reset?: boolean;
+  ended?: boolean;
+  code?: number;
+}

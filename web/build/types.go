@@ -13,6 +13,7 @@ import (
 var roots = []any{
 	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckResult{},
 	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{}, model.Kill{},
+	model.Access{}, model.Terminal{}, model.NewTerminal{}, model.TerminalSay{},
 }
 
 // Types writes engine/model as TypeScript, so that neither side can drift.

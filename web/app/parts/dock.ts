@@ -14,6 +14,12 @@ const objects = computed(() => [...vertices.value.values()].filter(isObject).len
 const warnings = computed(() => events.value.filter((e) => e.type === "Warning").length);
 
 export const tab = signal(forTab.get("podhop.tab") ?? (recorded ? "journeys" : "editor"));
+
+/** Brings a tab to the front, wherever it is. */
+export function showTab(id: string): void {
+  tab.value = id;
+}
+
 interface Tab {
   id: string;
   name: string;

@@ -10,7 +10,7 @@ import { reveal } from "../state/reveal";
 import { addTerms, clearTerms, draft, filtered, hidden, onlyTerm, removeTerm, shown, terms } from "../state/shown";
 import { conversations, forgotten, vertices } from "../state/store";
 import { plural } from "../state/text";
-import { tab } from "./dock";
+import { showTab } from "./dock";
 
 const problem = signal("");
 const written = signal(""); // the word that is being typed
@@ -107,7 +107,7 @@ function unfinished(text: string): Term[] {
 
 /** Goes to the filter's field. */
 export function findJourneys(): void {
-  tab.value = "journeys";
+  showTab("journeys");
   reveal("dock");
   document.getElementById("filter")?.focus();
 }
@@ -121,7 +121,7 @@ export function termOf(v: Vertex): Term | undefined {
 /** Shows the journeys of one object alone. */
 export function showJourneysOf(t: Term): void {
   onlyTerm(t);
-  tab.value = "journeys";
+  showTab("journeys");
   reveal("dock");
 }
 

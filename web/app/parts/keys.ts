@@ -9,7 +9,7 @@ import { reveal } from "../state/reveal";
 import { closeObject, conversation, dismissJourney, view } from "../state/selection";
 import { enabled, listen, type Shortcut } from "../state/shortcuts";
 import { step, stepConversation } from "../state/steps";
-import { tab } from "./dock";
+import { showTab, tab } from "./dock";
 import { findJourneys } from "./filter";
 import type { JourneyList } from "./journeys";
 
@@ -57,7 +57,7 @@ function toMap(): void {
 }
 
 function toList(): void {
-  tab.value = "journeys";
+  showTab("journeys");
   reveal("dock");
   document.querySelector<JourneyList>("journey-list")?.focusRow();
 }

@@ -6,7 +6,7 @@ import { reveal } from "../state/reveal";
 import { copy } from "../state/copy";
 import { fill } from "../state/sending";
 import { load } from "../editor/text";
-import { tab } from "./dock";
+import { showTab } from "./dock";
 import "./checks";
 import type { Manifest, SendHint } from "../state/data";
 
@@ -64,7 +64,7 @@ class LessonText extends HTMLElement {
 }
 
 function toEditor(manifest: Manifest): void {
-  tab.value = "editor";
+  showTab("editor");
   load(manifest);
   reveal("dock");
   announce(`${manifest.name} is in the editor`);

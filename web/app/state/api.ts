@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { ApplyResult, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
+import type { Access, ApplyResult, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
@@ -62,6 +62,10 @@ export async function keepRecording(file: Blob): Promise<KeptRecording> {
 
 export async function removeRecording(id: string, key: string): Promise<void> {
   await askAt(`/api/recordings/${encodeURIComponent(id)}`, "DELETE", undefined, { Authorization: `Bearer ${key}` });
+}
+
+export async function access(): Promise<Access> {
+  return JSON.parse(await ask("GET", "/access")) as Access;
 }
 
 export async function apply(yaml: string): Promise<ApplyResult[]> {
