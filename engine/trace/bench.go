@@ -40,10 +40,14 @@ func (c Comparison) Ratio() float64 {
 	return ratios[len(ratios)/2]
 }
 
-// Compare measures bytes a second of one TCP stream, and requests a second of 64 bytes
-// there and back, one at a time, each for d without and d with a watcher, in so many
-// turns. watch begins to watch; its release returns when nothing is captured any more.
-func (b *Bench) Compare(ctx context.Context, turns int, d time.Duration, watch func() (release func() error, err error)) (throughput, requests Comparison, err error) {
+// Loads are how long each load of a turn lasts, without a watcher and with one.
+type Loads struct{ Stream, Requests time.Duration }
+
+// Compare measures bytes a second of one TCP stream, and then requests a second of 64
+// bytes there and back, one at a time, without and with a watcher, in so many turns. watch
+// begins to watch, just before the stream; its release returns when nothing is captured any
+// more.
+func (b *Bench) Compare(ctx context.Context, turns int, loads Loads, watch func() (release func() error, err error)) (throughput, requests Comparison, err error) {
 	l, err := b.To.Listen("tcp", netip.AddrPortFrom(b.Address, 0).String())
 	if err != nil {
 		return throughput, requests, err
@@ -51,12 +55,12 @@ func (b *Bench) Compare(ctx context.Context, turns int, d time.Duration, watch f
 	defer l.Close()
 	go b.serve(l)
 	both := func(into func(c *Comparison, rate float64)) error {
-		rate, err := b.stream(ctx, l.Addr().String(), d)
+		rate, err := b.stream(ctx, l.Addr().String(), loads.Stream)
 		if err != nil {
 			return err
 		}
 		into(&throughput, rate)
-		rate, err = b.requests(ctx, l.Addr().String(), d)
+		rate, err = b.requests(ctx, l.Addr().String(), loads.Requests)
 		into(&requests, rate)
 		return err
 	}

@@ -30,7 +30,7 @@ func TestBench(t *testing.T) {
 	}
 	nothing := func() bool { return remains() == trace.Remains{} }
 	l.until("nothing is captured", nothing)
-	throughput, requests, err := b.Compare(ctx, turns, duration, func() (func() error, error) {
+	throughput, requests, err := b.Compare(ctx, turns, trace.Loads{Stream: duration, Requests: duration}, func() (func() error, error) {
 		release, err := w.Watch()
 		if r := remains(); r.Rings != 4 || r.Tables != 2 || r.Goroutines < 6 {
 			t.Errorf("watched: %+v", r)
