@@ -61,6 +61,7 @@ type Feed struct {
 	past       history
 
 	viewers int
+	encoder encoder
 	watch   sync.Mutex // orders the calls of Watched
 	watched bool
 }

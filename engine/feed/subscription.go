@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -42,6 +43,7 @@ func (s *Subscription) Close() {
 		s.feed.mu.Lock()
 		if s.feed.viewers--; s.feed.viewers == 0 {
 			s.feed.log.drop(s.feed.cfg.LogBytes / 4)
+			s.feed.encoder.forget()
 		}
 		s.feed.mu.Unlock()
 		s.feed.tellWatched()
@@ -50,6 +52,22 @@ func (s *Subscription) Close() {
 
 // Lost counts the journeys that this viewer was told it missed.
 func (s *Subscription) Lost() uint64 { return s.lost }
+
+// restful is by how much each viewer adds to everybody's rest, up to longest.
+const (
+	restful = 100 * time.Microsecond
+	longest = 100 * time.Millisecond
+)
+
+// Rest is how long this viewer does well to wait before it asks for more: with many of
+// them, what comes meanwhile is better sent at once. It is nothing for a few.
+func (s *Subscription) Rest() time.Duration {
+	d := min(longest, time.Duration(s.feed.Viewers())*restful)
+	if d < 5*time.Millisecond {
+		return 0
+	}
+	return d
+}
 
 // Next waits for the next message. Its errors are ctx's, and ErrClosed once the
 // session or the subscription is closed.

@@ -3,6 +3,7 @@ package stream
 //lint:file-ignore SA1019 see stream.go
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,8 +55,10 @@ func ReadText(ctx context.Context, url string, take func([]byte) error) error {
 		case err != nil:
 			return err
 		}
-		if err := take(text); err != nil {
-			return err
+		for line := range bytes.SplitSeq(text, []byte{'\n'}) {
+			if err := take(line); err != nil {
+				return err
+			}
 		}
 	}
 }

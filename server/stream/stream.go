@@ -1,5 +1,5 @@
-// Package stream sends a session's messages over a websocket: one JSON
-// model.Message a text frame, in the order of their Seq.
+// Package stream sends a session's messages over a websocket: text frames of JSON
+// model.Messages, one a line, in the order of their Seq.
 //
 // It is the only importer of the websocket package, so that a move to another is
 // made here alone. It must not know what the messages say, nor of sessions: it
@@ -10,7 +10,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -31,6 +30,9 @@ var (
 	errStopping = errors.New("the server goes away")
 	errTalks    = errors.New("the viewer said something")
 )
+
+// frameSize is how many bytes of messages are sent as one frame, unless one alone has more.
+const frameSize = 64 << 10
 
 // Config bounds what a viewer may take. Zero fields take the defaults named.
 type Config struct {
@@ -126,7 +128,9 @@ func (s *Stream) send(ctx context.Context, conn *websocket.Conn, r *http.Request
 		cancel()
 		switch {
 		case err == nil:
-			err = s.write(ctx, conn, r, batch)
+			if err = s.write(ctx, conn, r, sub, batch); err == nil {
+				err = rest(ctx, sub.Rest())
+			}
 		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			err = ping(ctx, conn, s.cfg.Ping)
 		}
@@ -136,7 +140,10 @@ func (s *Stream) send(ctx context.Context, conn *websocket.Conn, r *http.Request
 	}
 }
 
-func (s *Stream) write(ctx context.Context, conn *websocket.Conn, r *http.Request, batch []model.Message) error {
+// write sends the batch, as many messages a frame as fit: a viewer who is some messages
+// behind, or one of a thousand, costs the kernel and the browser no more than one who is not.
+func (s *Stream) write(ctx context.Context, conn *websocket.Conn, r *http.Request, sub *feed.Subscription, batch []model.Message) error {
+	var frame []byte
 	for i := range batch {
 		m := &batch[i]
 		switch {
@@ -150,13 +157,23 @@ func (s *Stream) write(ctx context.Context, conn *websocket.Conn, r *http.Reques
 		case m.Lost != nil:
 			s.cfg.Lost(m.Lost.Count)
 		}
-		text, err := json.Marshal(m)
+		text, err := sub.Encode(m)
 		if err != nil {
 			return err
 		}
-		if err := writeFrame(ctx, conn, text, s.cfg.WriteTimeout); err != nil {
-			return err
+		if len(frame) > 0 && len(frame)+len(text) > frameSize {
+			if err := writeFrame(ctx, conn, frame, s.cfg.WriteTimeout); err != nil {
+				return err
+			}
+			frame = frame[:0]
 		}
+		if len(frame) > 0 {
+			frame = append(frame, '\n')
+		}
+		frame = append(frame, text...)
+	}
+	if err := writeFrame(ctx, conn, frame, s.cfg.WriteTimeout); err != nil {
+		return err
 	}
 	s.cfg.Sent(len(batch))
 	return nil
@@ -171,6 +188,21 @@ func writeFrame(ctx context.Context, conn *websocket.Conn, text []byte, timeout 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	return conn.Write(ctx, websocket.MessageText, text)
+}
+
+// rest lets messages gather. Who is being sent away need not wait.
+func rest(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func ping(ctx context.Context, conn *websocket.Conn, timeout time.Duration) error {

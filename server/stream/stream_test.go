@@ -3,6 +3,7 @@ package stream
 //lint:file-ignore SA1019 see stream.go
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,7 +42,7 @@ func start(t *testing.T, f *feed.Feed, cfg Config) string {
 	return server.URL
 }
 
-func dial(t *testing.T, url string, after uint64) *websocket.Conn {
+func dial(t *testing.T, url string, after uint64) *viewer {
 	t.Helper()
 	if after > 0 {
 		url += fmt.Sprint("?after=", after)
@@ -52,17 +53,28 @@ func dial(t *testing.T, url string, after uint64) *websocket.Conn {
 	}
 	conn.SetReadLimit(64 << 20)
 	t.Cleanup(func() { conn.CloseNow() })
-	return conn
+	return &viewer{Conn: conn}
 }
 
-func next(t *testing.T, conn *websocket.Conn) model.Message {
+// A viewer has read frames, and not all of their messages yet.
+type viewer struct {
+	*websocket.Conn
+	rest [][]byte
+}
+
+func next(t *testing.T, v *viewer) model.Message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	_, text, err := conn.Read(ctx)
-	if err != nil {
-		t.Fatal(err)
+	if len(v.rest) == 0 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, frame, err := v.Read(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.rest = bytes.Split(frame, []byte{'\n'})
 	}
+	text := v.rest[0]
+	v.rest = v.rest[1:]
 	var m model.Message
 	if err := json.Unmarshal(text, &m); err != nil {
 		t.Fatalf("%v in %s", err, text)
@@ -117,7 +129,7 @@ func TestTwoViewers(t *testing.T) {
 	next(t, a)
 	next(t, b)
 	journey(f, "one")
-	for _, conn := range []*websocket.Conn{a, b} {
+	for _, conn := range []*viewer{a, b} {
 		if m := next(t, conn); m.Seq != 1 || m.Journey.ID != "one" {
 			t.Errorf("got %+v", m)
 		}
@@ -207,12 +219,12 @@ func TestQuietLineIsPinged(t *testing.T) {
 func TestCloseCodes(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  func(f *feed.Feed, stop func(), conn *websocket.Conn)
+		end  func(f *feed.Feed, stop func(), conn *viewer)
 		want websocket.StatusCode
 	}{
-		{"the session is gone", func(f *feed.Feed, _ func(), _ *websocket.Conn) { f.Close() }, Gone},
-		{"the server goes away", func(_ *feed.Feed, stop func(), _ *websocket.Conn) { stop() }, websocket.StatusGoingAway},
-		{"the viewer talks", func(_ *feed.Feed, _ func(), conn *websocket.Conn) {
+		{"the session is gone", func(f *feed.Feed, _ func(), _ *viewer) { f.Close() }, Gone},
+		{"the server goes away", func(_ *feed.Feed, stop func(), _ *viewer) { stop() }, websocket.StatusGoingAway},
+		{"the viewer talks", func(_ *feed.Feed, _ func(), conn *viewer) {
 			conn.Write(context.Background(), websocket.MessageText, []byte("hello"))
 		}, websocket.StatusPolicyViolation},
 	} {

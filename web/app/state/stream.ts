@@ -43,7 +43,11 @@ export class Stream {
       this.#tries = 0;
       this.tell({ state: "live" });
     };
-    socket.onmessage = (event) => this.#take(JSON.parse(String(event.data)) as Message);
+    socket.onmessage = (event) => {
+      for (const line of String(event.data).split("\n")) {
+        if (this.#socket === socket) this.#take(JSON.parse(line) as Message); // else the one before it ended the line
+      }
+    };
     socket.onclose = (event) => {
       if (this.#socket === socket) this.#socket = null;
       if (event.code === GONE) this.#end("The session was closed.");
