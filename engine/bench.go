@@ -18,7 +18,7 @@ import (
 // 200; it returns how long that took in all. Apply errors are errors here.
 func (s *Session) BenchApply(ctx context.Context, manifests []byte, url string) (time.Duration, error) {
 	start := time.Now()
-	if err := s.benchPaste(ctx, manifests); err != nil {
+	if err := s.BenchPaste(ctx, manifests); err != nil {
 		return 0, err
 	}
 	for ctx.Err() == nil {
@@ -41,7 +41,8 @@ func (s *Session) BenchApply(ctx context.Context, manifests []byte, url string) 
 	return 0, fmt.Errorf("%s: no 200: %w", url, ctx.Err())
 }
 
-func (s *Session) benchPaste(ctx context.Context, manifests []byte) error {
+// BenchPaste applies manifests; errors of theirs are errors here.
+func (s *Session) BenchPaste(ctx context.Context, manifests []byte) error {
 	results, err := s.Apply(ctx, manifests)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ spec:
 ---
 `
 	for i := range ends {
-		if err := s.benchPaste(ctx, fmt.Appendf(nil, pod, i+1)); err != nil {
+		if err := s.BenchPaste(ctx, fmt.Appendf(nil, pod, i+1)); err != nil {
 			return ends, err
 		}
 		for {
@@ -98,7 +99,7 @@ spec: {clusterIP: 10.96.200.2, selector: {bench: "2"}, ports: [{port: 5301}]}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.benchPaste(ctx, []byte(service)); err != nil {
+	if err := s.BenchPaste(ctx, []byte(service)); err != nil {
 		return nil, err
 	}
 	by := netip.MustParseAddrPort("10.96.200.2:5301")

@@ -33,7 +33,7 @@ type benchmark struct {
 // benchmarks are in the order in which all of them run: the first wants an engine
 // that has opened no session yet.
 func benchmarks() []benchmark {
-	return []benchmark{{"sessions", benchSessions}, {"apply", benchApply}, {"pods", benchPods}, {"network", benchNetwork}, {"trace", benchTrace}}
+	return []benchmark{{"sessions", benchSessions}, {"apply", benchApply}, {"pods", benchPods}, {"network", benchNetwork}, {"trace", benchTrace}, {"viewers", benchViewers}}
 }
 
 // A bencher is what benchmarks share.
@@ -43,6 +43,7 @@ type bencher struct {
 	engine  *engine.Engine
 	rounds  int
 	most    int // sessions
+	viewers int // of one session
 	report  func(measurement)
 }
 
@@ -53,7 +54,7 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(benchmarks(), func(b benchmark) bool { return b.name == name }) {
-			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, apply, pods, network and trace\n", name)
+			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, apply, pods, network, trace and viewers\n", name)
 			return errUsage
 		}
 	}
@@ -63,11 +64,15 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	asJSON := fs.Bool("json", false, "print one JSON object a line")
 	fs.IntVar(&b.rounds, "rounds", 20, "`number` of times that what is timed is done")
 	fs.IntVar(&b.most, "most", 100, "`number` of idle sessions to hold at once")
+	fs.IntVar(&b.viewers, "viewers", 1000, "`number` of viewers of one session, at least 2")
 	if err := env.parse(fs, args); err != nil {
 		return err
 	}
 	if err := completeEngine(&b.cfg); err != nil {
 		return err
+	}
+	if b.viewers < 2 {
+		return fmt.Errorf("--viewers %d: must be at least 2", b.viewers)
 	}
 	b.cfg.MaxSessions = max(b.cfg.MaxSessions, b.most+b.rounds)
 	b.report = printer(env.stdout, *asJSON)

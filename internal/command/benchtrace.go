@@ -64,12 +64,12 @@ func benchUnwatched(ctx context.Context, b *bencher, s *engine.Session, traffic 
 func benchWatched(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
 	edges := 0
 	throughput, requests, err := traffic.Compare(ctx, traceTurns, tracer.Loads{Stream: streamTime, Requests: requestTime}, func() (func() error, error) {
-		v, err := watch(ctx, s)
+		v, stop, err := watch(ctx, s)
 		if err != nil {
 			return nil, err
 		}
 		return func() error {
-			if err := v.stop(); err != nil {
+			if err := stop(); err != nil {
 				return err
 			}
 			edges += v.tally().edges
@@ -104,11 +104,11 @@ func unwatched(ctx context.Context, s *engine.Session) error {
 
 // benchDelay sends requests that a person could have caused.
 func benchDelay(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
-	v, err := watch(ctx, s)
+	v, stop, err := watch(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer v.stop()
+	defer stop()
 	if err := traffic.Connect(ctx, 200, 20*time.Millisecond); err != nil {
 		return err
 	}
@@ -127,11 +127,11 @@ func benchDelay(ctx context.Context, b *bencher, s *engine.Session, traffic *tra
 // benchEvents sends datagrams between the pods, each of which is a journey of some
 // seven sights.
 func benchEvents(ctx context.Context, b *bencher, s *engine.Session, traffic *tracer.Bench) error {
-	v, err := watch(ctx, s)
+	v, stop, err := watch(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer v.stop()
+	defer stop()
 	start := time.Now()
 	sent, err := traffic.Datagrams(ctx, eventRate, eventTime)
 	took := time.Since(start)

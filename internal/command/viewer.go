@@ -19,13 +19,43 @@ import (
 	"github.com/podhop/podhop/server/stream"
 )
 
-// A viewer follows a session as a browser does: over a websocket, which a server of
-// its own serves on the loopback device.
+// An audience is the viewers of a session, and a server of its own on the loopback device
+// that they follow it by.
+type audience struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	url     string
+	server  *http.Server
+	running sync.WaitGroup
+}
+
+func newAudience(ctx context.Context, s *engine.Session) (*audience, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	streams := stream.New(stream.Config{Log: slog.New(slog.DiscardHandler)})
+	a := &audience{url: "http://" + l.Addr().String()}
+	a.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { streams.Serve(w, r, s.Subscribe(0)) })}
+	a.ctx, a.cancel = context.WithCancel(ctx)
+	a.running.Go(func() { _ = a.server.Serve(l) })
+	return a, nil
+}
+
+// close sends everybody away.
+func (a *audience) close() error {
+	a.cancel()
+	err := a.server.Close()
+	a.running.Wait()
+	return err
+}
+
+// A viewer follows a session as a browser does, over a websocket.
 type viewer struct {
 	seen chan struct{} // the snapshot has come
-	stop func() error
 
 	mu       sync.Mutex
+	idle     bool // it reads, and looks at nothing after the snapshot
 	journeys int
 	delays   []time.Duration // from a packet's first sight to here
 	lost     map[string]uint64
@@ -34,41 +64,38 @@ type viewer struct {
 	err      error
 }
 
-// watch begins to view a session. It returns when the snapshot is there, and with that
-// the capture.
-func watch(ctx context.Context, s *engine.Session) (*viewer, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	v := &viewer{seen: make(chan struct{}), lost: map[string]uint64{}}
-	streams := stream.New(stream.Config{Log: slog.New(slog.DiscardHandler)})
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { streams.Serve(w, r, s.Subscribe(0)) })}
-	ctx, cancel := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	running.Go(func() { _ = server.Serve(l) })
-	running.Go(func() {
-		err := stream.ReadText(ctx, "http://"+l.Addr().String(), v.take)
+// join adds a viewer. It returns when the snapshot is there, and with that the capture.
+func (a *audience) join(idle bool) (*viewer, error) {
+	v := &viewer{seen: make(chan struct{}), lost: map[string]uint64{}, idle: idle}
+	ended := make(chan struct{})
+	a.running.Go(func() {
+		defer close(ended)
+		err := stream.ReadText(a.ctx, a.url, v.take)
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.err = err
 	})
-	v.stop = sync.OnceValue(func() error {
-		cancel()
-		err := server.Close()
-		running.Wait()
-		return err
-	})
 	select {
 	case <-v.seen:
 		return v, nil
-	case <-ctx.Done():
-	case <-time.After(30 * time.Second):
+	case <-ended:
+	case <-time.After(60 * time.Second):
 	}
-	err = v.stop()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return nil, errors.Join(errors.New("nothing came over the websocket"), v.err, err)
+	return nil, errors.Join(errors.New("nothing came over the websocket"), v.err)
+}
+
+// watch is an audience of one; stop ends it.
+func watch(ctx context.Context, s *engine.Session) (v *viewer, stop func() error, err error) {
+	a, err := newAudience(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	if v, err = a.join(false); err != nil {
+		return nil, nil, errors.Join(err, a.close())
+	}
+	return v, a.close, nil
 }
 
 // take reads of a journey no more than when its packet was first seen: what a browser
@@ -77,6 +104,9 @@ func (v *viewer) take(text []byte) error {
 	now := time.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.idle && v.mode != "" {
+		return nil
+	}
 	if at, ok := value(text, `"type":"`); ok && bytes.HasPrefix(at, []byte(`journey"`)) {
 		v.journeys++
 		if at, ok = value(text, `"start":`); ok {
