@@ -29,6 +29,9 @@ type ExecSpec struct {
 	Stdout, Stderr io.Writer
 	// Resize brings the terminal's sizes.
 	Resize <-chan Size
+	// Group has the process' group killed with it when ctx ends: those that it started,
+	// but for what made a group of its own.
+	Group bool
 }
 
 // drain is how long an exec's output is waited for after its process ended:
@@ -144,6 +147,9 @@ func (c *Container) follow(ctx context.Context, spec ExecSpec, p *process, ours 
 		code = exitCode(ws)
 	case <-ctx.Done():
 		failed = ctx.Err()
+		if spec.Group {
+			p.killGroup()
+		}
 		p.signal(unix.SIGKILL) //nolint:errcheck // it may have ended
 		code = exitCode(<-p.exit)
 	}

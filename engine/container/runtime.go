@@ -35,6 +35,7 @@ type ociRuntime struct {
 type process struct {
 	pid   int
 	pidfd int // -1 where it ended before it could be opened
+	group int // the process group that it began in, which is not the server's
 	exit  <-chan syscall.WaitStatus
 }
 
@@ -48,6 +49,14 @@ func (p *process) signal(sig syscall.Signal) error {
 		return os.ErrProcessDone
 	}
 	return err
+}
+
+// killGroup kills the process group that the process began in, all that it started
+// among it. The group's number is nobody else's while one of them is there.
+func (p *process) killGroup() {
+	if p.group > 1 && p.group != unix.Getpgrp() {
+		unix.Kill(-p.group, unix.SIGKILL) //nolint:errcheck // it may have ended
+	}
 }
 
 func (p *process) close() {
@@ -75,6 +84,9 @@ func (r *ociRuntime) spawn(in *cgroup, files stdio, program, command string, arg
 	}
 	cmd.Args = append(append(cmd.Args, command, "--detach", "--pid-file", pidFile), args...)
 	cmd.Dir = "/"
+	// An exec stays in the runtime's process group, and must not be in ours: what it
+	// does to its own it would do to us.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	// The log is where its errors belong, but some go to standard error alone; that
 	// is the container's own, so there is nothing to be gained from catching it.
@@ -98,6 +110,9 @@ func (r *ociRuntime) spawn(in *cgroup, files stdio, program, command string, arg
 		}
 		if fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK); err == nil {
 			p.pidfd = fd
+		}
+		if p.group, err = unix.Getpgid(pid); err != nil {
+			p.group = cmd.Process.Pid
 		}
 		return pid, nil
 	})
