@@ -46,7 +46,7 @@ func buildProgram(ctx context.Context, name, moduleDir, file string, sources map
 	if _, err := exec.LookPath("go"); err != nil {
 		return ErrNoGo
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", file, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"+versions(name), "-o", file, name)
 	cmd.Dir = moduleDir
 	if text, own := sources[name]; own {
 		dir, err := os.MkdirTemp("", "podhop-program-")
@@ -66,6 +66,23 @@ func buildProgram(ctx context.Context, name, moduleDir, file string, sources map
 		return fmt.Errorf("go build %s: %w: %s", name, err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+// versions are the linker's options by which a command of Kubernetes knows its
+// version, as upstream's own build sets them.
+func versions(name string) string {
+	version := upstreamVersion()
+	if version == "" || !strings.HasPrefix(name, "k8s.io/kubernetes/cmd/") {
+		return ""
+	}
+	parts := strings.Split(version, ".")
+	var out strings.Builder
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		for key, value := range map[string]string{"gitVersion": "v" + version, "gitMajor": parts[0], "gitMinor": parts[1], "gitTreeState": "clean"} {
+			fmt.Fprintf(&out, " -X %s.%s=%s", pkg, key, value)
+		}
+	}
+	return out.String()
 }
 
 // sourceFile finds a file of a Go package ("IMPORT PATH/NAME"), or one relative to

@@ -68,7 +68,7 @@ nogroup:x:65534:
 
 // Recipes lists the whole catalogue; a base comes before what stands on it.
 func Recipes() []Recipe {
-	return slices.Concat(hellos(), echoes(), basics(), suite(), creatures(), shells())
+	return slices.Concat(hellos(), echoes(), basics(), suite(), creatures(), shells(), []Recipe{desk()})
 }
 
 // basics are the images that others stand on, and the servers and tools that

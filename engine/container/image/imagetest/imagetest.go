@@ -40,7 +40,7 @@ func build(names []string) error {
 	folder := "test-catalogue"
 	var recipes []catalog.Recipe
 	for _, r := range catalog.Recipes() {
-		if slices.Contains(names, r.Name) || len(names) == 0 && r.Name != "agnhost" && r.Base != "agnhost" {
+		if slices.Contains(names, r.Name) || len(names) == 0 && r.Name != "agnhost" && r.Base != "agnhost" && r.Name != "desk" {
 			recipes = append(recipes, r)
 		}
 	}
