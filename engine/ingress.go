@@ -23,7 +23,7 @@ func (s *Session) openIngress(context.Context, []network.Node) (err error) {
 		ClientConfig: s.api.ClientConfig(), Informers: s.api.Informers(), Presence: s.api.Presence(),
 		Pods:    s.proxyPods,
 		Runs:    func(pod *corev1.Pod) bool { return s.engine.proxyImage != "" && s.runs(pod, s.engine.proxyImage) },
-		Relayed: s.relayed, Log: s.log,
+		Relayed: s.relayed, HostsChanged: s.hostsChanged, Log: s.log,
 		Gateways: func(list func() plan.GatewayObjects) {
 			s.topology.Also(func(o *topology.Objects) {
 				g := list()

@@ -55,6 +55,7 @@ func (s *Session) boot(ctx context.Context, m *machine) error {
 	if err := s.pods.set(ctx, s.desired()); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
+	s.hostsChanged()
 	s.policies.SetNodes(s.policyNodes())
 	if err := s.tracer.Refresh(); err != nil {
 		s.log.Warn("watching", "err", err) // the node runs all the same
@@ -75,6 +76,7 @@ func (s *Session) halt(ctx context.Context, m *machine) error {
 	s.nodes.cut(m, false) // who is off is not cut off
 	err := m.stop(ctx)
 	err = errors.Join(err, s.containers.UnmountBelow(s.root(m)), s.tracer.Refresh())
+	s.hostsChanged()
 	s.policies.SetNodes(s.policyNodes())
 	err = errors.Join(err, s.pods.set(ctx, s.desired()))
 	s.pods.changed()

@@ -46,6 +46,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 		{"control plane", s.openControlPlane},
 		{"watching", s.openFeed},
 		{"DNS", s.openDNS},
+		{"the learner's machine", s.openDesk},
 		{"Ingress", s.openIngress},
 		{"controllers", s.openControls},
 		{"kube-proxy", s.openProxies},

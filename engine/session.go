@@ -12,6 +12,7 @@ import (
 	"github.com/podhop/podhop/engine/apply"
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/control"
+	"github.com/podhop/podhop/engine/desk"
 	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/ingress"
@@ -42,6 +43,7 @@ type Session struct {
 	pods       *pods
 	api        *api.Session
 	containers *container.Session
+	desk       *desk.Desk
 	controls   *control.Controllers
 	proxies    *proxy.Proxies
 	policies   *policy.Policies

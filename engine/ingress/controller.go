@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +47,8 @@ type Config struct {
 	Runs func(*corev1.Pod) bool
 	// Relayed, if set, is told which connection belongs to which.
 	Relayed func(pod string, r proxy.Relay)
+	// HostsChanged, if set, is told when Hosts has others to answer.
+	HostsChanged func()
 	// Gateways, if set, is told how to list the objects of the Gateway API, when they
 	// begin to be watched and after each change. It must be quick; list may be called
 	// from anywhere.
@@ -268,8 +271,12 @@ func (c *Controller) sync(ctx context.Context) (again time.Duration, err error) 
 		hosts, err = append(hosts, more...), errors.Join(err, gerr)
 	}
 	c.mu.Lock()
+	changed := !slices.Equal(c.hosts, hosts)
 	c.hosts = hosts
 	c.mu.Unlock()
+	if changed && c.cfg.HostsChanged != nil {
+		c.cfg.HostsChanged()
+	}
 	return again, err
 }
 

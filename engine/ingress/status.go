@@ -86,6 +86,13 @@ func hostsOf(i *networkingv1.Ingress, status networkingv1.IngressLoadBalancerSta
 	return hosts
 }
 
+// Hosts are all names that have an address, in no order.
+func (c *Controller) Hosts() []Host {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.hosts)
+}
+
 // Lookup finds the address that an Ingress has for a name, as somebody would write
 // it into the hosts file of a machine outside: the most specific, false if there is none.
 func (c *Controller) Lookup(name string) (found Host, ok bool) {

@@ -51,6 +51,8 @@ var rules = []rule{
 	{In: "/engine/ingress/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"},
 		Except: []string{project + "/engine/ingress", project + "/engine/api/informer"},
 		Why:    "the Ingress controller is told of pods, and tells of connections"},
+	{In: "/engine/desk/", Never: []string{"k8s.io", project + "/engine"}, Except: []string{project + "/engine/container", project + "/engine/model"},
+		Why: "the learner's machine knows no cluster"},
 	{In: "/engine/metrics/", Never: []string{"k8s.io/kubernetes", "k8s.io/client-go", "k8s.io/apiserver", project},
 		Why: "metrics are read from what is given, for whoever asks"},
 	{In: "/engine/topology/", Never: []string{"k8s.io/kubernetes", "golang.org/x/sys", "github.com/vishvananda", project + "/engine", project + "/internal/nsexec"},
