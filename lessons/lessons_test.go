@@ -114,7 +114,8 @@ func TestLoadReportsFileAndLine(t *testing.T) {
 		},
 		{
 			name: "unknown fields", yaml: "titel: T\n" + strings.Replace(goodYAML, "text", "txt", 1),
-			errors: []string{"01-x/lesson.yaml:1: field titel not found", "01-x/lesson.yaml:8: field txt not found in a step"},
+			errors: []string{"01-x/lesson.yaml:1: field titel not found", "01-x/lesson.yaml:8: field txt not found in a step",
+				"01-x/lesson.yaml:7: a step must have a text"},
 		},
 		{
 			name: "step without file", yaml: goodYAML,
@@ -158,8 +159,10 @@ func TestLoadReportsFileAndLine(t *testing.T) {
       that: journeys.size() > 0
   - tytle: three
 `,
-			files:  map[string]string{"1.md": "x"},
-			errors: []string{"01-x/lesson.yaml:14: field tytle not found in a check"},
+			files: map[string]string{"1.md": "x"},
+			errors: []string{"01-x/lesson.yaml:14: field tytle not found in a check", "01-x/lesson.yaml:10: object.that: Syntax error",
+				"01-x/lesson.yaml:13: trace.saw: must be set", "01-x/lesson.yaml:14: a check must have a title", "01-x/lesson.yaml:14: a check must have one of",
+				"01-x/lesson.yaml:9: a step with checks must have a solution"},
 		},
 		{
 			name: "checks that do not compile", yaml: goodYAML + `  checks:

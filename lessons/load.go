@@ -37,6 +37,9 @@ var folder = regexp.MustCompile(`^[0-9]+-([a-z0-9]+(?:-[a-z0-9]+)*)$`)
 // levels are what a lesson may ask of its reader.
 var levels = []string{"beginner", "intermediate", "advanced"}
 
+// lessonFile is what makes a folder a lesson of our format.
+const lessonFile = "lesson.yaml"
+
 // Load reads every lesson of fsys: folders NN-slug with a lesson.yaml
 //
 //	title: Your first Pod
@@ -61,9 +64,11 @@ var levels = []string{"beginner", "intermediate", "advanced"}
 //
 // and start/*.yaml, which is applied when the lesson is opened; options (nodes, cni,
 // dualStack) are what the session is made with. Package check has what checks say. Manifests in
-// samples/ are offered in every playground. A lesson with mistakes is left out,
-// and every mistake of every lesson is in the answer's errors, each an *Error.
-func Load(fsys fs.FS) (Library, []error) {
+// samples/ are offered in every playground. A folder, or fsys itself, that is of one of
+// the formats given is read as that; folders that nobody sees a lesson in are passed over.
+// A lesson with mistakes is left out, and every mistake of every lesson is in the
+// answer's errors, each an *Error.
+func Load(fsys fs.FS, also ...Format) (Library, []error) {
 	var lib Library
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
@@ -73,22 +78,31 @@ func Load(fsys fs.FS) (Library, []error) {
 	if err != nil {
 		return lib, []error{err}
 	}
-	var errs []error
+	dirs := []string{"."}
 	for _, e := range entries {
-		m := folder.FindStringSubmatch(e.Name())
-		if !e.IsDir() || m == nil {
+		if info, err := fs.Stat(fsys, e.Name()); err == nil && info.IsDir() { // a link to a folder is one
+			dirs = append(dirs, e.Name())
+		}
+	}
+	formats := append(slices.Clip(also), ours{env})
+	var errs []error
+	for _, dir := range dirs {
+		i := slices.IndexFunc(formats, func(f Format) bool { return f.Sees(fsys, dir) })
+		if i < 0 {
 			continue
 		}
-		l := loader{fsys: fsys, dir: e.Name(), env: env}
-		lesson := l.lesson(m[1])
-		if _, twice := lib.Lesson(m[1]); twice {
-			l.fail("", 0, "another folder has the slug %q already", m[1])
+		found, wrong := formats[i].Load(fsys, dir)
+		errs = append(errs, wrong...)
+		for _, lesson := range found {
+			if _, twice := lib.Lesson(lesson.Slug); twice {
+				errs = append(errs, &Error{File: dir, Message: fmt.Sprintf("another folder has the slug %q already", lesson.Slug)})
+				continue
+			}
+			lib.Lessons = append(lib.Lessons, lesson)
 		}
-		if len(l.errs) > 0 {
-			errs = append(errs, l.errs...)
-			continue
+		if dir == "." {
+			return lib, errs // what is below is of the course
 		}
-		lib.Lessons = append(lib.Lessons, lesson)
 	}
 	l := loader{fsys: fsys}
 	lib.Samples = l.manifests("samples")
@@ -129,7 +143,7 @@ func (l *loader) fail(file string, line int, format string, args ...any) {
 }
 
 func (l *loader) lesson(slug string) Lesson {
-	const file = "lesson.yaml"
+	const file = lessonFile
 	data, ok := l.read(file, file, 0)
 	if !ok {
 		return Lesson{}
@@ -139,7 +153,9 @@ func (l *loader) lesson(slug string) Lesson {
 	dec.KnownFields(true)
 	if err := dec.Decode(&src); err != nil {
 		l.failYAML(file, err)
-		return Lesson{}
+		if typeErr := new(yaml.TypeError); !errors.As(err, &typeErr) {
+			return Lesson{}
+		} // else all that could be read was
 	}
 	var root yaml.Node
 	_ = yaml.Unmarshal(data, &root)
