@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/width"
+
+	"github.com/podhop/podhop/internal/printable"
 )
 
 // Colours are the parameters of SGR (ECMA-48, 8.3.117), of the sixteen that each
@@ -37,7 +39,7 @@ func (p *printer) flow(prefix string, runs ...run) {
 	p.WriteString(prefix)
 	fresh, colour := true, plain
 	for _, r := range runs {
-		for i, word := range strings.Fields(clean(r.text)) {
+		for i, word := range strings.Fields(printable.Clean(r.text)) {
 			gap := " "
 			if i == 0 && r.wide {
 				gap = "  "
@@ -74,7 +76,7 @@ func (p *printer) lines(prefix, colour, text string) {
 		now := plain
 		p.WriteString(prefix)
 		p.paint(&now, colour)
-		p.WriteString(clean(line))
+		p.WriteString(printable.Clean(line))
 		p.paint(&now, plain)
 		p.WriteByte('\n')
 	}

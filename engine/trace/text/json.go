@@ -7,6 +7,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/printable"
 )
 
 // JSON is a journey in one line, with a newline at its end, as the API has it. What
@@ -19,7 +20,7 @@ func JSON(j *model.Journey) ([]byte, error) {
 		return nil, err
 	}
 	for _, r := range string(bytes.TrimSuffix(plain.Bytes(), []byte("\n"))) {
-		if !steers(r) {
+		if !printable.Steers(r) {
 			b.WriteRune(r)
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/printable"
 )
 
 // A Style says how journeys are written.
@@ -68,7 +69,7 @@ func (p *printer) head(j *model.Journey) {
 func (p *printer) brief(j *model.Journey) {
 	p.width = 1 << 30
 	now := plain
-	for _, r := range []run{{dim, p.clock(j), false}, {verdictColour(j), fmt.Sprintf("%-9s", clean(j.Verdict)), false}} {
+	for _, r := range []run{{dim, p.clock(j), false}, {verdictColour(j), fmt.Sprintf("%-9s", printable.Clean(j.Verdict)), false}} {
 		p.paint(&now, r.colour)
 		p.WriteString(r.text)
 		p.paint(&now, plain)
