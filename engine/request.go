@@ -45,10 +45,12 @@ func (s *Session) Request(ctx context.Context, r model.Request) (model.RequestRe
 	return result, nil
 }
 
-// Asked are the recent journeys without those of requests that nobody asked for,
-// oldest first.
-func (s *Session) Asked() []model.Journey {
-	return slices.DeleteFunc(s.feed.Journeys(), func(j model.Journey) bool { return s.checked.has(j.ID) })
+// Asked are the recent journeys that began since then, without those of requests that
+// nobody asked for, oldest first.
+func (s *Session) Asked(since time.Time) []model.Journey {
+	return slices.DeleteFunc(s.feed.Journeys(), func(j model.Journey) bool {
+		return !since.IsZero() && j.Start < since.UnixNano() || s.checked.has(j.ID)
+	})
 }
 
 // checked are the latest journeys of a kind, as many as the feed keeps and more. It is
@@ -108,7 +110,12 @@ func (s *Session) request(ctx context.Context, r model.Request) (result model.Re
 	}
 	from.stub.Asked = func(local, remote netip.AddrPort) { asked = append(asked, question{local, remote}) }
 	for range max(r.Count, 1) {
-		answer := traffic.Send(ctx, from.ns.DialContext, resolve, r.Method, target)
+		attempt, done := ctx, context.CancelFunc(func() {})
+		if r.Within > 0 {
+			attempt, done = context.WithTimeout(ctx, r.Within)
+		}
+		answer := traffic.Send(attempt, from.ns.DialContext, resolve, r.Method, target)
+		done()
 		answer.Resolved = said
 		if answer.Remote == "" && answer.Error != "" {
 			answer.Why = s.unnamed(r.From, target.Host)

@@ -272,7 +272,7 @@ func (l *loader) failYAML(file string, err error) {
 		m = strings.TrimPrefix(m, "yaml: ")
 		m = strings.NewReplacer(" in type lessons.sourceStep", " in a step", " in type lessons.sourceAction", " in a solution", " in type lessons.source", "",
 			" in type lessons.Send", " in send", " in type lessons.Options", " in options", " in type check.Spec", " in a check",
-			" in type check.Object", " in object", " in type check.Traffic", " in traffic", " in type check.Trace", " in trace").Replace(m)
+			" in type check.Object", " in object", " in type check.Traffic", " in traffic", " in type check.Trace", " in trace", " in type check.Script", " in script").Replace(m)
 		l.fail(file, line, "%s", m)
 	}
 }

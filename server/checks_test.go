@@ -37,27 +37,34 @@ steps:
 
 func TestChecks(t *testing.T) {
 	handler := newServer(t, newEngine("s1"), nil).Handler()
-	get := func(query string) (int, []model.CheckResult) {
-		var results []model.CheckResult
-		response := ask(handler, "GET /api/sessions/s1/checks?"+query, "")
-		if text := textOf(response); response.StatusCode == http.StatusOK {
-			if err := json.Unmarshal([]byte(text), &results); err != nil {
+	first := model.CheckResult{Check: 1, Title: "a is there", Kind: "object", Saw: "It is a."}
+	second := model.CheckResult{Check: 2, Title: "it answers", Kind: "traffic", Saw: "Nothing was sent."}
+	for _, c := range []struct {
+		body string
+		code int
+		want []model.CheckResult
+	}{
+		{`{"lesson":"first","step":1}`, 200, []model.CheckResult{first, second}},
+		{`{"lesson":"first","step":1,"kinds":["object","trace"],"since":"90s"}`, 200, []model.CheckResult{first}},
+		{`{"lesson":"first","step":1,"kinds":["traffic"]}`, 200, []model.CheckResult{second}},
+		{`{"lesson":"first","step":1,"kinds":["script"]}`, 200, []model.CheckResult{}},
+		{`{}`, 404, nil},
+		{`{"lesson":"second","step":1}`, 404, nil},
+		{`{"lesson":"first"}`, 422, nil},
+		{`{"lesson":"first","step":2}`, 422, nil},
+		{`{"lesson":"first","step":1,"kinds":["magic"]}`, 422, nil},
+		{`{"lesson":"first","step":1,"since":"yesterday"}`, 422, nil},
+	} {
+		response := ask(handler, "POST /api/sessions/s1/checks", c.body, "Content-Type: application/json")
+		text := textOf(response)
+		var got []model.CheckResult
+		if response.StatusCode == http.StatusOK {
+			if err := json.Unmarshal([]byte(text), &got); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return response.StatusCode, results
-	}
-	first := model.CheckResult{Check: 1, Title: "a is there", Kind: "object", Saw: "It is a."}
-	second := model.CheckResult{Check: 2, Title: "it answers", Kind: "traffic", Saw: "Nothing was sent."}
-	if code, got := get("lesson=first&step=1"); code != 200 || !reflect.DeepEqual(got, []model.CheckResult{first, second}) {
-		t.Errorf("%d %+v", code, got)
-	}
-	if code, got := get("lesson=first&step=1&traffic=false"); code != 200 || !reflect.DeepEqual(got, []model.CheckResult{first}) {
-		t.Errorf("without traffic: %d %+v", code, got)
-	}
-	for query, want := range map[string]int{"": 404, "lesson=second": 404, "lesson=first": 422, "lesson=first&step=0": 422, "lesson=first&step=2": 422, "lesson=first&step=x": 422} {
-		if code, got := get(query); code != want {
-			t.Errorf("%s: %d %+v, want %d", query, code, got, want)
+		if response.StatusCode != c.code || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %d %s, want %d %+v", c.body, response.StatusCode, text, c.code, c.want)
 		}
 	}
 }

@@ -60,8 +60,8 @@ type Session interface {
 	Kill(ctx context.Context, k model.Kill) error
 	Graph() model.Graph
 	Journeys() []model.Journey
-	// Asked is Journeys without those of Unasked requests.
-	Asked() []model.Journey
+	// Asked is Journeys of packets sent since then, without those of Unasked requests.
+	Asked(since time.Time) []model.Journey
 	Journey(id string) (model.Journey, bool)
 	// WritePackets writes pcapng, or fails with model.ErrNotFound before the first byte.
 	WritePackets(w io.Writer, f model.PacketFilter) error

@@ -17,6 +17,7 @@ const (
 	typeNoSession   = "urn:podhop:problem:no-session"
 	typeNoJourney   = "urn:podhop:problem:no-journey"
 	typeNoLesson    = "urn:podhop:problem:no-lesson"
+	typeBusy        = "urn:podhop:problem:busy"
 	typeNoRecording = "urn:podhop:problem:no-recording"
 	typeNoNode      = "urn:podhop:problem:no-node"
 	typeNoTarget    = "urn:podhop:problem:no-target"
@@ -53,6 +54,9 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Type: typeNoSession, Title: "No such session", Status: http.StatusNotFound, Detail: "It was closed, its time was up, or it never was."}
 	case errors.Is(err, model.ErrClosed):
 		return problem.Problem{Type: typeClosing, Title: "Closing", Status: http.StatusServiceUnavailable, Detail: "The session or the server is just closing."}
+	case errors.Is(err, errBusy):
+		return problem.Problem{Type: typeBusy, Title: "Too much at once", Status: http.StatusTooManyRequests,
+			Detail: "The checks of many steps are waiting to be run in this session already. Try again in a moment."}
 	case errors.Is(err, context.DeadlineExceeded):
 		return problem.Problem{Type: typeTimeout, Title: "Took too long", Status: http.StatusGatewayTimeout, Detail: "The cluster did not answer in time."}
 	}

@@ -75,6 +75,7 @@ type Server struct {
 	stream *stream.Stream
 	// recording holds a token for each recording that is being made or read.
 	recording chan struct{}
+	turns     *turns
 	metrics   *metrics
 }
 
@@ -92,7 +93,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2)}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns()}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Log = s.address, cfg.Log
 	s.stream = stream.New(cfg.Stream)
@@ -160,7 +161,7 @@ func (s *Server) routes() chi.Router {
 	r.Post(session+"/apply", s.with(s.apply))
 	r.Post(session+"/what-if", s.with(s.whatIf))
 	r.Post(session+"/requests", s.with(s.request))
-	r.Get(session+"/checks", s.with(s.getChecks))
+	r.Post(session+"/checks", s.with(s.checks))
 	r.Get(session+"/topology", s.with(s.getTopology))
 	r.Get(session+"/journeys", s.with(s.getJourneys))
 	r.Get(session+"/journeys/{jid}", s.with(s.getJourney))

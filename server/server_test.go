@@ -207,7 +207,7 @@ func (s *fakeSession) Recording(_ context.Context, since time.Time) (*model.Reco
 	return r, s.err
 }
 func (s *fakeSession) Journeys() []model.Journey                 { return s.feed.Journeys() }
-func (s *fakeSession) Asked() []model.Journey                    { return s.feed.Journeys() }
+func (s *fakeSession) Asked(time.Time) []model.Journey           { return s.feed.Journeys() }
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
 func (s *fakeSession) Subscribe(after uint64) *feed.Subscription { return s.feed.Subscribe(after) }
 func (s *fakeSession) Token(context.Context) (string, error)     { return "token-of-" + s.id, s.err }

@@ -1,5 +1,7 @@
 package model
 
+import "time"
+
 // A Session is what a learner is told of their cluster.
 type Session struct {
 	ID string `json:"id"`
@@ -70,6 +72,8 @@ type Request struct {
 	Count  int    `json:"count,omitempty"`  // 1 if zero, at most 100
 	// Unasked says that no learner wanted it: its packets are not taken for theirs.
 	Unasked bool `json:"-"`
+	// Within bounds each attempt; as long as any is bounded if zero.
+	Within time.Duration `json:"-"`
 }
 
 // A RequestResult is what the sender saw, and where the packets are to be seen.

@@ -38,6 +38,7 @@ func Send(ctx context.Context, dial Dial, resolve Resolve, method string, t Targ
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	start := time.Now()
+	deadline, _ := ctx.Deadline()
 	defer func() { a.Duration = time.Since(start).Nanoseconds() }()
 
 	addr, ok := t.Addr()
@@ -63,7 +64,7 @@ func Send(ctx context.Context, dial Dial, resolve Resolve, method string, t Targ
 		err = roundTrip(ctx, connect, method, t, &a)
 	}
 	if a.Outcome = Outcome(err); err != nil {
-		a.Error = reason(err)
+		a.Error = reason(err, deadline.Sub(start))
 	}
 	return a
 }
@@ -148,14 +149,15 @@ func Outcome(err error) string {
 	return "error"
 }
 
-// reason drops the wrapping that only a Go programmer would want to read.
-func reason(err error) string {
+// reason drops the wrapping that only a Go programmer would want to read; within is how
+// long there was to answer.
+func reason(err error, within time.Duration) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
 		return errno.Error()
 	}
 	if Outcome(err) == "timeout" {
-		return "no answer within " + Timeout.String()
+		return "no answer within " + within.Round(100*time.Millisecond).String()
 	}
 	return err.Error()
 }

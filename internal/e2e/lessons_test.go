@@ -71,6 +71,17 @@ func TestLessonInBrowser(t *testing.T) {
 	p.Until(first + `.textContent.includes("Done")`)
 
 	// A step that asks for packets is done by sending some, and not by the checks' own.
+	// What is sent before a step is begun does not count for it.
+	early := chromium.Eval[string](p, `(async () => {
+		const api = location.pathname.replace("/s/", "/api/sessions/");
+		const graph = await (await fetch(api + "/topology")).json();
+		const to = "http://" + graph.vertices.find((v) => v.id === "pod/default/my-pod").ips[0];
+		const sent = await fetch(api + "/requests", {method: "POST", body: JSON.stringify({from: "node/node-1", to})});
+		return (await sent.json()).answers[0].outcome;
+	})()`)
+	if early != "answered" {
+		t.Errorf("a request of a node's: %s", early)
+	}
 	p.Click("[data-step='1'] [data-go='2']")
 	p.Click("[data-step='2'] [data-go='3']")
 	const third = `document.querySelector("[data-step='3'] step-checks")`

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -18,6 +19,7 @@ type cluster struct {
 	answers  []model.Answer
 	journeys []model.Journey
 	graph    model.Graph
+	script   *model.ScriptResult // nil: it never ends
 	asked    []any
 }
 
@@ -39,8 +41,28 @@ func (c *cluster) Request(_ context.Context, r model.Request) (model.RequestResu
 	return model.RequestResult{Answers: c.answers}, nil
 }
 
-func (c *cluster) Graph() model.Graph     { return c.graph }
-func (c *cluster) Asked() []model.Journey { return c.journeys }
+func (c *cluster) Graph() model.Graph { return c.graph }
+
+func (c *cluster) Asked(since time.Time) (found []model.Journey) {
+	for _, j := range c.journeys {
+		if j.Start >= since.UnixNano() {
+			found = append(found, j)
+		}
+	}
+	return found
+}
+
+func (c *cluster) Script(ctx context.Context, text string) (model.ScriptResult, error) {
+	c.asked = append(c.asked, text)
+	if c.script != nil {
+		return *c.script, nil
+	}
+	<-ctx.Done() // as what never ends
+	return model.ScriptResult{Code: 137, Late: true}, nil
+}
+
+// began is when the step was.
+var began = time.Unix(100, 0)
 
 func parse(t *testing.T, text string) *Spec {
 	t.Helper()
@@ -75,6 +97,12 @@ func TestRun(t *testing.T) {
 	through := `{title: through, trace: {that: 'journeys.exists(j, j.verdict == "delivered" && j.hops.exists(h, has(h.decision) && h.decision.object.name == "web"))', saw: '"Of " + string(journeys.size()) + " journeys none."'}}`
 	answered := `{title: answers, traffic: {from: client, to: service/default/web, expect: answered, status: 200}}`
 	twice := `{title: by two, traffic: {from: client, to: 10.0.0.1:80, count: 2, expect: answered, that: 'answers[0].remote != answers[1].remote', saw: '"Both by " + answers[0].remote'}}`
+	mine := `{title: mine, trace: {from: pod/default/a, to: web, verdict: delivered}}`
+	script := `{title: it works, script: {run: 'test -f notes', timeout: 1s}}`
+	said := func(code int, output string) cluster {
+		return cluster{script: &model.ScriptResult{Code: code, Output: output}}
+	}
+	after, before := began.Add(time.Second).UnixNano(), began.Add(-time.Second).UnixNano()
 	web := model.Graph{Vertices: []model.Vertex{{ID: "service/default/web", IPs: []string{"10.96.0.9"}, Ports: []model.Port{{Port: 8080}}}, {ID: "pod/default/new"}}}
 	hop := model.Hop{Decision: &model.Decision{Object: &model.Object{Kind: "Service", Name: "web"}}}
 	for _, c := range []struct {
@@ -88,8 +116,19 @@ func TestRun(t *testing.T) {
 		{"objects", three, cluster{objects: []map[string]any{pod("a", "Running", nil)}}, model.CheckResult{Title: "three", Kind: "object", Saw: "There are 1."}},
 		{"field missing", ready, cluster{objects: []map[string]any{pod("web", "x", nil)}}, model.CheckResult{Title: "ready", Kind: "object", Saw: "There are 0."}},
 		{"numbers", ready, cluster{objects: []map[string]any{pod("web", "x", map[string]any{"replicas": float64(3)})}}, model.CheckResult{Title: "ready", Kind: "object", Passed: true}},
-		{"trace", through, cluster{journeys: []model.Journey{{Verdict: "delivered", Hops: []model.Hop{{}, hop}}}}, model.CheckResult{Title: "through", Kind: "trace", Passed: true}},
-		{"trace otherwise", through, cluster{journeys: []model.Journey{{Verdict: "dropped", Hops: []model.Hop{hop}}}}, model.CheckResult{Title: "through", Kind: "trace", Saw: "Of 1 journeys none."}},
+		{"trace", through, cluster{journeys: []model.Journey{{Start: after, Verdict: "delivered", Hops: []model.Hop{{}, hop}}}}, model.CheckResult{Title: "through", Kind: "trace", Passed: true}},
+		{"trace otherwise", through, cluster{journeys: []model.Journey{{Start: after, Verdict: "dropped", Hops: []model.Hop{hop}}}}, model.CheckResult{Title: "through", Kind: "trace", Saw: "Of 1 journeys none."}},
+		{"trace of an earlier step", through, cluster{journeys: []model.Journey{{Start: before, Verdict: "delivered", Hops: []model.Hop{{}, hop}}}},
+			model.CheckResult{Title: "through", Kind: "trace", Saw: "Of 0 journeys none."}},
+		{"filtered", mine, cluster{journeys: []model.Journey{{Start: after, From: "pod/default/a", To: "pod/default/web", Verdict: "delivered"}}}, model.CheckResult{Title: "mine", Kind: "trace", Passed: true}},
+		{"filtered out", mine, cluster{journeys: []model.Journey{{Start: after, From: "pod/default/b", To: "pod/default/web", Verdict: "delivered"},
+			{Start: after, From: "pod/default/a", To: "pod/default/web", Verdict: "dropped"}, {Start: before, From: "pod/default/a", To: "pod/default/web", Verdict: "delivered"}}},
+			model.CheckResult{Title: "mine", Kind: "trace", Saw: "No delivered packet from pod/default/a to web was captured since you began this step."}},
+		{"script", script, said(0, "whatever\n"), model.CheckResult{Title: "it works", Kind: "script", Passed: true}},
+		{"script says why", script, said(1, "first\n\x1b[31mnotes: \x1b[1mnone\x1b[0m\n\n"), model.CheckResult{Title: "it works", Kind: "script", Saw: "notes: none"}},
+		{"silent script", script, said(3, ""), model.CheckResult{Title: "it works", Kind: "script", Saw: "It ended with code 3, and said nothing."}},
+		{"a long line", script, said(1, strings.Repeat("x", 10<<20)), model.CheckResult{Title: "it works", Kind: "script", Saw: strings.Repeat("x", 299) + "…"}},
+		{"endless script", script, cluster{}, model.CheckResult{Title: "it works", Kind: "script", Saw: "It did not end within 1s."}},
 		{"traffic", answered, cluster{graph: web, answers: []model.Answer{{Outcome: "answered", Status: 200}}}, model.CheckResult{Title: "answers", Kind: "traffic", Passed: true}},
 		{"other status", answered, cluster{graph: web, answers: []model.Answer{{Outcome: "answered", Status: 404}}},
 			model.CheckResult{Title: "answers", Kind: "traffic", Saw: "client asked http://10.96.0.9:8080: it was answered with status 404."}},
@@ -106,7 +145,7 @@ func TestRun(t *testing.T) {
 			if errs != nil {
 				t.Fatal(errs)
 			}
-			if got := check.Run(t.Context(), &c.cluster); !reflect.DeepEqual(got, c.want) {
+			if got := check.Run(t.Context(), &c.cluster, began); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -115,13 +154,17 @@ func TestRun(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for spec, want := range map[string]string{
-		`{}`: "[[] a check must have a title] [[] a check must have one of object, traffic and trace]",
-		`{title: x, object: {kind: Pod, name: p, that: 'object.', saw: '"x"'}}`:                       "[[object that] Syntax error: no viable alternative at input '.' (at character 8)]",
-		`{title: x, object: {kind: Pod, that: '1', saw: '2'}}`:                                        "[[object that] must be a bool, and is a int] [[object saw] must be a string, and is a int]",
-		`{title: x, trace: {that: 'journeys.exists(j, j.verdikt == "dropped")', saw: '"x"'}}`:         "[[trace that] undefined field 'verdikt' (at character 21)]",
+		`{}`: "[[] a check must have a title] [[] a check must have one of object, traffic, trace and script]",
+		`{title: x, object: {kind: Pod, name: p, that: 'object.', saw: '"x"'}}`:               "[[object that] Syntax error: no viable alternative at input '.' (at character 8)]",
+		`{title: x, object: {kind: Pod, that: '1', saw: '2'}}`:                                "[[object that] must be a bool, and is a int] [[object saw] must be a string, and is a int]",
+		`{title: x, trace: {that: 'journeys.exists(j, j.verdikt == "dropped")', saw: '"x"'}}`: "[[trace that] undefined field 'verdikt' (at character 21)]",
+		`{title: x, trace: {}}`:                                                                       "[[trace that] must be set] [[trace saw] must be set]",
+		`{title: x, trace: {verdict: lost, protocol: tcp}}`:                                           `[[trace verdict] must be delivered, dropped, rejected or underway, not "lost"]`,
+		`{title: x, script: {timeout: 2m}}`:                                                           "[[script run] must be set] [[script timeout] must be between 1s and 60s]",
+		`{title: x, traffic: {from: client, to: 'a:1', expect: timeout, within: 9s}}`:                 "[[traffic within] must be between 1s and 5s]",
 		`{title: x, trace: {that: 'true'}}`:                                                           "[[trace saw] must be set]",
 		`{title: x, traffic: {expect: maybe}}`:                                                        "[[traffic from] must be set] [[traffic to] must be set] [[traffic expect] must be one of answered, refused, unreachable, timeout, error]",
-		`{title: x, object: {that: 'true', saw: '""'}, trace: {that: 'true', saw: '""'}}`:             "[[object kind] must be set] [[] a check must have one of object, traffic and trace]",
+		`{title: x, object: {that: 'true', saw: '""'}, trace: {that: 'true', saw: '""'}}`:             "[[object kind] must be set] [[] a check must have one of object, traffic, trace and script]",
 		`{title: x, object: {kind: Pod, name: a, selector: b=c, that: 'true', saw: '""'}}`:            "[[object selector] cannot be set beside name]",
 		`{title: x, traffic: {from: client, to: 'a:1', expect: timeout, count: 99, that: 'answers'}}`: "[[traffic count] must be between 1 and 20] [[traffic that] must be a bool, and is a list(model.Answer)] [[traffic saw] must be set]",
 	} {
@@ -149,12 +192,12 @@ func TestBounds(t *testing.T) {
 	if errs != nil {
 		t.Fatal(errs)
 	}
-	if got := check.Run(t.Context(), &cluster{}); got.Passed {
+	if got := check.Run(t.Context(), &cluster{}, began); got.Passed {
 		t.Error(got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := check.Run(ctx, &cluster{}); got.Passed || !strings.Contains(got.Saw, "canceled") {
+	if got := check.Run(ctx, &cluster{}, began); got.Passed || !strings.Contains(got.Saw, "canceled") {
 		t.Error(got)
 	}
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -21,7 +22,7 @@ type Object struct {
 	Saw string `yaml:"saw"`
 }
 
-func (o *Object) compile(e *Environment) (func(context.Context, Cluster) (string, error), []FieldError) {
+func (o *Object) compile(e *Environment) (look, []FieldError) {
 	var errs []FieldError
 	if o.Kind == "" {
 		errs = append(errs, FieldError{[]any{"kind"}, "must be set"})
@@ -47,7 +48,7 @@ func (o *Object) compile(e *Environment) (func(context.Context, Cluster) (string
 	if query.Namespace == "*" {
 		query.Namespace = ""
 	}
-	return func(ctx context.Context, c Cluster) (string, error) {
+	return func(ctx context.Context, c Cluster, _ time.Time) (string, error) {
 		objects, err := c.Objects(ctx, query)
 		if err != nil {
 			return "", err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -26,15 +27,25 @@ type Traffic struct {
 	Expect string `yaml:"expect"`
 	// Status is what HTTP must answer; 0 for any.
 	Status int `yaml:"status"`
+	// Within is how long each attempt may take: 5s, or 3s where a time-out is expected.
+	Within time.Duration `yaml:"within"`
 	// That, where it is set, must be true of `answers` too; Saw says what is so instead.
 	That string `yaml:"that"`
 	Saw  string `yaml:"saw"`
 }
 
+const (
+	// longest is how long an attempt may take at all, as package traffic has it.
+	longest = 5 * time.Second
+	// silence is how long one must go without an answer to be taken for timed out: a
+	// SYN is sent a second time after 1 s.
+	silence = 3 * time.Second
+)
+
 // outcomes are model.Answer's.
 var outcomes = []string{"answered", "refused", "unreachable", "timeout", "error"}
 
-func (t *Traffic) compile(e *Environment) (func(context.Context, Cluster) (string, error), []FieldError) {
+func (t *Traffic) compile(e *Environment) (look, []FieldError) {
 	var errs []FieldError
 	if t.From == "" {
 		errs = append(errs, FieldError{[]any{"from"}, "must be set"})
@@ -48,18 +59,25 @@ func (t *Traffic) compile(e *Environment) (func(context.Context, Cluster) (strin
 	if t.Count < 0 || t.Count > 20 {
 		errs = append(errs, FieldError{[]any{"count"}, "must be between 1 and 20"})
 	}
+	if t.Within < 0 || t.Within > longest || t.Within > 0 && t.Within < time.Second {
+		errs = append(errs, FieldError{[]any{"within"}, "must be between 1s and 5s"})
+	}
 	var also *condition
 	if t.That != "" || t.Saw != "" {
 		var wrong []FieldError
 		also, wrong = e.compile("answers", t.That, t.Saw)
 		errs = append(errs, wrong...)
 	}
-	return func(ctx context.Context, c Cluster) (string, error) {
+	within := t.Within
+	if within == 0 && t.Expect == "timeout" {
+		within = silence
+	}
+	return func(ctx context.Context, c Cluster, _ time.Time) (string, error) {
 		to, why := Address(c.Graph(), t.To)
 		if why != "" {
 			return why, errNot
 		}
-		result, err := c.Request(ctx, model.Request{From: t.From, To: to, Method: t.Method, Count: t.Count, Unasked: true})
+		result, err := c.Request(ctx, model.Request{From: t.From, To: to, Method: t.Method, Count: t.Count, Unasked: true, Within: within})
 		if errors.Is(err, model.ErrInvalid) || errors.Is(err, model.ErrNotFound) {
 			return fmt.Sprintf("It could not be sent: %v.", err), errNot
 		} else if err != nil {

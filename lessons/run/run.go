@@ -54,7 +54,8 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 	if len(step.Checks) == 0 {
 		return nil
 	}
-	if open := look(ctx, step, c); len(open) == 0 {
+	began := time.Now()
+	if open := look(ctx, step, c, began); len(open) == 0 {
 		return errors.New("its checks pass before anything was done")
 	}
 	for _, a := range step.Solution {
@@ -64,7 +65,7 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 	}
 	end := time.Now().Add(patience)
 	for looks := 1; ; looks++ {
-		open := look(ctx, step, c)
+		open := look(ctx, step, c, began)
 		if len(open) == 0 {
 			return nil
 		}
@@ -89,9 +90,9 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 
 // look returns what does not pass, and what was seen instead. It stops at the first,
 // because requests that nobody answers take long.
-func look(ctx context.Context, step lessons.Step, c Cluster) (open []string) {
+func look(ctx context.Context, step lessons.Step, c Cluster, began time.Time) (open []string) {
 	for _, each := range step.Checks {
-		if r := each.Run(ctx, c); !r.Passed {
+		if r := each.Run(ctx, c, began); !r.Passed {
 			return []string{fmt.Sprintf("%q does not pass: %s", r.Title, r.Saw)}
 		}
 	}

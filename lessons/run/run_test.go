@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
@@ -32,8 +33,8 @@ func (c *cluster) Apply(_ context.Context, paste []byte) ([]model.ApplyResult, e
 func (c *cluster) Request(context.Context, model.Request) (model.RequestResult, error) {
 	return model.RequestResult{}, nil
 }
-func (c *cluster) Graph() model.Graph     { return model.Graph{} }
-func (c *cluster) Asked() []model.Journey { return nil }
+func (c *cluster) Graph() model.Graph              { return model.Graph{} }
+func (c *cluster) Asked(time.Time) []model.Journey { return nil }
 
 func lesson(t *testing.T, solution string, files map[string]string) lessons.Lesson {
 	t.Helper()

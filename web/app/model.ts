@@ -299,6 +299,13 @@ export interface Answer {
   duration: number;
 }
 
+export interface CheckRequest {
+  lesson: string;
+  step: number;
+  kinds?: string[];
+  since?: string;
+}
+
 export interface CheckResult {
   check: number;
   title: string;

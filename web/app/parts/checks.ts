@@ -4,16 +4,18 @@ import { effect } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { CheckResult } from "../model";
 import { Part } from "../state/part";
-import { done, results, run, trouble } from "../state/progress";
+import { ALL, QUIET, SCRIPTS, done, results, run, trouble } from "../state/progress";
 import { edges, events, journeys, ready, vertices } from "../state/store";
 
 const SETTLED = 400; // ms without a change, before the checks run
+const TYPING = 4000; // ms between runs of scripts, while there is a terminal on view to type into
 
 class StepChecks extends Part {
   #titles: string[] = [];
   #unwatch: (() => void) | null = null;
   #timer = 0;
-  #traffic = true; // whether the next run may send packets
+  #typing = 0;
+  #loud = true; // whether the next run may send packets and run scripts
 
   get #step(): number {
     return Number(this.getAttribute("step"));
@@ -29,33 +31,42 @@ class StepChecks extends Part {
       const now = [ready.value, vertices.value, edges.value, events.value];
       journeys.value;
       if (!ready.value) return;
-      this.#traffic ||= now.some((x, i) => x !== objects[i]);
+      this.#loud ||= now.some((x, i) => x !== objects[i]);
       objects = now;
       this.#soon();
     });
     new IntersectionObserver((seen) => {
       if (seen.some((s) => s.isIntersecting) && ready.value) this.#now();
     }).observe(this);
+    // What a learner does in a terminal changes nothing that we are told of.
+    this.#typing = setInterval(() => {
+      if (document.visibilityState === "visible" && this.#open("script") && shown(this) && shown(document.querySelector("#panel-terminal"))) void run(this.#step, SCRIPTS);
+    }, TYPING);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.#unwatch?.();
     clearTimeout(this.#timer);
+    clearInterval(this.#typing);
+  }
+
+  #open(kind: string): boolean {
+    return [...(results.value.get(this.#step)?.values() ?? [])].some((r) => r.kind === kind && !r.passed);
   }
 
   #soon(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.offsetParent !== null) void this.#run(this.#traffic);
+      if (shown(this)) void this.#run(this.#loud);
     }, SETTLED);
   }
 
   #now = (): void => void this.#run(true);
 
-  async #run(traffic: boolean): Promise<void> {
-    this.#traffic = false;
-    await run(this.#step, traffic);
+  async #run(loud: boolean): Promise<void> {
+    this.#loud = false;
+    await run(this.#step, loud ? ALL : QUIET);
   }
 
   protected view(): TemplateResult {
@@ -70,6 +81,10 @@ class StepChecks extends Part {
       ${trouble.value ? html`<p class="note" role="status">${trouble.value}</p>` : nothing}
     </section>`;
   }
+}
+
+function shown(element: HTMLElement | null): boolean {
+  return !!element?.offsetParent;
 }
 
 function row(title: string, r: CheckResult | undefined): TemplateResult {

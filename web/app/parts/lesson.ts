@@ -4,6 +4,7 @@ import { announce } from "../state/announce";
 import { data } from "../state/data";
 import { reveal } from "../state/reveal";
 import { copy } from "../state/copy";
+import { begin } from "../state/progress";
 import { fill } from "../state/sending";
 import { load } from "../editor/text";
 import { showTab } from "./dock";
@@ -53,6 +54,7 @@ class LessonText extends HTMLElement {
   #show(step: number, moved: boolean): void {
     const steps = [...this.querySelectorAll<HTMLElement>("[data-step]")];
     const at = Math.min(steps.length, Math.max(1, step || 1));
+    begin(at);
     steps.forEach((s, i) => (s.hidden = i !== at - 1));
     if (!moved) return;
     const address = new URL(location.href);

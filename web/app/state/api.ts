@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { Access, ApplyResult, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
+import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {}
@@ -81,9 +81,8 @@ export async function send(request: Request): Promise<RequestResult> {
 }
 
 /** Runs the checks of a lesson's step. */
-export async function check(lesson: string, step: number, traffic: boolean): Promise<CheckResult[]> {
-  const query = new URLSearchParams({ lesson, step: String(step), traffic: String(traffic) });
-  return JSON.parse(await ask("GET", `/checks?${query}`)) as CheckResult[];
+export async function check(request: CheckRequest): Promise<CheckResult[]> {
+  return JSON.parse(await ask("POST", "/checks", json(request))) as CheckResult[];
 }
 
 export async function change(options: SessionOptions): Promise<void> {

@@ -5,7 +5,7 @@ import type { CheckResult } from "../model";
 import { Problem, check } from "./api";
 import { announce } from "./announce";
 import { data } from "./data";
-import { forLong } from "./keep";
+import { forLong, forTab } from "./keep";
 
 const lesson = data?.lesson;
 const key = `podhop.done.${lesson?.slug ?? ""}`;
@@ -25,18 +25,45 @@ export const results = signal<ReadonlyMap<number, ReadonlyMap<number, CheckResul
 /** Why the checks of the step on view could not be run. */
 export const trouble = signal("");
 
-let running = false;
-let again: boolean | null = null;
+/** Which checks are run: those that only look, also those by scripts, or all. */
+export const QUIET = 0, SCRIPTS = 1, ALL = 2;
+const KINDS = [["object", "trace"], ["object", "trace", "script"], undefined];
 
-/** Runs the checks of a step, those that send packets only with traffic. Asked while it runs, it runs once more. */
-export async function run(step: number, traffic: boolean): Promise<void> {
+const begunKey = `podhop.begun.${data?.session?.id ?? ""}`;
+let begun = readBegun();
+
+function readBegun(): { step: number; at: number } {
+  try {
+    return JSON.parse(forTab.get(begunKey) ?? "") as { step: number; at: number };
+  } catch {
+    return { step: 0, at: 0 };
+  }
+}
+
+/** The step is on view from now on: what was sent before does not count for it. A reload changes nothing. */
+export function begin(step: number): void {
+  if (begun.step === step) return;
+  begun = { step, at: Date.now() };
+  forTab.set(begunKey, JSON.stringify(begun));
+}
+
+// How long ago, because the server's clock may be another.
+function since(step: number): string {
+  return `${begun.step === step ? Math.max(0, Date.now() - begun.at) : 0}ms`;
+}
+
+let running = false;
+let again: number | null = null;
+
+/** Runs the checks of a step: QUIET, SCRIPTS or ALL. Asked while it runs, it runs once more. */
+export async function run(step: number, which: number): Promise<void> {
   if (running) {
-    again = again === true || traffic;
+    again = Math.max(again ?? QUIET, which);
     return;
   }
   running = true;
   try {
-    take(step, await check(lesson?.slug ?? "", step, traffic));
+    take(step, await check({ lesson: lesson?.slug ?? "", step, kinds: KINDS[which], since: since(step) }));
     trouble.value = "";
   } catch (error) {
     trouble.value = error instanceof Problem ? error.message : "The checks could not be run.";

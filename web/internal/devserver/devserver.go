@@ -54,7 +54,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("GET /api/sessions/{id}/stream", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { stream(w, r, c.feed) }))
 	mux.HandleFunc("POST /api/sessions/{id}/apply", s.with(apply))
 	// Nothing is checked here: there is no API to ask.
-	mux.HandleFunc("GET /api/sessions/{id}/checks", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("POST /api/sessions/{id}/checks", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, []model.CheckResult{})
 	}))
 	mux.HandleFunc("POST /api/sessions/{id}/what-if", s.with(whatIf))
