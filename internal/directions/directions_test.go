@@ -29,6 +29,8 @@ var rules = []rule{
 	{In: "/lessons/", Never: []string{project + "/engine", project + "/web", project + "/internal", "k8s.io"},
 		Except: []string{project + "/engine/model", project + "/engine/trace/filter", project + "/internal/printable"},
 		Why:    "lessons know neither how they are shown nor where they run"},
+	{In: "/lessons/markdown/", Never: []string{project, "k8s.io"},
+		Why: "texts are rendered for whoever shows them"},
 	{In: "/engine/model/", Never: []string{project, "k8s.io", "golang.org/x", "github.com"},
 		Why: "the wire types are standard library only"},
 	{In: "/engine/network/", Never: []string{"k8s.io", project + "/engine"}, Except: []string{project + "/engine/network"},
