@@ -135,6 +135,11 @@ func (s *Session) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult,
 	return s.applier.Apply(ctx, paste)
 }
 
+// DryRun says what Apply would do, and changes nothing; see apply.Applier.
+func (s *Session) DryRun(ctx context.Context, paste []byte, compare bool) ([]model.ApplyResult, error) {
+	return s.applier.DryRun(ctx, paste, compare)
+}
+
 // Objects are what the API has; see apply.Applier.
 func (s *Session) Objects(ctx context.Context, q model.ObjectQuery) ([]map[string]any, error) {
 	return s.applier.Objects(ctx, q)

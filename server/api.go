@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
@@ -113,14 +114,24 @@ func (s *Server) getKubeconfig(w http.ResponseWriter, r *http.Request, session S
 
 // apply answers 200 whenever every document was answered, because the answers
 // are what was asked for: some may be errors. What cannot be answered by
-// document (an empty paste, one that is too large) is a problem.
+// document (an empty paste, one that is too large) is a problem. A dry run is not counted.
 func (s *Server) apply(w http.ResponseWriter, r *http.Request, session Session) {
 	paste, err := s.readBody(w, r, s.cfg.MaxPaste)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	results, err := session.Apply(r.Context(), paste)
+	dry, compare, err := dryRun(r.URL.Query())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	var results []model.ApplyResult
+	if dry {
+		results, err = session.DryRun(r.Context(), paste, compare)
+	} else {
+		results, err = session.Apply(r.Context(), paste)
+	}
 	if err == nil && len(results) == 0 {
 		err = fmt.Errorf("%w: there is no manifest in what was sent", model.ErrInvalid)
 	}
@@ -128,8 +139,25 @@ func (s *Server) apply(w http.ResponseWriter, r *http.Request, session Session) 
 		s.fail(w, r, err)
 		return
 	}
-	s.metrics.applied(results)
+	if !dry {
+		s.metrics.applied(results)
+	}
 	answer(w, http.StatusOK, results)
+}
+
+// dryRun says whether an apply is only to be tried, and whether with a comparison.
+func dryRun(q url.Values) (dry, compare bool, err error) {
+	for name, into := range map[string]*bool{"dryRun": &dry, "compare": &compare} {
+		if text := q.Get(name); text != "" {
+			if *into, err = strconv.ParseBool(text); err != nil {
+				return false, false, invalid(name, "must be true or false")
+			}
+		}
+	}
+	if compare && !dry {
+		return false, false, invalid("compare", "is for dry runs: set dryRun too")
+	}
+	return dry, compare, nil
 }
 
 func (s *Server) request(w http.ResponseWriter, r *http.Request, session Session) {

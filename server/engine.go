@@ -30,6 +30,9 @@ type Session interface {
 	Info() model.Session
 	// Apply may fail with model.ErrTooLarge; what the API says is in the answers.
 	Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error)
+	// DryRun answers as Apply would and changes nothing; with compare, answers have the
+	// objects besides. It fails as Apply does, and with model.ErrConflict if too many wait.
+	DryRun(ctx context.Context, paste []byte, compare bool) ([]model.ApplyResult, error)
 	// WhatIf tries a change of NetworkPolicies and makes none. It fails as Apply does,
 	// and with a *model.FieldError for what cannot be deleted.
 	WhatIf(ctx context.Context, r model.WhatIfRequest) (model.WhatIf, error)

@@ -158,6 +158,14 @@ func (s *fakeSession) Apply(_ context.Context, paste []byte) ([]model.ApplyResul
 	return s.results, s.err
 }
 
+func (s *fakeSession) DryRun(_ context.Context, paste []byte, compare bool) ([]model.ApplyResult, error) {
+	result := model.ApplyResult{Document: 1, Line: 1, Action: "unchanged"}
+	if compare {
+		result.After = string(paste)
+	}
+	return []model.ApplyResult{result}, s.err
+}
+
 func (s *fakeSession) WhatIf(_ context.Context, r model.WhatIfRequest) (model.WhatIf, error) {
 	for _, name := range r.Delete {
 		if name != "default/there" {
@@ -315,6 +323,8 @@ func TestAnswers(t *testing.T) {
 		{name: "topology", request: "GET /api/sessions/one/topology", status: 200, want: `{"vertices":[],"edges":[]}`},
 		{name: "journeys", request: "GET /api/sessions/one/journeys", status: 200, want: `[]`},
 		{name: "apply", request: "POST /api/sessions/one/apply", body: "kind: Pod", status: 200, want: `[{"document":1,"line":1,"action":"created"}]`},
+		{name: "dry run", request: "POST /api/sessions/one/apply?dryRun=true", body: "kind: Pod", status: 200, want: `[{"document":1,"line":1,"action":"unchanged"}]`},
+		{name: "compare", request: "POST /api/sessions/one/apply?dryRun=true&compare=true", body: "kind: Pod", status: 200, want: `[{"document":1,"line":1,"action":"unchanged","after":"kind: Pod"}]`},
 		{name: "what if, as things are", request: "POST /api/sessions/one/what-if", status: 200, want: `{"results":[{"document":0,"line":0}],"conversations":null,"seen":0,"window":0,"reachability":{"groups":null,"targets":null,"verdicts":null,"before":null}}`},
 		{name: "what if it were applied", request: "POST /api/sessions/one/what-if", body: "kind: Pod", status: 200, want: `{"results":[{"document":0,"line":0,"action":"kind: Pod"}],"conversations":null,"seen":0,"window":0,"reachability":{"groups":null,"targets":null,"verdicts":null,"before":null}}`},
 		{name: "what if it were applied, and another deleted", request: "POST /api/sessions/one/what-if", headers: []string{"Content-Type: application/json; charset=utf-8"},
@@ -392,6 +402,8 @@ func TestAnswers(t *testing.T) {
 		{name: "nobody to kill", request: "POST /api/sessions/one/kill", body: `{"pod":"pod/default/x"}`, status: 404, want: "no-target"},
 		{name: "a look changes nothing", request: "POST /api/sessions/one/nodes/node-1/look?at=route", status: 405, want: "about:blank: What is at /api/sessions/one/nodes/node-1/look takes GET, HEAD."},
 
+		{name: "a dry run that is none", request: "POST /api/sessions/one/apply?dryRun=All", body: "kind: Pod", status: 422, want: "invalid: dryRun must be true or false. [dryRun must be true or false]"},
+		{name: "compare alone", request: "POST /api/sessions/one/apply?compare=true", body: "kind: Pod", status: 422, want: "invalid: compare is for dry runs: set dryRun too. [compare is for dry runs: set dryRun too]"},
 		{name: "an empty paste", request: "POST /api/sessions/one/apply", body: "\n", status: 422, want: "invalid: There is no manifest in what was sent."},
 		{name: "what if, deleted what there is not", request: "POST /api/sessions/one/what-if", headers: []string{"Content-Type: application/json"}, body: `{"delete":["x/y"]}`, status: 422,
 			want: `invalid: delete[0] networkpolicies "x/y" not found. [delete[0] networkpolicies "x/y" not found]`},

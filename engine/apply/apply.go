@@ -29,6 +29,8 @@ type Applier struct {
 	cfg       Config
 	client    rest.Interface
 	resources resources
+	// A dry run has a place in the queue, and then the turn.
+	queue, turn chan struct{}
 }
 
 // New returns the Applier of one session. It asks the API nothing yet.
@@ -55,7 +57,8 @@ func New(cfg Config) (*Applier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Applier{cfg: cfg, client: client, resources: resources{client: client}}, nil
+	return &Applier{cfg: cfg, client: client, resources: resources{client: client},
+		queue: make(chan struct{}, 1+waiting), turn: make(chan struct{}, 1)}, nil
 }
 
 // Apply applies the documents of a paste in the order that they stand in, and

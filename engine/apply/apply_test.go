@@ -151,6 +151,9 @@ func tell(results []model.ApplyResult) string {
 		if r.Object != nil {
 			fmt.Fprintf(&b, " %s %s/%s %s", r.Object.Kind, r.Object.Namespace, r.Object.Name, r.Action)
 		}
+		if r.Note != "" {
+			fmt.Fprintf(&b, " (%s)", r.Note)
+		}
 		b.WriteString("\n")
 		for _, w := range r.Warnings {
 			fmt.Fprintf(&b, "  warning: %s\n", w)

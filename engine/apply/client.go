@@ -39,6 +39,7 @@ type said struct {
 	object   model.Object
 	action   string
 	warnings []string
+	before   map[string]any // the object as it was; nil if there was none
 	after    map[string]any // the object as it is, or as it would be
 }
 
@@ -60,14 +61,13 @@ func (a *Applier) send(ctx context.Context, m *manifest, wait, dry bool) (s said
 	if r.Namespaced {
 		namespace = a.namespace(m)
 	}
-	var before map[string]any
 	var request *rest.Request
 	if create {
 		request = a.client.Post().AbsPath(r.path(m.apiVersion, namespace, "")...).
 			SetHeader("Content-Type", runtime.ContentTypeYAML)
 	} else {
 		path := r.path(m.apiVersion, namespace, m.name)
-		if before, err = a.get(ctx, path); err != nil {
+		if s.before, err = a.get(ctx, path); err != nil {
 			return s, err
 		}
 		// Force, because a paste means what kubectl apply (without --server-side)
@@ -95,7 +95,7 @@ func (a *Applier) send(ctx context.Context, m *manifest, wait, dry bool) (s said
 	switch {
 	case status == 201 || create:
 		s.action = "created"
-	case before != nil && same(before, s.after):
+	case s.before != nil && same(s.before, s.after):
 		s.action = "unchanged"
 	}
 	return s, nil

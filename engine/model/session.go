@@ -46,12 +46,19 @@ type ApplyResult struct {
 	Document int `json:"document"`
 	Line     int `json:"line"`
 	// Object is the object, and Action created, configured or unchanged, where
-	// it was taken.
+	// it was taken. Of a dry run it is what would be, or unchecked, and Note says why:
+	// what the document needs is made by an earlier one.
 	Object *Object `json:"object,omitempty"`
 	Action string  `json:"action,omitempty"`
-	// Warnings are the API server's own.
+	Note   string  `json:"note,omitempty"`
+	// Warnings are the API server's own; WarnedAt has the line of each, of a dry run.
 	Warnings []string     `json:"warnings,omitempty"`
+	WarnedAt []int        `json:"warnedAt,omitempty"`
 	Errors   []ApplyError `json:"errors,omitempty"`
+	// Before and After are the object as YAML, as it is and as it would be, of a dry run
+	// that is to compare. Before is empty where there is no such object.
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
 }
 
 // An ApplyError is one reason why a document was not taken.

@@ -264,8 +264,12 @@ export interface ApplyResult {
   line: number;
   object?: Object;
   action?: string;
+  note?: string;
   warnings?: string[];
+  warnedAt?: number[];
   errors?: ApplyError[];
+  before?: string;
+  after?: string;
 }
 
 export interface ApplyError {
