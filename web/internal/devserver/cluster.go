@@ -16,6 +16,7 @@ type Cluster struct {
 	id   string
 	pace time.Duration
 	feed *feed
+	kube *Kube
 
 	mu       sync.Mutex
 	options  model.SessionOptions
@@ -31,7 +32,7 @@ type Cluster struct {
 }
 
 func newCluster(id string, pace time.Duration, o model.SessionOptions) *Cluster {
-	c := &Cluster{id: id, pace: pace, options: o, vertices: map[string]model.Vertex{}, edges: map[string]model.Edge{}, expires: time.Now().Add(2 * time.Hour)}
+	c := &Cluster{id: id, pace: pace, options: o, kube: newKube(), vertices: map[string]model.Vertex{}, edges: map[string]model.Edge{}, expires: time.Now().Add(2 * time.Hour)}
 	c.feed = newFeed(c.snapshot)
 	for range max(1, o.Nodes) {
 		c.addNode()
@@ -132,6 +133,7 @@ func (c *Cluster) put(v model.Vertex) {
 	c.mu.Lock()
 	c.vertices[v.ID] = v
 	c.mu.Unlock()
+	c.tellKube(v)
 	c.feed.push(model.Message{Type: "topology", Topology: &model.Diff{Put: []model.Vertex{v}}})
 }
 

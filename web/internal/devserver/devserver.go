@@ -52,6 +52,10 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("GET /s/{id}", s.learn)
 	mux.HandleFunc("GET /api/sessions/{id}", s.with(func(c *Cluster, w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.Session()) }))
 	mux.HandleFunc("GET /api/sessions/{id}/stream", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { stream(w, r, c.feed) }))
+	mux.HandleFunc("GET /api/sessions/{id}/access", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { c.kube.access(w, r) }))
+	mux.HandleFunc("/k8s/{id}/", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) {
+		http.StripPrefix("/k8s/"+r.PathValue("id"), c.kube).ServeHTTP(w, r)
+	}))
 	mux.HandleFunc("POST /api/sessions/{id}/apply", s.with(apply))
 	// Nothing is checked here: there is no API to ask.
 	mux.HandleFunc("POST /api/sessions/{id}/checks", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) {
