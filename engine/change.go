@@ -37,7 +37,7 @@ func (s *Session) change(ctx context.Context, f func(context.Context) error) err
 	ctx, cancel := context.WithTimeout(s.ctx, changeTimeout)
 	defer cancel()
 	err := f(ctx)
-	s.feed.SetSession(s.Info())
+	s.tell()
 	if err != nil && s.ctx.Err() != nil {
 		return model.ErrClosed
 	}

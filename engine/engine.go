@@ -45,8 +45,11 @@ type Config struct {
 	DualStack bool
 	// OCIRuntime is the program that runs containers.
 	OCIRuntime string
-	// Lifetime is how long a session lasts, MaxSessions how many there may be.
-	Lifetime    time.Duration
+	// Lifetime is how long a session lasts. Extension is how much longer a learner makes
+	// it at a time, and MaxLifetime how long it lasts at most, from its opening on; 0 is
+	// four times Lifetime.
+	Lifetime, Extension, MaxLifetime time.Duration
+	// MaxSessions is how many there may be.
 	MaxSessions int
 	// NodeMemory is how much memory each node has, in bytes: what its pods may use
 	// together. The default is 2 GiB, or what the machine has if that is less.
@@ -193,12 +196,17 @@ func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, er
 	if o.DualStack && !e.cfg.World.Sysctl {
 		return nil, &model.FieldError{Field: "dualStack", Detail: "must be false: this server runs where /proc/sys is read-only"}
 	}
+	return e.make(ctx, o, (*slots).take)
+}
+
+// make opens a session of options that are complete, in the slot that is taken.
+func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*slots) (int, bool)) (*Session, error) {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
 		return nil, model.ErrClosed
 	}
-	slot, ok := e.slots.take()
+	slot, ok := take(&e.slots)
 	if !ok {
 		e.mu.Unlock()
 		return nil, model.ErrFull
@@ -223,7 +231,7 @@ func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, er
 	if closed {
 		return nil, errors.Join(model.ErrClosed, s.Close())
 	}
-	s.expire(e.cfg.Lifetime)
+	s.begin(time.Now())
 	return s, nil
 }
 

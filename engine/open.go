@@ -24,7 +24,7 @@ import (
 // open puts a session together, from the namespaces up. What has been made is
 // unmade again if a later step fails.
 func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionOptions) (s *Session, err error) {
-	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id), options: o, nodes: newNodes(nodesOf(o)), changing: make(chan struct{}, 1)}
+	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id), asked: o, options: o, nodes: newNodes(nodesOf(o)), changing: make(chan struct{}, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {

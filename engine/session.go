@@ -35,6 +35,7 @@ type Session struct {
 	slot   int
 	log    *slog.Logger
 
+	asked    model.SessionOptions // as it was opened
 	nodes    *nodes
 	changing chan struct{} // holds a token while machines or network change
 
@@ -66,11 +67,10 @@ type Session struct {
 	undo    []func() error
 	closing sync.Once
 	err     error
-	timer   *time.Timer
 
+	life     lifetime
 	mu       sync.Mutex
 	options  model.SessionOptions
-	expires  time.Time
 	faults   []model.Fault // of links and DNS
 	watching func()        // releases the tracer; nil while nobody watches
 }
@@ -82,9 +82,7 @@ func (s *Session) onClose(f func() error) { s.undo = append(s.undo, f) }
 // call waits for the first.
 func (s *Session) Close() error {
 	s.closing.Do(func() {
-		if s.timer != nil {
-			s.timer.Stop()
-		}
+		s.life.stop()
 		s.engine.forget(s)
 		s.cancel()
 		var errs []error
@@ -100,18 +98,6 @@ func (s *Session) Close() error {
 	return s.err
 }
 
-// expire closes the session after d.
-func (s *Session) expire(d time.Duration) {
-	s.mu.Lock()
-	s.expires = time.Now().Add(d)
-	s.mu.Unlock()
-	s.feed.SetSession(s.Info())
-	s.timer = time.AfterFunc(d, func() {
-		s.log.Info("the session's time is over")
-		s.Close()
-	})
-}
-
 // ID is the session's name, which nobody can guess.
 func (s *Session) ID() string { return s.id }
 
@@ -120,7 +106,7 @@ func (s *Session) Info() model.Session {
 	faults := s.Faults()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return model.Session{ID: s.id, Options: s.options, Stopped: s.nodes.off(), Faults: faults, ExpiresAt: s.expires.UTC().Format(time.RFC3339)}
+	return model.Session{ID: s.id, Options: s.options, Stopped: s.nodes.off(), Faults: faults, ExpiresAt: s.life.end().UTC().Format(time.RFC3339)}
 }
 
 // Token is what the learner's kubectl authenticates with.

@@ -16,12 +16,14 @@ const idsPerSession = 65536
 // their ids as well. The caller locks.
 type slots struct {
 	ranges int // 0: only one id is mapped, and all sessions share it
-	taken  []bool
+	most   int // sessions
+	used   int
+	taken  []bool // longer than most while sessions take each other's places
 }
 
 // newSlots divides the ids that are mapped; 0 stays the server's own.
 func newSlots(ids, most int) (slots, error) {
-	s := slots{taken: make([]bool, most)}
+	s := slots{most: most, taken: make([]bool, most)}
 	if ids <= 1 {
 		return s, nil
 	}
@@ -32,19 +34,32 @@ func newSlots(ids, most int) (slots, error) {
 }
 
 func (s *slots) take() (int, bool) {
+	if s.used >= s.most {
+		return 0, false
+	}
+	return s.takeOver()
+}
+
+// takeOver takes one for who gives another in return soon: there always is one.
+func (s *slots) takeOver() (int, bool) {
+	s.used++
 	for i, taken := range s.taken {
 		if !taken {
 			s.taken[i] = true
 			return i, true
 		}
 	}
-	return 0, false
+	s.taken = append(s.taken, true)
+	return len(s.taken) - 1, true
 }
 
-func (s *slots) give(i int) { s.taken[i] = false }
+func (s *slots) give(i int) {
+	s.taken[i] = false
+	s.used--
+}
 
 // shared tells whether sessions may have to share ids.
-func (s *slots) shared() bool { return s.ranges < len(s.taken) }
+func (s *slots) shared() bool { return s.ranges < s.most }
 
 // ids is the mapping of a slot's user namespace, its root first.
 func (s *slots) ids(i int) []nsexec.IDMap {

@@ -15,6 +15,18 @@ func TestSlots(t *testing.T) {
 	if _, ok := s.take(); ok {
 		t.Error("there may be three")
 	}
+	// Who gives one in return has one all the same, and nobody else then.
+	if got, ok := s.takeOver(); !ok || got != 3 {
+		t.Errorf("slot %d, %v; want one more", got, ok)
+	}
+	s.give(0)
+	if got, ok := s.take(); ok {
+		t.Errorf("slot %d, though there are three sessions", got)
+	}
+	s.give(3)
+	if got, ok := s.take(); !ok || got != 0 {
+		t.Errorf("slot %d, %v; want the lowest", got, ok)
+	}
 	s.give(1)
 	if got, ok := s.take(); !ok || got != 1 {
 		t.Errorf("slot %d, %v; want the one given back", got, ok)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
-	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/lessons/check"
 )
 
@@ -26,8 +25,7 @@ func (s *Server) checks(w http.ResponseWriter, r *http.Request, session Session)
 	}
 	lesson, ok := s.cfg.Lesson(request.Lesson)
 	if !ok {
-		s.fail(w, r, &problem.Problem{Type: typeNoLesson, Title: "No such lesson", Status: http.StatusNotFound,
-			Detail: "There is no lesson of that name: its slug is in the address of its page."})
+		s.fail(w, r, noLesson())
 		return
 	}
 	if request.Step < 1 || request.Step > len(lesson.Steps) {

@@ -22,6 +22,10 @@ type Engine interface {
 	Session(id string) (Session, error)
 	// Sessions counts the open ones.
 	Sessions() int
+	// StartOver opens a session as the other was opened, has begin furnish it, and closes the
+	// other behind it. It fails as Open and begin do, with model.ErrNotFound, and with
+	// model.ErrConflict if somebody does it already.
+	StartOver(ctx context.Context, id string, begin func(Session) error) (Session, error)
 }
 
 // A Session is one learner's cluster, as far as HTTP needs it.
@@ -77,18 +81,22 @@ type Session interface {
 	API() http.Handler
 	// Token is what the owner of the session shows to its API.
 	Token(ctx context.Context) (string, error)
+	// Extend gives it more time, or fails with model.ErrConflict if there is none to be had.
+	Extend(ctx context.Context) error
 	Close() error
 }
 
 // Adapt makes an Engine of functions that return a Session type of their own.
-func Adapt[S Session](open func(context.Context, model.SessionOptions) (S, error), find func(id string) (S, error), count func() int) Engine {
-	return adapter[S]{open, find, count}
+func Adapt[S Session](open func(context.Context, model.SessionOptions) (S, error), find func(id string) (S, error), count func() int,
+	startOver func(ctx context.Context, id string, begin func(S) error) (S, error)) Engine {
+	return adapter[S]{open, find, count, startOver}
 }
 
 type adapter[S Session] struct {
-	open  func(context.Context, model.SessionOptions) (S, error)
-	find  func(id string) (S, error)
-	count func() int
+	open      func(context.Context, model.SessionOptions) (S, error)
+	find      func(id string) (S, error)
+	count     func() int
+	startOver func(context.Context, string, func(S) error) (S, error)
 }
 
 func (a adapter[S]) Open(ctx context.Context, o model.SessionOptions) (Session, error) {
@@ -108,3 +116,11 @@ func (a adapter[S]) Session(id string) (Session, error) {
 }
 
 func (a adapter[S]) Sessions() int { return a.count() }
+
+func (a adapter[S]) StartOver(ctx context.Context, id string, begin func(Session) error) (Session, error) {
+	s, err := a.startOver(ctx, id, func(s S) error { return begin(s) })
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}

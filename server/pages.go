@@ -34,15 +34,14 @@ func (s *Server) openLesson(w http.ResponseWriter, r *http.Request) {
 
 // openPage opens a session, with what a lesson begins with, and leads there.
 func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, options model.SessionOptions) {
-	var start []byte
+	var lesson lessons.Lesson
 	query := ""
 	if slug != "" {
-		lesson, ok := s.cfg.Lesson(slug)
-		if !ok {
+		var ok bool
+		if lesson, ok = s.cfg.Lesson(slug); !ok {
 			s.cfg.Pages.NotFound(w, r)
 			return
 		}
-		start = lesson.StartYAML()
 		options = withOptions(options, lesson.Options)
 		query = "?" + url.Values{"lesson": {slug}}.Encode()
 	}
@@ -51,21 +50,12 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		s.failPage(w, r, err)
 		return
 	}
-	id := session.Info().ID
-	if len(start) > 0 {
-		results, err := session.Apply(r.Context(), start)
-		if err != nil {
-			_ = session.Close()
-			s.failPage(w, r, err)
-			return
-		}
-		for _, result := range results {
-			for _, e := range result.Errors { // the lesson's own fault, which its tests should have found
-				s.log.ErrorContext(r.Context(), "the lesson's start was not taken", "lesson", slug, "line", e.Line, "err", e.Message)
-			}
-		}
+	if err := s.furnish(r.Context(), session, lesson); err != nil {
+		_ = session.Close()
+		s.failPage(w, r, err)
+		return
 	}
-	http.Redirect(w, r, "/s/"+url.PathEscape(id)+query, http.StatusSeeOther)
+	http.Redirect(w, r, "/s/"+url.PathEscape(session.Info().ID)+query, http.StatusSeeOther)
 }
 
 // withOptions takes from a lesson what nobody chose.

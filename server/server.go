@@ -143,6 +143,8 @@ func (s *Server) routes() chi.Router {
 	r.Get(session, s.with(s.getSession))
 	r.Patch(session, s.with(s.changeSession))
 	r.Delete(session, s.with(s.deleteSession))
+	r.Post(session+"/extend", s.with(s.extend))
+	r.Post(session+"/start-over", s.with(s.startOver))
 	r.Post(session+"/nodes", s.with(s.addNode))
 	const node = session + "/nodes/{name}"
 	r.Delete(node, s.node(Session.RemoveNode))

@@ -66,6 +66,25 @@ func (e *fakeEngine) count() int {
 	return len(e.sessions)
 }
 
+// startOver does it once a session: "stuck" is being started over already.
+func (e *fakeEngine) startOver(ctx context.Context, id string, begin func(*fakeSession) error) (*fakeSession, error) {
+	old, err := e.find(id)
+	if err != nil {
+		return nil, err
+	}
+	if id == "stuck" {
+		return nil, fmt.Errorf("%w: somebody starts this session over already", model.ErrConflict)
+	}
+	s, err := e.open(ctx, old.options)
+	if err == nil {
+		err = begin(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, old.Close()
+}
+
 type fakeSession struct {
 	engine  *fakeEngine
 	id      string
@@ -85,6 +104,12 @@ func newSession(e *fakeEngine, id string) *fakeSession {
 
 func (s *fakeSession) Info() model.Session {
 	return model.Session{ID: s.id, ExpiresAt: "2026-11-23T07:00:00Z", Options: s.options}
+}
+func (s *fakeSession) Extend(context.Context) error {
+	if s.id == "stuck" {
+		return fmt.Errorf("%w: a session lasts 8h at most", model.ErrConflict)
+	}
+	return s.err
 }
 func (s *fakeSession) SetCNI(_ context.Context, cni string) error {
 	if cni != "vxlan" {
@@ -271,7 +296,7 @@ func (p fakePages) Static() http.Handler {
 func newServer(t *testing.T, engine *fakeEngine, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
-		Engine: Adapt(engine.open, engine.find, engine.count), Pages: fakePages{}, TLSPort: 8443, Version: "test",
+		Engine: Adapt(engine.open, engine.find, engine.count, engine.startOver), Pages: fakePages{}, TLSPort: 8443, Version: "test",
 		Lesson: lesson,
 		Log:    slog.New(slog.DiscardHandler),
 	}
@@ -335,6 +360,10 @@ func TestAnswers(t *testing.T) {
 			want: `{"id":"new1","url":"/s/new1","apiServer":"http://localhost:8080/k8s/new1","expiresAt":"2026-11-23T07:00:00Z","options":{"nodes":5,"cni":"bridge","dualStack":true}}`},
 		{name: "change it", request: "PATCH /api/sessions/one", body: `{"cni":"vxlan"}`, status: 200,
 			want: `{"id":"one","url":"/s/one","apiServer":"http://localhost:8080/k8s/one","expiresAt":"2026-11-23T07:00:00Z","options":{"cni":"vxlan"}}`},
+		{name: "extend it", request: "POST /api/sessions/one/extend", status: 200,
+			want: `{"id":"one","url":"/s/one","apiServer":"http://localhost:8080/k8s/one","expiresAt":"2026-11-23T07:00:00Z","options":{}}`},
+		{name: "start it over", request: "POST /api/sessions/one/start-over", status: 201,
+			want: `{"id":"new1","url":"/s/new1","apiServer":"http://localhost:8080/k8s/new1","expiresAt":"2026-11-23T07:00:00Z","options":{}}`},
 		{name: "add a node", request: "POST /api/sessions/one/nodes", status: 201, want: `{"name":"node-4"}`},
 		{name: "stop it", request: "POST /api/sessions/one/nodes/node-1/stop", status: 204},
 		{name: "start it", request: "POST /api/sessions/one/nodes/node-1/start", status: 204},
@@ -388,6 +417,10 @@ func TestAnswers(t *testing.T) {
 		{name: "no change", request: "PATCH /api/sessions/one", status: 400, want: "invalid: The body must be a JSON object: EOF"},
 		{name: "another change", request: "PATCH /api/sessions/one", body: `{"nodes":2}`, status: 400,
 			want: `invalid: The body must be a JSON object: unknown field "nodes" [nodes is not known]`},
+		{name: "no such session to extend", request: "POST /api/sessions/two/extend", status: 404, want: "no-session"},
+		{name: "no such session to start over", request: "POST /api/sessions/two/start-over", status: 404, want: "no-session"},
+		{name: "no such lesson to start over", request: "POST /api/sessions/one/start-over?lesson=second", status: 404, want: "no-lesson"},
+		{name: "started over from another origin", request: "POST /api/sessions/one/start-over", headers: []string{"Origin: http://evil.example"}, status: 403, want: "cross-origin"},
 		{name: "no such CNI", request: "PATCH /api/sessions/one", body: `{"cni":"calico"}`, status: 422,
 			want: `invalid: cni must be vxlan, not "calico". [cni must be vxlan, not "calico"]`},
 		{name: "no such node", request: "POST /api/sessions/one/nodes/node-9/stop", status: 404, want: "no-node: Node node-9: not found: there are node-1."},
@@ -556,6 +589,40 @@ func TestPlayground(t *testing.T) {
 	}
 	if response := ask(handler, "POST /playground", "lesson="+strings.Repeat("x", 5000), "Content-Type: application/x-www-form-urlencoded"); response.StatusCode != 400 {
 		t.Errorf("a huge form: got %d", response.StatusCode)
+	}
+}
+
+// The lesson that was begun is begun anew; who cannot start over keeps the session.
+func TestStartOver(t *testing.T) {
+	engine := newEngine("one", "stuck")
+	handler := newServer(t, engine, nil).Handler()
+	for request, want := range map[string]string{
+		"POST /api/sessions/stuck/start-over": "conflict: Somebody starts this session over already.",
+		"POST /api/sessions/stuck/extend":     "conflict: A session lasts 8h at most.",
+	} {
+		if response := ask(handler, request, ""); response.StatusCode != http.StatusConflict {
+			t.Errorf("%s: got %d", request, response.StatusCode)
+		} else if got := problemText(t, textOf(response), 409); got != want {
+			t.Errorf("%s: got %s", request, got)
+		}
+	}
+	engine.sessions["one"].options.Nodes = 2
+	response := ask(handler, "POST /api/sessions/one/start-over?lesson=first", "")
+	if response.StatusCode != http.StatusCreated || response.Header.Get("Location") != "/api/sessions/new2" {
+		t.Fatalf("got %d to %q: %s", response.StatusCode, response.Header.Get("Location"), textOf(response))
+	}
+	if s := engine.sessions["new2"]; s.options.Nodes != 2 || strings.Join(s.applied, "") != "kind: first" {
+		t.Errorf("it is opened with %+v, and furnished with %q", s.options, s.applied)
+	}
+	if response := ask(handler, "GET /api/sessions/one", ""); response.StatusCode != http.StatusNotFound {
+		t.Errorf("the old one answers %d", response.StatusCode)
+	}
+	engine.openErr = model.ErrClosed
+	if response := ask(handler, "POST /api/sessions/new2/start-over", ""); response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("when none can be opened: got %d", response.StatusCode)
+	}
+	if response := ask(handler, "GET /api/sessions/new2", ""); response.StatusCode != http.StatusOK {
+		t.Errorf("the old one answers %d", response.StatusCode)
 	}
 }
 

@@ -60,6 +60,8 @@ type Feed struct {
 	eventsGone uint64
 	past       history
 
+	moved *model.Session // what took the session's place
+
 	viewers int
 	encoder encoder
 	watch   sync.Mutex // orders the calls of Watched
@@ -159,6 +161,13 @@ func (f *Feed) SetSession(s model.Session) {
 	f.append(model.Message{Type: "session", Session: &s}, 200)
 }
 
+// Move has Close tell viewers which session took this one's place.
+func (f *Feed) Move(to model.Session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.moved = &to
+}
+
 // Close tells every viewer that the session is gone, and publishes nothing
 // more. It may be called twice.
 func (f *Feed) Close() {
@@ -171,7 +180,7 @@ func (f *Feed) Close() {
 		f.flushing.Stop()
 	}
 	f.flush()
-	f.append(model.Message{Type: "closed"}, 50)
+	f.append(model.Message{Type: "closed", Session: f.moved}, 200)
 	f.closed = true
 }
 

@@ -116,7 +116,7 @@ type Answer struct {
 
 // A Message is one entry of a session's stream. Seq rises by one a message, so
 // that a viewer who comes back says the last one it saw. Exactly one of the
-// other fields, named by Type, is set.
+// other fields, named by Type, is set; of closed, none or Session.
 type Message struct {
 	Seq  uint64 `json:"seq"`
 	Type string `json:"type"` // snapshot, topology, journey, event, lost, capture, session, closed
@@ -129,7 +129,8 @@ type Message struct {
 	Event    *Event    `json:"event,omitempty"`
 	Lost     *Lost     `json:"lost,omitempty"`
 	Capture  *Capture  `json:"capture,omitempty"`
-	Session  *Session  `json:"session,omitempty"`
+	// Session is of closed, too, if another took its place.
+	Session *Session `json:"session,omitempty"`
 }
 
 // A Snapshot is everything that a new viewer needs.

@@ -52,6 +52,30 @@ func benchSessions(ctx context.Context, b *bencher) error {
 	return nil
 }
 
+// benchStartOver opens a session, and each time another in its place.
+func benchStartOver(ctx context.Context, b *bencher) error {
+	s, err := b.engine.Open(ctx, model.SessionOptions{})
+	if err != nil {
+		return err
+	}
+	var took []time.Duration
+	for range b.rounds {
+		start := time.Now()
+		next, err := b.engine.StartOver(ctx, s.ID(), func(*engine.Session) error { return nil })
+		took = append(took, time.Since(start))
+		if cerr := s.Close(); err == nil { // the old one's: it closes behind, and not beside the next
+			err = cerr
+		}
+		if err != nil {
+			return err
+		}
+		s = next
+	}
+	b.report(measurement{"start over, p50", quantile(took, 0.5), "ms", "<= 1000"})
+	b.report(measurement{"start over, p99", quantile(took, 0.99), "ms", ""})
+	return s.Close()
+}
+
 // settled is this process' memory in bytes once garbage is gone and goroutines
 // have found their rest.
 func settled() int64 {

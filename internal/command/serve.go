@@ -52,6 +52,8 @@ func registerEngine(fs *flag.FlagSet, c *engine.Config) {
 	fs.BoolVar(&c.DualStack, "dual-stack", false, "give sessions IPv6 beside IPv4")
 	fs.StringVar(&c.OCIRuntime, "oci-runtime", "crun", "`program` that runs containers")
 	fs.DurationVar(&c.Lifetime, "lifetime", 2*time.Hour, "how long a session lasts")
+	fs.DurationVar(&c.Extension, "session-extend", time.Hour, "how much longer a learner makes their session at a time")
+	fs.DurationVar(&c.MaxLifetime, "max-lifetime", 0, "how long a session lasts at most, extended (default four times --lifetime)")
 	fs.Func("node-memory", "how much `memory` the pods of each node may use together, as 512Mi or 4Gi (default 2Gi)", func(text string) error {
 		q, err := resource.ParseQuantity(text)
 		if err == nil && q.Value() < 256<<20 {
@@ -73,6 +75,14 @@ func completeEngine(c *engine.Config) error {
 	}
 	if c.MaxSessions < 1 {
 		return fmt.Errorf("--max-sessions %d: must be at least 1", c.MaxSessions)
+	}
+	switch {
+	case c.Lifetime <= 0:
+		return fmt.Errorf("--lifetime %v: must be more than nothing", c.Lifetime)
+	case c.Extension < 0:
+		return fmt.Errorf("--session-extend %v: must not be negative", c.Extension)
+	case c.MaxLifetime != 0 && c.MaxLifetime < c.Lifetime:
+		return fmt.Errorf("--max-lifetime %v: must not be less than --lifetime, which is %v", c.MaxLifetime, c.Lifetime)
 	}
 	var err error
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
@@ -223,7 +233,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificat
 		return nil, err
 	}
 	return server.New(server.Config{
-		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions),
+		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver),
 		Pages:     web.New(web.Config{Lessons: library, Logger: cfg.engine.Log}),
 		Lesson:    library.Lesson,
 		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings,

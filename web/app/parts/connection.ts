@@ -11,7 +11,9 @@ class LinkState extends Part {
       ${c.state !== "gone" ? nothing : html`<div class="gone" role="alertdialog" aria-labelledby="gone-title" aria-describedby="gone-text">
         <h2 id="gone-title">This cluster is no longer there</h2>
         <p id="gone-text">${c.reason} What you wrote in the editor is still on this page.</p>
-        <form method="post" action="/playground"><button class="primary">Open a new playground</button></form>
+        ${c.next
+          ? html`<a class="primary" href=${c.next + location.search}>Go on with the new one</a>`
+          : html`<form method="post" action="/playground"><button class="primary">Open a new playground</button></form>`}
       </div>`}`;
   }
 }

@@ -6,7 +6,7 @@ export type Connection =
   | { state: "connecting" }
   | { state: "live" }
   | { state: "waiting"; until: number } // ms since the epoch: the next try
-  | { state: "gone"; reason: string };
+  | { state: "gone"; reason: string; next?: string }; // next: the page of what took its place
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 10_000;
@@ -57,7 +57,8 @@ export class Stream {
 
   #take(message: Message): void {
     if (message.type === "closed") {
-      this.#end("The session was closed.");
+      if (message.session) this.#end("It was started over.", message.session.url);
+      else this.#end("The session was closed.");
     } else if (message.snapshot) {
       this.#queue = [];
     } else if (this.#seq !== null) {
@@ -110,9 +111,9 @@ export class Stream {
     socket.close();
   }
 
-  #end(reason: string): void {
+  #end(reason: string, next?: string): void {
     this.#over = true;
     this.#drop();
-    this.tell({ state: "gone", reason });
+    this.tell({ state: "gone", reason, next });
   }
 }

@@ -64,6 +64,8 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("POST /api/sessions/{id}/what-if", s.with(whatIf))
 	mux.HandleFunc("POST /api/sessions/{id}/requests", s.with(request))
 	mux.HandleFunc("PATCH /api/sessions/{id}", s.with(changeSession))
+	mux.HandleFunc("POST /api/sessions/{id}/extend", s.with(extend))
+	mux.HandleFunc("POST /api/sessions/{id}/start-over", s.with(s.startOver))
 	mux.HandleFunc("POST /api/sessions/{id}/nodes", s.with(addNode))
 	mux.HandleFunc("DELETE /api/sessions/{id}/nodes/{name}", s.with(changeNode))
 	mux.HandleFunc("POST /api/sessions/{id}/nodes/{name}/{verb}", s.with(changeNode))

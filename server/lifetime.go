@@ -1,0 +1,63 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/lessons"
+)
+
+func (s *Server) extend(w http.ResponseWriter, r *http.Request, session Session) {
+	if err := session.Extend(r.Context()); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, s.address(r, session.Info()))
+}
+
+// startOver opens a session as the old one was opened, with what the lesson begins
+// with if the query names one.
+func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) {
+	var lesson lessons.Lesson
+	if slug := r.URL.Query().Get("lesson"); slug != "" {
+		var ok bool
+		if lesson, ok = s.cfg.Lesson(slug); !ok {
+			s.fail(w, r, noLesson())
+			return
+		}
+	}
+	defer s.metrics.opening()()
+	session, err := s.cfg.Engine.StartOver(r.Context(), old.Info().ID, func(session Session) error {
+		return s.furnish(r.Context(), session, lesson)
+	})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	info := s.address(r, session.Info())
+	w.Header().Set("Location", "/api/sessions/"+info.ID)
+	answer(w, http.StatusCreated, info)
+}
+
+// furnish applies what a lesson begins with.
+func (s *Server) furnish(ctx context.Context, session Session, lesson lessons.Lesson) error {
+	start := lesson.StartYAML()
+	if len(start) == 0 {
+		return nil
+	}
+	var results []model.ApplyResult
+	results, err := session.Apply(ctx, start)
+	for _, result := range results {
+		for _, e := range result.Errors { // the lesson's own fault, which its tests should have found
+			s.log.ErrorContext(ctx, "the lesson's start was not taken", "lesson", lesson.Slug, "line", e.Line, "err", e.Message)
+		}
+	}
+	return err
+}
+
+func noLesson() error {
+	return &problem.Problem{Type: typeNoLesson, Title: "No such lesson", Status: http.StatusNotFound,
+		Detail: "There is no lesson of that name: its slug is in the address of its page."}
+}
