@@ -109,7 +109,7 @@ func TestLookInsideANode(t *testing.T) {
 	p.Click("#look-ss")
 	p.Until(`document.querySelector("#look pre").textContent === "It says nothing."`)
 	p.Click(".expand")
-	p.Until(`document.querySelector("#details").clientWidth > 500`)
+	p.Until(`document.querySelector("#panel-details").clientWidth > 500`)
 	// Another node has not been looked into.
 	p.Click("[data-vertex='node/node-2']")
 	p.Until(`!document.querySelector("#look")`)

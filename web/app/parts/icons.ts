@@ -9,6 +9,8 @@ const paths = {
   again: "M12.6 5.2A5.2 5.2 0 1 0 13.2 8M13 2.6v3h-3",
   open: "M6 4l4 4-4 4",
   shut: "M4 6l4 4 4-4",
+  shrink: "M4 6l4 4 4-4",
+  grow: "M4 10l4-4 4 4",
 };
 
 export function icon(name: keyof typeof paths): TemplateResult {

@@ -9,7 +9,7 @@ import { reveal } from "../state/reveal";
 import { closeObject, conversation, dismissJourney, view } from "../state/selection";
 import { enabled, listen, type Shortcut } from "../state/shortcuts";
 import { step, stepConversation } from "../state/steps";
-import { showTab, tab } from "./dock";
+import { isUp, showTab } from "./dock";
 import { findJourneys } from "./filter";
 import type { JourneyList } from "./journeys";
 
@@ -68,11 +68,11 @@ function back(event: KeyboardEvent): boolean | void {
   if (at.closest("journey-filter")) return toList();
   if (view.value === "object") {
     closeObject();
-    if (at.closest("#details")) toMap();
+    if (at.closest("#panel-details")) toMap();
     return;
   }
   if (!conversation.value) return false;
-  if (at.closest("#details") && tab.value === "journeys") return toList();
+  if (at.closest("#panel-details") && isUp("journeys")) return toList();
   dismissJourney();
 }
 

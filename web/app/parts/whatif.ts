@@ -3,7 +3,7 @@
 import { effect, signal } from "@preact/signals-core";
 import { html, type TemplateResult } from "lit-html";
 import { Part } from "../state/part";
-import { tab } from "./dock";
+import { isUp } from "./dock";
 
 const drawing = signal<typeof import("./whatif-view") | null>(null);
 const failed = signal(false);
@@ -20,7 +20,7 @@ class WhatIfPanel extends Part {
 }
 
 effect(() => {
-  if (tab.value !== "whatif") return;
+  if (!isUp("whatif")) return;
   if (drawing.value) drawing.value.shown();
   else import("./whatif-view").then((m) => (drawing.value = m), () => (failed.value = true));
 });

@@ -1,8 +1,7 @@
-// On a phone the parts of the page lie below each other: show the one where
-// something has just been put. In a wide window all are in sight anyway.
-const narrow = matchMedia("(max-width: 860px)");
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+// On a phone the parts of the page are views: shows the one where something has just
+// been put. In a wide window all are in sight anyway.
+import { sight, type View } from "./sight";
 
-export function reveal(id: string): void {
-  if (narrow.matches) document.getElementById(id)?.scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
+export function reveal(view: View): void {
+  sight.value = view;
 }
