@@ -329,6 +329,9 @@ func TestStreamRoute(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
+	if opcode, text := frame(); opcode != 0 || text != "" { // the end of that message
+		t.Errorf("got %d %s", opcode, text)
+	}
 	if opcode, _ := frame(); opcode != 8 {
 		t.Errorf("the server's end is not said: %d", opcode)
 	}

@@ -23,12 +23,17 @@ type encoder struct {
 	bytes int
 }
 
-// Encode is the message as JSON. It must not be changed: viewers share it.
+// Encode is the message as a line of JSON. It must not be changed: viewers share it.
 func (s *Subscription) Encode(m *model.Message) ([]byte, error) {
 	if m.Snapshot != nil || m.Session != nil || m.Lost != nil { // those are each viewer's own
-		return json.Marshal(m)
+		return line(m)
 	}
 	return s.feed.encoder.encode(m)
+}
+
+func line(m *model.Message) ([]byte, error) {
+	text, err := json.Marshal(m)
+	return append(text, '\n'), err
 }
 
 func (e *encoder) encode(m *model.Message) ([]byte, error) {
@@ -37,7 +42,7 @@ func (e *encoder) encode(m *model.Message) ([]byte, error) {
 	if text, ok := e.texts[m.Seq]; ok {
 		return text, nil
 	}
-	text, err := json.Marshal(m)
+	text, err := line(m)
 	if err != nil {
 		return nil, err
 	}

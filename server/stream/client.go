@@ -33,7 +33,8 @@ func Read(ctx context.Context, url string, take func(model.Message) error) error
 	})
 }
 
-// ReadText is Read for who does not want to pay for reading what messages say.
+// ReadText is Read for who does not want to pay for reading what messages say: take must
+// not keep the text, which is overwritten.
 func ReadText(ctx context.Context, url string, take func([]byte) error) error {
 	conn, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled})
 	if answer != nil && answer.StatusCode == http.StatusNotFound {
@@ -44,8 +45,15 @@ func ReadText(ctx context.Context, url string, take func([]byte) error) error {
 	}
 	defer conn.CloseNow()
 	conn.SetReadLimit(largest)
+	var lines bytes.Buffer
 	for {
-		_, text, err := conn.Read(ctx)
+		_, r, err := conn.Reader(ctx)
+		if err == nil {
+			if lines.Reset(); lines.Cap() > 64<<10 { // a snapshot's, and the next is far away
+				lines = bytes.Buffer{}
+			}
+			_, err = lines.ReadFrom(r)
+		}
 		switch {
 		case ctx.Err() != nil:
 			_ = conn.Close(websocket.StatusNormalClosure, "")
@@ -55,7 +63,7 @@ func ReadText(ctx context.Context, url string, take func([]byte) error) error {
 		case err != nil:
 			return err
 		}
-		for line := range bytes.SplitSeq(text, []byte{'\n'}) {
+		for line := range bytes.Lines(lines.Bytes()) {
 			if err := take(line); err != nil {
 				return err
 			}

@@ -31,9 +31,6 @@ var (
 	errTalks    = errors.New("the viewer said something")
 )
 
-// frameSize is how many bytes of messages are sent as one frame, unless one alone has more.
-const frameSize = 64 << 10
-
 // Config bounds what a viewer may take. Zero fields take the defaults named.
 type Config struct {
 	// WriteTimeout is how long one frame may take: 15 s. A viewer who is slower is
@@ -140,54 +137,50 @@ func (s *Stream) send(ctx context.Context, conn *websocket.Conn, r *http.Request
 	}
 }
 
-// write sends the batch, as many messages a frame as fit: a viewer who is some messages
-// behind, or one of a thousand, costs the kernel and the browser no more than one who is not.
+// write sends the batch as one message of the websocket: a viewer who is some messages
+// behind, or one of a thousand, costs the kernel and the browser no more than one who is
+// not. It lets what is under way end, though ctx is done: cut off in the middle, nothing
+// could be said after it.
 func (s *Stream) write(ctx context.Context, conn *websocket.Conn, r *http.Request, sub *feed.Subscription, batch []model.Message) error {
-	var frame []byte
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.WriteTimeout)
+	defer cancel()
+	w, err := conn.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
 	for i := range batch {
-		m := &batch[i]
-		switch {
-		case m.Snapshot != nil:
-			snapshot := *m.Snapshot // the feed's own
-			snapshot.Session = s.cfg.Session(r, snapshot.Session)
-			m.Snapshot = &snapshot
-		case m.Session != nil:
-			session := s.cfg.Session(r, *m.Session)
-			m.Session = &session
-		case m.Lost != nil:
-			s.cfg.Lost(m.Lost.Count)
-		}
-		text, err := sub.Encode(m)
+		text, err := sub.Encode(s.own(r, &batch[i]))
 		if err != nil {
 			return err
 		}
-		if len(frame) > 0 && len(frame)+len(text) > frameSize {
-			if err := writeFrame(ctx, conn, frame, s.cfg.WriteTimeout); err != nil {
-				return err
-			}
-			frame = frame[:0]
+		if _, err := w.Write(text); err != nil {
+			return err
 		}
-		if len(frame) > 0 {
-			frame = append(frame, '\n')
-		}
-		frame = append(frame, text...)
 	}
-	if err := writeFrame(ctx, conn, frame, s.cfg.WriteTimeout); err != nil {
+	if err := w.Close(); err != nil {
 		return err
 	}
 	s.cfg.Sent(len(batch))
 	return nil
 }
 
-// writeFrame lets a frame under way end, though ctx is done: cut off in the
-// middle, nothing could be said after it.
-func writeFrame(ctx context.Context, conn *websocket.Conn, text []byte, timeout time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return err
+// own fills in what only the server knows of a message to this viewer.
+func (s *Stream) own(r *http.Request, m *model.Message) *model.Message {
+	switch {
+	case m.Snapshot != nil:
+		snapshot := *m.Snapshot // the feed's own
+		snapshot.Session = s.cfg.Session(r, snapshot.Session)
+		m.Snapshot = &snapshot
+	case m.Session != nil:
+		session := s.cfg.Session(r, *m.Session)
+		m.Session = &session
+	case m.Lost != nil:
+		s.cfg.Lost(m.Lost.Count)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	defer cancel()
-	return conn.Write(ctx, websocket.MessageText, text)
+	return m
 }
 
 // rest lets messages gather. Who is being sent away need not wait.

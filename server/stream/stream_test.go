@@ -71,7 +71,7 @@ func next(t *testing.T, v *viewer) model.Message {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.rest = bytes.Split(frame, []byte{'\n'})
+		v.rest = bytes.SplitAfter(bytes.TrimSuffix(frame, []byte{'\n'}), []byte{'\n'})
 	}
 	text := v.rest[0]
 	v.rest = v.rest[1:]

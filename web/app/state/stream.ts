@@ -45,7 +45,7 @@ export class Stream {
     };
     socket.onmessage = (event) => {
       for (const line of String(event.data).split("\n")) {
-        if (this.#socket === socket) this.#take(JSON.parse(line) as Message); // else the one before it ended the line
+        if (line && this.#socket === socket) this.#take(JSON.parse(line) as Message); // else the one before it ended the line
       }
     };
     socket.onclose = (event) => {
