@@ -18,6 +18,7 @@ import "./parts/player";
 import "./parts/record";
 import "./parts/resize";
 import "./parts/send";
+import "./parts/terminal";
 import "./parts/views";
 import "./parts/whatif";
 import "./map/element";

@@ -88,6 +88,22 @@ func TestInstall(t *testing.T) {
 	}
 }
 
+func TestEdits(t *testing.T) {
+	text := `a.createElement("style"),this._d.createElement("style"),x.y.createElement("style"),t.setAttribute("style",` + "`${e};`)"
+	got, err := apply(text, edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`Object.assign(this._d.createElement("style"),{nonce:`, `Reflect.set(t.style,"cssText",` + "`${e};`)"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%s lacks %s", got, want)
+		}
+	}
+	if _, err := apply(text+`;b.createElement("style")`, edits); err == nil || !strings.Contains(err.Error(), "4 times, not 3") {
+		t.Errorf("one place more: the error is %v", err)
+	}
+}
+
 // The committed types are what engine/model says now.
 func TestTypesAreCurrent(t *testing.T) {
 	committed, err := os.ReadFile("../app/model.ts")

@@ -45,6 +45,7 @@ func Bundle(root string, packages []Package) (Files, error) {
 		ChunkNames:    "[name]-[hash]",
 		AssetNames:    "[name]-[hash]",
 		NodePaths:     []string{modules},
+		Plugins:       []api.Plugin{editing(modules)},
 		Bundle:        true,
 		Splitting:     true,
 		Format:        api.FormatESModule,

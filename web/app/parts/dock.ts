@@ -31,6 +31,7 @@ interface Tab {
 
 const all: Tab[] = [
   { id: "editor", name: recorded ? "Manifests" : "Editor", count: () => 0 },
+  ...(recorded ? [] : [{ id: "terminal", name: "Terminal", count: () => 0 }]),
   { id: "objects", name: "Objects", count: () => objects.value },
   { id: "journeys", name: "Journeys", count: () => shown.value.length, of: () => hidden.value },
   ...(recorded ? [] : [{ id: "whatif", name: "What if", count: () => 0 }]),

@@ -2,7 +2,15 @@
 import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
-export class Problem extends Error {}
+export class Problem extends Error {
+  /** Status is HTTP's, or 0 where nothing answered. */
+  constructor(
+    message: string,
+    readonly status = 0,
+  ) {
+    super(message);
+  }
+}
 
 interface Body {
   type: string;
@@ -10,7 +18,7 @@ interface Body {
 }
 
 /** Asks for a path under the session's, and answers with the text that came. */
-function ask(method: string, path: string, body?: Body): Promise<string> {
+export function ask(method: string, path: string, body?: Body): Promise<string> {
   return askAt(`${data?.api}${path}`, method, body);
 }
 
@@ -25,10 +33,10 @@ async function askAt(url: string, method: string, body?: Body, more: Record<stri
   }
   const text = await answer.text();
   if (answer.ok) return text;
-  throw new Problem(explain(answer, text));
+  throw new Problem(explain(answer, text), answer.status);
 }
 
-const json = (value: unknown): Body => ({ type: "application/json", text: JSON.stringify(value) });
+export const json = (value: unknown): Body => ({ type: "application/json", text: JSON.stringify(value) });
 
 function explain(answer: Response, text: string): string {
   try {

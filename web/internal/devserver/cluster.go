@@ -18,6 +18,8 @@ type Cluster struct {
 	feed *feed
 	kube *Kube
 
+	terminals terminals
+
 	mu       sync.Mutex
 	options  model.SessionOptions
 	stopped  []string // names of nodes

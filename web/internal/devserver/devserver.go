@@ -75,6 +75,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("DELETE /api/sessions/{id}/faults/{fault}", s.with(deleteFault))
 	mux.HandleFunc("DELETE /api/sessions/{id}/faults", s.with(deleteFault))
 	mux.HandleFunc("POST /api/sessions/{id}/kill", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	s.terminalRoutes(mux)
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = mux
 	return s

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha1"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -122,21 +121,11 @@ func reply(rw *bufio.ReadWriter, accept string) error {
 	return rw.Flush()
 }
 
-// sendText writes one unmasked text frame (RFC 6455, section 5.2).
+// sendText writes a message as one text frame.
 func sendText(conn net.Conn, m model.Message) error {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	head := []byte{0x81}
-	switch n := len(data); {
-	case n < 126:
-		head = append(head, byte(n))
-	case n < 1<<16:
-		head = binary.BigEndian.AppendUint16(append(head, 126), uint16(n))
-	default:
-		head = binary.BigEndian.AppendUint64(append(head, 127), uint64(n))
-	}
-	_, err = conn.Write(append(head, data...))
-	return err
+	return writeFrame(conn, opText, data)
 }

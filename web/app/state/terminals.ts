@@ -1,0 +1,22 @@
+// Commands that run in the learner's terminal, and shells that open in it. What does
+// it is a later chunk: until it is called, this costs nothing.
+import { showTab } from "../parts/dock";
+
+export interface How {
+  interrupt?: boolean; // Ctrl-C first
+  place?: string; // where the terminal is; the learner's own machine without
+}
+
+const panel = () => import("../terminal/panel");
+
+/** Brings the terminal up, types a command into it, and Enter. */
+export function run(text: string, how: How = {}): void {
+  showTab("terminal");
+  void panel().then((m) => m.run(text, how));
+}
+
+/** Opens a shell at a place: client, node/NAME, pod/NAMESPACE/NAME/CONTAINER. */
+export function openAt(place: string): void {
+  showTab("terminal");
+  void panel().then((m) => m.openAt(place));
+}

@@ -1,0 +1,185 @@
+// One terminal as it is seen: xterm.js on a line to the server.
+import { signal } from "@preact/signals-core";
+import { FitAddon } from "@xterm/addon-fit";
+import { type ISearchDecorationOptions, SearchAddon } from "@xterm/addon-search";
+import { WebLinksAddon } from "@xterm/addon-web-links";
+import { Terminal as XTerm } from "@xterm/xterm";
+import type { Terminal } from "../model";
+import { copy } from "../state/copy";
+import { data } from "../state/data";
+import { colors, dark } from "./colors";
+import { keyHandler } from "./keys";
+import { Line, type LineState } from "./line";
+import { answerOnce } from "./answers";
+import { look, nameOf, over, terminals } from "./list";
+import { readAloud } from "./options";
+import { found } from "./search";
+
+const BEHIND = 4 << 20; // bytes that wait to be drawn, of more than that the newest are enough
+const REPLAY = 400; // ms that a repaint takes
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class Screen {
+  readonly element = document.createElement("div");
+  readonly state = signal<{ state: LineState; code: number }>({ state: "connecting", code: 0 });
+  readonly #term: XTerm;
+  readonly #fit = new FitAddon();
+  readonly search = new SearchAddon();
+  readonly #line: Line;
+  readonly #resized = new ResizeObserver(() => this.fit());
+  #behind = 0;
+  #hungUp = false;
+  #replays = 0; // until then, what is told was told before
+  #prompted: (() => void)[] = [];
+
+  constructor(
+    readonly terminal: Terminal,
+    parent: Element,
+  ) {
+    this.element.className = "terminal-screen";
+    parent.append(this.element);
+    this.#term = new XTerm({
+      allowProposedApi: true, // search marks what it found
+      cursorBlink: !still.matches,
+      cursorInactiveStyle: "outline",
+      fontFamily: getComputedStyle(this.element).getPropertyValue("--mono"),
+      fontSize: 13,
+      lineHeight: 1.25,
+      macOptionIsMeta: true,
+      minimumContrastRatio: 4.5,
+      rightClickSelectsWord: false,
+      screenReaderMode: readAloud.peek(),
+      scrollback: 5000,
+      smoothScrollDuration: 0,
+      theme: colors(this.element),
+    });
+    this.#term.loadAddon(this.#fit);
+    this.#term.loadAddon(this.search);
+    this.search.onDidChangeResults(({ resultIndex, resultCount }) => (found.value = { count: resultCount, at: resultIndex }));
+    this.#term.loadAddon(new WebLinksAddon((_, uri) => window.open(uri, "_blank", "noopener,noreferrer")));
+    this.#term.attachCustomKeyEventHandler(keyHandler(this));
+    this.#term.open(this.element);
+    this.#term.textarea?.setAttribute("aria-label", `Terminal, ${nameOf(terminal)}`);
+    this.#term.parser.registerCsiHandler({ prefix: "?", final: "h" }, (modes) => {
+      if (modes.includes(2004)) queueMicrotask(() => this.#prompted.splice(0).forEach((f) => f()));
+      return false;
+    });
+    answerOnce(this.#term, () => Date.now() < this.#replays);
+    this.#line = new Line(`${data!.api}/terminals/${encodeURIComponent(terminal.id)}`, () => this.#there(), {
+      reset: () => {
+        this.#replays = Date.now() + REPLAY;
+        this.#term.write("\x1bc"); // in its turn, after what still waits to be drawn
+      },
+      output: (bytes) => this.#output(bytes),
+      state: (state, code) => this.#told(state, code),
+    });
+    this.#term.onData((text) => this.#type(text));
+    this.#term.onBinary((text) => this.#line.send(Uint8Array.from(text, (c) => c.charCodeAt(0))));
+    this.#term.onResize(({ cols, rows }) => this.#line.size(cols, rows));
+    this.#resized.observe(this.element);
+    dark.addEventListener("change", this.#recolor);
+    still.addEventListener("change", this.#calm);
+    this.fit();
+  }
+
+  /** As many columns and rows as there is room for; none while it is not in sight. */
+  fit(): void {
+    const size = this.element.clientWidth > 0 ? this.#fit.proposeDimensions() : undefined;
+    if (!size || !(size.cols > 1 && size.rows > 1)) return;
+    this.#term.resize(size.cols, size.rows);
+    this.#line.size(size.cols, size.rows);
+  }
+
+  focus(): void {
+    this.#term.focus();
+  }
+
+  /** What is selected goes to the clipboard; false if nothing is. */
+  copy(): boolean {
+    const text = this.#term.getSelection();
+    if (!text) return false;
+    void copy(text);
+    return true;
+  }
+
+  /** How what a search found is marked; xterm.js wants #RRGGBB. */
+  marks(): ISearchDecorationOptions {
+    const style = getComputedStyle(this.element);
+    const [all, one] = [style.getPropertyValue("--terminal-found").trim(), style.getPropertyValue("--terminal-found-now").trim()];
+    return { matchBackground: all, activeMatchBackground: one, matchOverviewRuler: all, activeMatchColorOverviewRuler: one };
+  }
+
+  readAloud(on: boolean): void {
+    this.#term.options.screenReaderMode = on;
+  }
+
+  /** Types a command, after the prompt has come where a shell has just been started. */
+  async run(text: string, interrupt: boolean, fresh: boolean): Promise<void> {
+    if (interrupt) this.#type("\x03");
+    if (interrupt || fresh) await this.#prompt();
+    // A shell that takes pastes as such runs a text of many lines as one.
+    const whole = this.#term.modes.bracketedPasteMode;
+    const lines = text.replace(/\r\n?/g, "\n").replace(/\n+$/, "");
+    this.#type(whole && lines.includes("\n") ? `\x1b[200~${lines}\x1b[201~\r` : `${lines.replaceAll("\n", "\r")}\r`);
+    this.#term.scrollToBottom();
+  }
+
+  dispose(): void {
+    this.#resized.disconnect();
+    dark.removeEventListener("change", this.#recolor);
+    still.removeEventListener("change", this.#calm);
+    this.#line.close();
+    this.#term.dispose();
+    this.element.remove();
+  }
+
+  #type(text: string): void {
+    this.#replays = 0; // somebody is here
+    this.#line.type(text);
+  }
+
+  // bash says at each prompt that it takes pastes. A shell that does not is given a moment.
+  #prompt(): Promise<void> {
+    return new Promise((done) => {
+      const timer = setTimeout(done, 1500);
+      this.#prompted.push(() => {
+        clearTimeout(timer);
+        done();
+      });
+    });
+  }
+
+  // Who is too far behind hangs up, draws what is there, and comes back for what is new.
+  #output(bytes: Uint8Array): void {
+    this.#behind += bytes.length;
+    if (this.#behind > BEHIND) {
+      this.#hungUp = true;
+      this.#line.drop();
+    }
+    this.#term.write(bytes, () => {
+      this.#behind -= bytes.length;
+      if (this.#behind > 0 || !this.#hungUp) return;
+      this.#hungUp = false;
+      this.#line.connect();
+    });
+  }
+
+  async #there(): Promise<boolean | null> {
+    const session = await look();
+    return session ? terminals.peek()!.some((t) => t.id === this.terminal.id) : session;
+  }
+
+  #told(state: LineState, code: number): void {
+    this.state.value = { state, code };
+    this.#term.options.disableStdin = state === "ended" || state === "gone";
+    if (state === "ended") over(this.terminal.id, code);
+  }
+
+  #recolor = (): void => {
+    this.#term.options.theme = colors(this.element);
+  };
+
+  #calm = (): void => {
+    this.#term.options.cursorBlink = !still.matches;
+  };
+}

@@ -1,0 +1,207 @@
+package web_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/podhop/podhop/internal/chromium"
+)
+
+// shown is what the terminal in front says.
+const shown = `document.querySelector(".terminal-frame:not([hidden]) .xterm-rows")?.textContent`
+
+// inFront is a condition on the terminal in front: that it says something.
+func says(text string) string { return fmt.Sprintf(`%s?.includes(%s)`, shown, chromium.Quote(text)) }
+
+// openTerminal opens a page with its tab Terminal in front, and waits for the prompt.
+func openTerminal(t *testing.T, path string, o chromium.Options) *tab {
+	t.Helper()
+	p := openTab(t, path, o)
+	p.Until(live)
+	p.Click("#tab-terminal")
+	p.Until(says("learner:~$"))
+	return p
+}
+
+// until waits for what the server has.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+func (p *tab) focusTerminal() {
+	p.T.Helper()
+	chromium.Eval[bool](p.Tab, `(document.querySelector(".terminal-frame:not([hidden]) textarea").focus(), true)`)
+}
+
+// command types a command and Enter.
+func (p *tab) command(text string) {
+	p.T.Helper()
+	p.focusTerminal()
+	p.Type(text + "\n")
+}
+
+func TestTerminal(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	p.command("echo one two")
+	p.Until(`[...` + shown + `.matchAll(/one two/g)].length === 2`)
+
+	// Its program knows how large it is, and learns when that changes.
+	p.command("size")
+	p.Until(`/\d+ columns, \d+ rows/.test(` + shown + `)`)
+	before := c.Terminal("t1").Columns
+	if got := fmt.Sprintf("%d columns, %d rows", before, c.Terminal("t1").Rows); !strings.Contains(chromium.Eval[string](p.Tab, shown), got) {
+		t.Errorf("its program was not told of %s", got)
+	}
+	p.Do(chromedp.EmulateViewport(1100, 900))
+	until(t, "its program is told of fewer columns", func() bool { n := c.Terminal("t1").Columns; return n > 1 && n < before })
+
+	// A reload shows again what the server keeps.
+	p.Do(chromedp.Reload())
+	p.Until(says("echo one two"))
+	if n := len(c.Terminals()); n != 1 {
+		t.Errorf("there are %d terminals, want the one of before", n)
+	}
+}
+
+func TestSeveralTerminals(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	p.command("echo first")
+	p.Click("[data-new]")
+	p.Until(`document.querySelector("[data-terminal='t2'][aria-selected=true]")?.textContent.trim() === "client 2" && document.activeElement.closest("#terminal-t2")`)
+	p.Until(says("learner:~$") + ` && !` + says("first"))
+	p.command("echo second")
+	p.Until(says("second"))
+	// Arrows go through the tabs.
+	chromium.Eval[bool](p.Tab, `(document.querySelector("[data-terminal='t2']").focus(), true)`)
+	p.Keys(kb.ArrowLeft)
+	p.Until(`document.activeElement.dataset.terminal === "t1" && ` + says("first"))
+	// Closing one brings the other.
+	p.Click("[data-close]")
+	p.Until(`!document.querySelector("[data-terminal='t1']") && ` + says("second"))
+	if all := c.Terminals(); len(all) != 1 || all[0].ID != "t2" {
+		t.Errorf("the server has %+v", all)
+	}
+	p.Click("[data-close]")
+	p.Until(`document.querySelector(".terminal-none") && document.activeElement.matches("[data-new]")`)
+	p.Keys(kb.Enter)
+	p.Until(says("learner:~$"))
+}
+
+func TestTerminalComesBack(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	p.command("echo before")
+	p.Until(says("before"))
+	c.CutTerminals()
+	until(t, "the page is back", func() bool { return c.Terminal("t1").Opened > 1 })
+	p.command("echo after")
+	p.Until(`[...` + shown + `.matchAll(/echo before/g)].length === 1 && ` + says("echo after"))
+}
+
+func TestTerminalEnds(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	p.command("exit 3")
+	p.Until(`document.querySelector(".terminal-note")?.textContent.includes("The program ended, with code 3.")`)
+	p.Until(`document.querySelector("[data-terminal='t1']").textContent.includes("ended")`)
+	// It still says so after a reload.
+	p.Do(chromedp.Reload())
+	p.Until(`document.querySelector(".terminal-note")?.textContent.includes("with code 3.") && ` + says("exit 3"))
+	p.Click("[data-again]")
+	p.Until(`document.querySelectorAll("[data-terminal]").length === 1 && !document.querySelector(".terminal-frame:not([hidden]) .terminal-note p") && ` + says("learner:~$") + ` && !` + says("exit"))
+}
+
+func TestTerminalIsGone(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{Allow: "WebSocket"})
+	p.server.Cluster("demo").CloseTerminals()
+	p.Until(`document.querySelectorAll("[data-terminal]").length === 0 && document.querySelector(".terminal-none")`)
+}
+
+func TestTerminalKeys(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	p.focusTerminal()
+	// Tab is the shell's, and single keys do nothing to the page.
+	p.Type("echo ")
+	p.Press("Tab", 0)
+	p.Type("?")
+	p.Until(says("echo completed?"))
+	if got := c.Terminal("t1").Typed; got != "echo completed?" {
+		t.Errorf("%q was typed", got)
+	}
+	if !chromium.Eval[bool](p.Tab, `document.activeElement.closest("terminal-panel") !== null && !document.querySelector(":popover-open")`) {
+		t.Error("the focus has left the terminal")
+	}
+	// F6 leads out, and with Shift to the terminals' tabs.
+	p.Press("F6", 0)
+	p.Until(`document.activeElement !== document.body && !document.activeElement.closest("terminal-panel")`)
+	p.focusTerminal()
+	p.Press("F6", chromium.Shift)
+	p.Until(`document.activeElement.dataset.terminal === "t1"`)
+
+	// Search: what is found is counted, and Escape goes back.
+	p.focusTerminal()
+	p.Press("F", chromium.Ctrl|chromium.Shift)
+	p.Until(`document.activeElement.name === "find"`)
+	p.Type("completed")
+	p.Until(`document.querySelector(".terminal-search [role=status]").textContent === "1 of 1"`)
+	p.Type("x")
+	p.Until(`document.querySelector(".terminal-search [role=status]").textContent === "Not found"`)
+	p.Keys(kb.Escape)
+	p.Until(`!document.querySelector(".terminal-search") && document.activeElement.closest(".terminal-frame")`)
+}
+
+// A paste is taken whole, in frames that the server takes.
+func TestLargePasteIntoTerminal(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	const size = 200_000
+	p.focusTerminal()
+	chromium.Eval[bool](p.Tab, fmt.Sprintf(`(() => { const d = new DataTransfer(); d.setData("text/plain", "é".repeat(%d) + "end");
+		document.activeElement.dispatchEvent(new ClipboardEvent("paste", {clipboardData: d, bubbles: true, cancelable: true})); return true })()`, size))
+	p.Until(says("end"))
+	told := c.Terminal("t1")
+	if got := told.Typed; strings.Count(got, "é") != size || !strings.HasSuffix(got, "end") {
+		t.Errorf("%d of %d characters have arrived, the last are %q", strings.Count(got, "é"), size, got[max(0, len(got)-20):])
+	}
+	if told.Largest > 16<<10 || told.Frames < 2*size/(16<<10) {
+		t.Errorf("%d frames, of at most %d bytes", told.Frames, told.Largest)
+	}
+}
+
+// Much output at once is skipped, its end is not.
+func TestTerminalFlood(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	p.command("flood")
+	p.Until(says("the last line"))
+	p.command("echo still here")
+	p.Until(says("still here"))
+}
+
+// Programs' questions are answered once, and not when they are told again.
+func TestTerminalAnswersOnce(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	p.command("ask")
+	until(t, "it answers", func() bool { return strings.Contains(c.Terminal("t1").Typed, "R") }) // where the cursor is: ESC [ row ; column R
+	before := c.Terminal("t1").Typed
+	p.Do(chromedp.Reload())
+	p.Until(says("ask"))
+	p.focusTerminal()
+	p.Type("!") // comes after whatever was answered
+	until(t, "what is typed arrives", func() bool { return strings.HasSuffix(c.Terminal("t1").Typed, "!") })
+	if got := c.Terminal("t1").Typed; got != before+"!" {
+		t.Errorf("%q was typed, not %q: the output was told again, and questions in it were answered", got, before+"!")
+	}
+}
