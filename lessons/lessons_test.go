@@ -114,8 +114,8 @@ func TestLoadReportsFileAndLine(t *testing.T) {
 		},
 		{
 			name: "unknown fields", yaml: "titel: T\n" + strings.Replace(goodYAML, "text", "txt", 1),
-			errors: []string{"01-x/lesson.yaml:1: field titel not found", "01-x/lesson.yaml:8: field txt not found in a step",
-				"01-x/lesson.yaml:7: a step must have a text"},
+			errors: []string{"01-x/lesson.yaml:1: field titel not found", "01-x/lesson.yaml:7: a step must have a text",
+				"01-x/lesson.yaml:8: field txt not found in a step"},
 		},
 		{
 			name: "step without file", yaml: goodYAML,
@@ -160,9 +160,9 @@ func TestLoadReportsFileAndLine(t *testing.T) {
   - tytle: three
 `,
 			files: map[string]string{"1.md": "x"},
-			errors: []string{"01-x/lesson.yaml:14: field tytle not found in a check", "01-x/lesson.yaml:10: object.that: Syntax error",
-				"01-x/lesson.yaml:13: trace.saw: must be set", "01-x/lesson.yaml:14: a check must have a title", "01-x/lesson.yaml:14: a check must have one of",
-				"01-x/lesson.yaml:9: a step with checks must have a solution"},
+			errors: []string{"01-x/lesson.yaml:9: a step with checks must have a solution", "01-x/lesson.yaml:10: object.that: Syntax error",
+				"01-x/lesson.yaml:13: trace.saw: must be set", "01-x/lesson.yaml:14: field tytle not found in a check",
+				"01-x/lesson.yaml:14: a check must have a title", "01-x/lesson.yaml:14: a check must have one of"},
 		},
 		{
 			name: "checks that do not compile", yaml: goodYAML + `  checks:
@@ -173,8 +173,8 @@ func TestLoadReportsFileAndLine(t *testing.T) {
       that: journeys.size() > 0
 `,
 			files: map[string]string{"1.md": "x"},
-			errors: []string{"01-x/lesson.yaml:10: object.that: Syntax error", "01-x/lesson.yaml:13: trace.saw: must be set",
-				"01-x/lesson.yaml:9: a step with checks must have a solution"},
+			errors: []string{"01-x/lesson.yaml:9: a step with checks must have a solution",
+				"01-x/lesson.yaml:10: object.that: Syntax error", "01-x/lesson.yaml:13: trace.saw: must be set"},
 		},
 		{
 			name: "bad solution and hint", yaml: goodYAML + `  hints:

@@ -2,6 +2,7 @@ package lessons
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,9 @@ var folder = regexp.MustCompile(`^[0-9]+-([a-z0-9]+(?:-[a-z0-9]+)*)$`)
 
 // levels are what a lesson may ask of its reader.
 var levels = []string{"beginner", "intermediate", "advanced"}
+
+// largest is how long a file of a lesson may be, in bytes.
+const largest = 1 << 20
 
 // lessonFile is what makes a folder a lesson of our format.
 const lessonFile = "lesson.yaml"
@@ -92,6 +96,7 @@ func Load(fsys fs.FS, also ...Format) (Library, []error) {
 			continue
 		}
 		found, wrong := formats[i].Load(fsys, dir)
+		slices.SortStableFunc(wrong, inOrder)
 		errs = append(errs, wrong...)
 		for _, lesson := range found {
 			if _, twice := lib.Lesson(lesson.Slug); twice {
@@ -107,6 +112,15 @@ func Load(fsys fs.FS, also ...Format) (Library, []error) {
 	l := loader{fsys: fsys}
 	lib.Samples = l.manifests("samples")
 	return lib, append(errs, l.errs...)
+}
+
+// inOrder puts mistakes in the order of files and lines.
+func inOrder(a, b error) int {
+	var x, y *Error
+	if !errors.As(a, &x) || !errors.As(b, &y) {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line))
 }
 
 // source is lesson.yaml as it is written.
@@ -209,10 +223,19 @@ func (l *loader) read(name, from string, line int) ([]byte, bool) {
 		l.fail(from, line, "%q: must be a file inside the lesson's folder", name)
 		return nil, false
 	}
-	data, err := fs.ReadFile(l.fsys, path.Join(l.dir, name))
+	full := path.Join(l.dir, name)
+	info, err := fs.Stat(l.fsys, full)
 	if errors.Is(err, fs.ErrNotExist) {
 		l.fail(from, line, "%s: there is no such file", name)
 		return nil, false
+	}
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > largest) { // a pipe would be waited for
+		l.fail(from, line, "%s: must be a file of at most %d KiB", name, largest>>10)
+		return nil, false
+	}
+	var data []byte
+	if err == nil {
+		data, err = fs.ReadFile(l.fsys, full)
 	}
 	if err != nil {
 		l.fail(from, line, "%s: %v", name, err)
@@ -272,7 +295,8 @@ func (l *loader) failYAML(file string, err error) {
 		m = strings.TrimPrefix(m, "yaml: ")
 		m = strings.NewReplacer(" in type lessons.sourceStep", " in a step", " in type lessons.sourceAction", " in a solution", " in type lessons.source", "",
 			" in type lessons.Send", " in send", " in type lessons.Options", " in options", " in type check.Spec", " in a check",
-			" in type check.Object", " in object", " in type check.Traffic", " in traffic", " in type check.Trace", " in trace", " in type check.Script", " in script").Replace(m)
+			" in type check.Object", " in object", " in type check.Traffic", " in traffic", " in type check.Trace", " in trace", " in type check.Script", " in script",
+			" into time.Duration", " into a duration, such as 10s").Replace(m)
 		l.fail(file, line, "%s", m)
 	}
 }

@@ -29,7 +29,7 @@ func openTab(t *testing.T, path string, o chromium.Options) *tab {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	server := devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: library}), Pace: pace})
+	server := devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: func() lessons.Library { return library }}), Pace: pace})
 	hs := httptest.NewServer(server)
 	t.Cleanup(func() {
 		hs.CloseClientConnections()

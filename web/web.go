@@ -25,15 +25,22 @@ import (
 
 // Config is what the pages are made from.
 type Config struct {
-	Lessons lessons.Library
+	// Lessons are those that there are now; nil if there are none, ever.
+	Lessons func() lessons.Library
+	// Mistakes are what is wrong with others, which did not load; nil if that is not to be shown.
+	Mistakes func() []error
 	// Logger is told of pages that could not be written; slog.Default() if nil.
 	Logger *slog.Logger
 }
 
+// mistakesShown is how many mistakes of lessons the first page lists.
+const mistakesShown = 20
+
 // Web answers with pages. Its methods may be called at the same time.
 type Web struct {
-	library lessons.Library
-	log     *slog.Logger
+	library  func() lessons.Library
+	mistakes func() []error
+	log      *slog.Logger
 }
 
 // New returns the pages for a configuration.
@@ -41,19 +48,25 @@ func New(cfg Config) *Web {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Web{library: cfg.Lessons, log: cfg.Logger}
+	if cfg.Lessons == nil {
+		cfg.Lessons = func() lessons.Library { return lessons.Library{} }
+	}
+	if cfg.Mistakes == nil {
+		cfg.Mistakes = func() []error { return nil }
+	}
+	return &Web{library: cfg.Lessons, mistakes: cfg.Mistakes, log: cfg.Logger}
 }
 
 // Index answers GET /: the lessons, and a way into a playground.
 func (web *Web) Index(w http.ResponseWriter, r *http.Request) {
-	web.write(w, r, http.StatusOK, indexPage(web.library))
+	web.write(w, r, http.StatusOK, indexPage(web.library(), web.mistakes()))
 }
 
 // Front answers GET /playground (an empty slug) and GET /lessons/{slug}: what it
 // is, and a button that opens a session. A GET opens none, because browsers and
 // chat programs fetch links that nobody followed.
 func (web *Web) Front(w http.ResponseWriter, r *http.Request, slug string) {
-	lesson, ok := web.library.Lesson(slug)
+	lesson, ok := web.library().Lesson(slug)
 	if slug != "" && !ok {
 		web.NotFound(w, r)
 		return
@@ -65,9 +78,14 @@ func (web *Web) Front(w http.ResponseWriter, r *http.Request, slug string) {
 // the lesson shown beside the map, and step which of its steps, from 1.
 func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Session) {
 	slug := r.URL.Query().Get("lesson")
-	lesson, ok := web.library.Lesson(slug)
+	library := web.library()
+	lesson, ok := library.Lesson(slug)
 	if slug != "" && !ok {
-		web.Error(w, r, http.StatusNotFound, "There is no such lesson", "Your cluster is still there: leave the lesson's name out of the address.")
+		detail := "Your cluster is still there: leave the lesson's name out of the address."
+		if wrong := web.mistakes(); len(wrong) > 0 {
+			detail += " Lessons with mistakes are left out: " + wrong[0].Error() + "."
+		}
+		web.Error(w, r, http.StatusNotFound, "There is no such lesson", detail)
 		return
 	}
 	step, err := strconv.Atoi(r.URL.Query().Get("step"))
@@ -75,7 +93,7 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 		step = 1
 	}
 	step = min(max(step, 1), max(len(lesson.Steps), 1))
-	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: web.library.Samples}))
+	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples}))
 }
 
 // Recording answers GET /recordings/{id}, and GET /recordings without an ID: the page that

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -18,7 +19,7 @@ func newWeb(t *testing.T) *Web {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	return New(Config{Lessons: library})
+	return New(Config{Lessons: func() lessons.Library { return library }})
 }
 
 var session = model.Session{ID: "abc", URL: "/s/abc", APIServer: "https://localhost:6443", ExpiresAt: "2030-01-01T00:00:00Z"}
@@ -95,7 +96,8 @@ func checkStrict(t *testing.T, rec *httptest.ResponseRecorder) {
 }
 
 func TestPageDataCannotEndItsBlock(t *testing.T) {
-	web := New(Config{Lessons: lessons.Library{Samples: []lessons.Manifest{{Name: "x.yaml", Text: "kind: Pod # </script><script>alert(1)</script>\n"}}}})
+	library := lessons.Library{Samples: []lessons.Manifest{{Name: "x.yaml", Text: "kind: Pod # </script><script>alert(1)</script>\n"}}}
+	web := New(Config{Lessons: func() lessons.Library { return library }})
 	html := render(t, "/s/abc", func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }).Body.String()
 	if strings.Contains(html, "<script>alert") {
 		t.Error("a manifest got out of the data block")
@@ -148,5 +150,31 @@ func TestNonceIsFreshAndInThePolicy(t *testing.T) {
 	}
 	if len(seen) != 2 {
 		t.Error("two pages have the same nonce")
+	}
+}
+
+// Whoever writes lessons is told on the first page what is wrong with them, and where the
+// lesson should be.
+func TestMistakes(t *testing.T) {
+	var mistakes []error
+	for i := range 30 {
+		mistakes = append(mistakes, fmt.Errorf("mine/01-x/lesson.yaml:%d: <script>", i+1))
+	}
+	web := New(Config{Mistakes: func() []error { return mistakes }})
+	page := render(t, "/", web.Index).Body.String()
+	for _, want := range []string{"until these are mended", "<li>mine/01-x/lesson.yaml:20: &lt;script&gt;</li>", "And 10 more"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, ":21:") {
+		t.Error("the page has more than it should")
+	}
+	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }
+	if page := render(t, "/s/abc?lesson=x", learn).Body.String(); !strings.Contains(page, "left out: mine/01-x/lesson.yaml:1:") {
+		t.Errorf("a lesson that does not load: %s", page)
+	}
+	if mistakes = nil; strings.Contains(render(t, "/", web.Index).Body.String(), "mended") {
+		t.Error("something is said to be wrong where nothing is")
 	}
 }

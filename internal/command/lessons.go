@@ -25,6 +25,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/reload"
 	"github.com/podhop/podhop/lessons/run"
 	"github.com/podhop/podhop/server"
 )
@@ -74,15 +75,9 @@ func lessonsTest(ctx context.Context, env *environment, args []string) error {
 	if err := completeEngine(&t.engine); err != nil {
 		return err
 	}
-	library, errs := lessons.Load(t.content())
-	for _, err := range errs {
-		fmt.Fprintln(env.stderr, err)
-	}
-	if len(errs) > 0 {
-		return fmt.Errorf("%d mistakes", len(errs))
-	}
-	if _, ok := library.Lesson(t.only); t.only != "" && !ok {
-		return fmt.Errorf("--only %s: there is no such lesson", t.only)
+	content, err := t.content() // before there are mounts of our own, which may hide it
+	if err != nil {
+		return err
 	}
 	if !nsexec.Inside() {
 		code, err := nsexec.Supervise(nsexec.SuperviseConfig{})
@@ -90,6 +85,19 @@ func lessonsTest(ctx context.Context, env *environment, args []string) error {
 			err = errors.New("not all went as written")
 		}
 		return err
+	}
+	library, errs := lessons.Load(content, formats()...)
+	for _, err := range errs {
+		fmt.Fprintln(env.stderr, err)
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("%d mistakes", len(errs))
+	}
+	if len(library.Lessons) == 0 {
+		return fmt.Errorf("%s: there is no lesson in it", t.folder)
+	}
+	if _, ok := library.Lesson(t.only); t.only != "" && !ok {
+		return fmt.Errorf("--only %s: there is no such lesson", t.only)
 	}
 	t.engine.Log = slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	return inside(func(world *nsexec.Environment) error {
@@ -100,11 +108,15 @@ func lessonsTest(ctx context.Context, env *environment, args []string) error {
 	})
 }
 
-func (t *tester) content() fs.FS {
+func (t *tester) content() (fs.FS, error) {
 	if t.folder == "" {
-		return lessons.Content()
+		return lessons.Content(), nil
 	}
-	return os.DirFS(t.folder)
+	folder, err := reload.OpenFolder(t.folder)
+	if err != nil {
+		return nil, err
+	}
+	return folder.Root.FS(), nil
 }
 
 func (t *tester) run(ctx context.Context, library lessons.Library) error {

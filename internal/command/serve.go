@@ -21,6 +21,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/reload"
 	"github.com/podhop/podhop/server"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/web"
@@ -32,6 +33,8 @@ type serveConfig struct {
 	apiServer, hosts  string
 	log               string
 	engine            engine.Config
+	folders           folders // of lessons
+	lessons           *reload.Lessons
 }
 
 func (c *serveConfig) register(fs *flag.FlagSet) {
@@ -40,6 +43,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
+	registerLessons(fs, &c.folders)
 	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
 	registerEngine(fs, &c.engine)
 }
@@ -117,10 +121,15 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if cfg.engine.DNSUpstream, err = resolver(cfg.engine.DNSUpstream); err != nil {
 		return err
 	}
+	opened, err := cfg.folders.open()
+	if err != nil {
+		return err
+	}
 	if !nsexec.Inside() {
 		return superviseServe(cfg)
 	}
 	cfg.engine.Log = slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	cfg.lessons = reload.New(reload.Config{Own: lessons.Content(), Folders: opened, Formats: formats(), Log: cfg.engine.Log})
 	return inside(func(world *nsexec.Environment) error {
 		cfg.engine.World = world
 		return serveInside(ctx, env, cfg)
@@ -213,6 +222,7 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 			cfg.engine.Log.Warn("closing", "err", err)
 		}
 	})
+	go cfg.lessons.Run(serving)
 	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr()))
 	err = srv.Serve(serving, page, api)
 	return errors.Join(err, eng.Close())
@@ -220,10 +230,6 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 
 // newServer puts pages, lessons and engine behind HTTP.
 func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificates *server.Certificates, api net.Addr) (*server.Server, error) {
-	library, errs := lessons.Load(lessons.Content())
-	for _, err := range errs {
-		cfg.engine.Log.Warn("a lesson does not load", "err", err)
-	}
 	port := 0
 	if tcp, ok := api.(*net.TCPAddr); ok {
 		port = tcp.Port
@@ -234,8 +240,8 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificat
 	}
 	return server.New(server.Config{
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver),
-		Pages:     web.New(web.Config{Lessons: library, Logger: cfg.engine.Log}),
-		Lesson:    library.Lesson,
+		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
+		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings,
 		Version: env.version, Log: cfg.engine.Log,
 	})

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,9 +58,14 @@ func TestLessonsNew(t *testing.T) {
 	}
 }
 
-// TestLessonInBrowser has a learner do the first step of a lesson.
+// TestLessonInBrowser has a learner do the first step of a lesson, and then somebody
+// edit one of their own.
 func TestLessonInBrowser(t *testing.T) {
-	s := start(t, t.TempDir())
+	mine := filepath.Join(t.TempDir(), "01-mine")
+	if out, err := exec.Command(podhop, "lessons", "new", mine).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s := start(t, t.TempDir(), "--lessons", filepath.Dir(mine))
 	p := chromium.Open(t, s.URL+"/lessons/your-first-pod", chromium.Options{})
 	p.Click("form .primary")
 	const first = `document.querySelector("[data-step='1'] step-checks")`
@@ -89,4 +96,34 @@ func TestLessonInBrowser(t *testing.T) {
 	p.Click("[data-step='3'] [data-fill]")
 	p.Click(".send-button")
 	p.UntilIn(time.Minute, third+`.textContent.includes("Done")`)
+
+	edit := func(name, old, new string) {
+		name = filepath.Join(mine, name)
+		text := strings.Replace(string(must(os.ReadFile(name))), old, new, 1)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Do(chromedp.Navigate(s.URL))
+	p.Until(`document.body.textContent.includes("My lesson")`)
+	reloaded := func(want string) {
+		t.Helper()
+		until(t, time.Minute, "the first page has "+want, func() string {
+			response, err := http.Get(s.URL)
+			if err != nil {
+				return err.Error()
+			}
+			defer response.Body.Close()
+			if page := string(must(io.ReadAll(response.Body))); !strings.Contains(page, want) {
+				return page
+			}
+			return ""
+		})
+	}
+	edit("lesson.yaml", "My lesson", "Edited")
+	reloaded("Edited")
+	edit("1-pod.md", "Say what", "<script>alert(1)</script>")
+	reloaded(filepath.Join(mine, "1-pod.md") + ":1: raw HTML is not allowed")
+	edit("1-pod.md", "<script>alert(1)</script>", "Say what")
+	reloaded("Edited")
 }

@@ -24,5 +24,6 @@ func main() {
 		log.Print(err)
 	}
 	log.Printf("http://%s", *listen)
-	log.Fatal(http.ListenAndServe(*listen, devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: library}), Pace: 350 * time.Millisecond})))
+	pages := web.New(web.Config{Lessons: func() lessons.Library { return library }})
+	log.Fatal(http.ListenAndServe(*listen, devserver.New(devserver.Config{Web: pages, Pace: 350 * time.Millisecond})))
 }
