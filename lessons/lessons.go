@@ -50,6 +50,12 @@ type Lesson struct {
 	// Start is applied when the lesson is opened.
 	Start []Manifest
 	Steps []Step
+	// Course is the title of the course that it is of; empty if there is none.
+	Course string
+	// Assets are put on the learner's machine when the lesson is opened.
+	Assets []Asset
+	// Files are those that its texts show.
+	Files Files
 }
 
 // StartYAML is all of Start as one stream of documents; empty if there is none.
@@ -80,6 +86,11 @@ type Step struct {
 	Hints []template.HTML
 	// Solution is one way to do it.
 	Solution []Action
+	// Commands are those that the text offers to run on the learner's machine.
+	Commands []string
+	// Foreground is a script for the learner's own shell, Background one that runs
+	// apart from it, when the step is begun for the first time.
+	Foreground, Background string
 }
 
 // Options say what a lesson's session is made with, as model.SessionOptions do.

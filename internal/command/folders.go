@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/killercoda"
 	"github.com/podhop/podhop/lessons/reload"
 )
 
@@ -26,7 +27,7 @@ func registerLessons(fs *flag.FlagSet, f *folders) {
 }
 
 // formats are those of other programs whose lessons are read, too.
-func formats() []lessons.Format { return nil }
+func formats() []lessons.Format { return []lessons.Format{killercoda.Format{}} }
 
 // open opens the folders. It is called before there are mounts of our own, which would
 // hide some of them.

@@ -1,5 +1,5 @@
 // Package run does a lesson as a learner would who knows how: it finds each step not
-// done, does what the step's solution says, and waits until the step's checks pass.
+// done, does what the step's solution says, or what its text offers to run, and waits until the step's checks pass.
 // What an author got wrong comes out here, before a learner meets it.
 //
 // It must not know how sessions are made, nor how kubectl is run.
@@ -15,12 +15,14 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/begin"
 	"github.com/podhop/podhop/lessons/check"
 )
 
 // A Cluster is a session that belongs to the run alone. *engine.Session is one.
 type Cluster interface {
 	check.Cluster
+	begin.Machine
 	Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error)
 }
 
@@ -42,10 +44,40 @@ func Lesson(ctx context.Context, l lessons.Lesson, c Cluster, kubectl func(ctx c
 			return fmt.Errorf("start: %w", err)
 		}
 	}
+	if err := begin.Lesson(ctx, c, l, portsNowhere); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
 	for i, step := range l.Steps {
-		if err := one(ctx, step, c, kubectl); err != nil {
+		err := begun(ctx, l, i+1, c)
+		if err == nil {
+			err = one(ctx, step, c, kubectl)
+		}
+		if err != nil {
 			return fmt.Errorf("step %d (%s): %w", i+1, step.Title, err)
 		}
+	}
+	return nil
+}
+
+// portsNowhere is where scripts are told that the session's ports are: no browser looks.
+const portsNowhere = "http://localhost/port/host1/PORT/"
+
+// begun begins a step, and waits for its scripts.
+func begun(ctx context.Context, l lessons.Lesson, n int, c Cluster) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	b, err := begin.Step(ctx, c, l, n)
+	if err != nil {
+		return err
+	}
+	if err := begin.Wait(ctx, c, l, n); err != nil {
+		return err
+	}
+	if b.Run == "" {
+		return nil
+	}
+	if r, err := c.Script(ctx, b.Run); err != nil || r.Late {
+		return errors.Join(err, errors.New("the foreground script does not end"))
 	}
 	return nil
 }
@@ -58,10 +90,8 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 	if open := look(ctx, step, c, began); len(open) == 0 {
 		return errors.New("its checks pass before anything was done")
 	}
-	for _, a := range step.Solution {
-		if err := do(ctx, a, c, kubectl); err != nil {
-			return err
-		}
+	if err := solve(ctx, step, c, kubectl); err != nil {
+		return err
 	}
 	end := time.Now().Add(patience)
 	for looks := 1; ; looks++ {
@@ -86,6 +116,31 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 			}
 		}
 	}
+}
+
+// solve does what the solution says. A step without one is done by running what its text
+// offers to run; whether each of its commands succeeds is nobody's concern.
+func solve(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context.Context, string) (string, error)) error {
+	for _, a := range step.Solution {
+		if err := do(ctx, a, c, kubectl); err != nil {
+			return err
+		}
+	}
+	if len(step.Solution) > 0 {
+		return nil
+	}
+	for _, command := range step.Commands {
+		within, cancel := context.WithTimeout(ctx, patience)
+		r, err := c.Script(within, "shopt -s expand_aliases; alias k=kubectl\n"+command)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%s: %w", command, err)
+		}
+		if r.Late {
+			return fmt.Errorf("%s: it did not end within %v", command, patience)
+		}
+	}
+	return nil
 }
 
 // look returns what does not pass, and what was seen instead. It stops at the first,

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,10 +11,29 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/killercoda"
 )
 
-// cluster has one object, or none.
-type cluster struct{ there bool }
+// cluster has one object, or none, and a machine on which touch makes it.
+type cluster struct {
+	there    bool
+	prepared bool     // whether the background script makes it
+	stuck    bool     // whether that does not end
+	folder   []string // to which files were put
+}
+
+func (c *cluster) Script(_ context.Context, text string) (model.ScriptResult, error) {
+	c.there = c.there || strings.Contains(text, "touch it") || c.prepared && strings.Contains(text, "background.sh")
+	if strings.Contains(text, "test -f it") && !c.there {
+		return model.ScriptResult{Code: 1, Output: "it is not there\n"}, nil
+	}
+	return model.ScriptResult{Late: strings.Contains(text, "sleep infinity") || c.stuck && strings.HasPrefix(text, "until")}, nil
+}
+
+func (c *cluster) PutFiles(_ context.Context, folder string, _ fs.FS) error {
+	c.folder = append(c.folder, folder)
+	return nil
+}
 
 func (c *cluster) Objects(context.Context, model.ObjectQuery) ([]map[string]any, error) {
 	if !c.there {
@@ -90,5 +110,35 @@ func TestStopped(t *testing.T) {
 	err := Lesson(ctx, lesson(t, `[{run: kubectl get x}]`, nil), &cluster{}, func(context.Context, string) (string, error) { cancel(); return "", nil })
 	if err == nil || !strings.Contains(err.Error(), `after the solution "it is there" does not pass`) {
 		t.Error(err)
+	}
+}
+
+// A scenario of Killercoda has no solution: what its text offers to run is one.
+func TestScenario(t *testing.T) {
+	for name, c := range map[string]struct{ text, background, err string }{
+		"good":            {text: "`ls`{{exec}} `touch it`{{exec}}"},
+		"passes at once":  {text: "`ls`{{exec}}", background: "touch it", err: "its checks pass before anything was done"},
+		"offers nothing":  {text: "`touch it`{{copy}}", err: "after the solution"},
+		"does not end":    {text: "`sleep infinity`{{exec}}", err: "sleep infinity: it did not end"},
+		"begins for ever": {text: "`touch it`{{exec}}", background: "sleep infinity", err: "the background script does not end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys := fstest.MapFS{"x/1.md": {Data: []byte(c.text)}, "x/v.sh": {Data: []byte("test -f it")}, "x/b.sh": {Data: []byte(":" + c.background)},
+				"x/index.json": {Data: []byte(`{"details": {"steps": [{"title": "One", "text": "1.md", "verify": "v.sh", "background": "b.sh"}]}}`)}}
+			lib, errs := lessons.Load(fsys, killercoda.Format{})
+			if len(errs) > 0 {
+				t.Fatal(errs)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			cluster := &cluster{prepared: c.background == "touch it", stuck: c.background == "sleep infinity"}
+			err := Lesson(ctx, lib.Lessons[0], cluster, nil)
+			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), "step 1 (One): ") || !strings.Contains(err.Error(), c.err)) {
+				t.Errorf("got %v", err)
+			}
+			if len(cluster.folder) != 1 || cluster.folder[0] != ".lessons/x/1" {
+				t.Errorf("files were put to %q", cluster.folder)
+			}
+		})
 	}
 }

@@ -1,0 +1,3 @@
+kubectl create deployment shop --image=nginx
+kubectl expose deployment shop --port=80
+kubectl patch service shop -p '{"spec":{"selector":{"app":"old-shop"}}}'

@@ -1,0 +1,4 @@
+#!/bin/bash
+echo preparing
+kubectl create namespace shop
+touch /tmp/prepared

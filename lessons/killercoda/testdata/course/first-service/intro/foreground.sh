@@ -1,0 +1,3 @@
+echo "Preparing the cluster..."
+while [ ! -f /tmp/prepared ]; do sleep 0.2; done
+echo Ready.

@@ -1,0 +1,2 @@
+#!/bin/bash
+kubectl -n shop get pod web -o jsonpath='{.status.phase}' | grep -x Running
