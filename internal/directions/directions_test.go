@@ -67,6 +67,8 @@ var rules = []rule{
 		Except: []string{project + "/engine/model"}, Why: "answers come from journeys and objects"},
 	{In: "/engine/recording/", Never: []string{"k8s.io", "golang.org/x", project}, Except: []string{project + "/engine/model", project + "/engine/recording"},
 		Why: "files are written of messages and objects, and read of whoever wrote them"},
+	{In: "/engine/journal/", Never: []string{"k8s.io", "golang.org/x", "github.com"},
+		Why: "journals know bytes under keys"},
 	{In: "/engine/whatif/", Never: []string{"k8s.io/kubernetes", "k8s.io/client-go", "golang.org/x/sys", project + "/engine", project + "/internal"},
 		Except: []string{project + "/engine/model", project + "/engine/policy"},
 		Why:    "planners are pure"},

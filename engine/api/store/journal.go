@@ -1,10 +1,15 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
 
 // Entry is one acknowledged change of a tenant.
 type Entry struct {
 	Revision uint64
+	Resource schema.GroupResource
 	Prefix   string    // the resource's prefix, e.g. "/pods/"
 	Key      string    // the whole key, e.g. "/pods/default/web"
 	Value    []byte    // the encoded object; nil if it was deleted. Must not be changed.

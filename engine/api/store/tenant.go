@@ -212,11 +212,7 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 	}
 	next.rev = t.rev + 1
 	if t.journal != nil {
-		e := Entry{Revision: next.rev, Prefix: prefix, Key: next.key, Value: next.data}
-		if next.expires != 0 {
-			e.Expires = time.Unix(0, next.expires)
-		}
-		if err := t.journal.Append(e); err != nil {
+		if err := t.journal.Append(entry(prefix, b.resource, next)); err != nil {
 			return 0, false, err
 		}
 	}
