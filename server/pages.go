@@ -32,10 +32,14 @@ func (s *Server) openLesson(w http.ResponseWriter, r *http.Request) {
 	s.openPage(w, r, chi.URLParam(r, "slug"), model.SessionOptions{})
 }
 
-// openPage opens a session, with what a lesson begins with, and leads there.
+// openPage opens a session, with what a lesson begins with, and leads there: in a frame of
+// another page, to the page that may be in one.
 func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, options model.SessionOptions) {
 	var lesson lessons.Lesson
-	query := ""
+	query := url.Values{}
+	if r.URL.Query().Get("embed") == "true" {
+		query.Set("embed", "true")
+	}
 	if slug != "" {
 		var ok bool
 		if lesson, ok = s.cfg.Lesson(slug); !ok {
@@ -43,7 +47,7 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 			return
 		}
 		options = withOptions(options, lesson.Options)
-		query = "?" + url.Values{"lesson": {slug}}.Encode()
+		query.Set("lesson", slug)
 	}
 	session, err := s.open(r.Context(), options)
 	if err != nil {
@@ -55,7 +59,8 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		s.failPage(w, r, err)
 		return
 	}
-	http.Redirect(w, r, "/s/"+url.PathEscape(session.Info().ID)+query, http.StatusSeeOther)
+	to := url.URL{Path: "/s/" + session.Info().ID, RawQuery: query.Encode()}
+	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }
 
 // withOptions takes from a lesson what nobody chose.

@@ -27,6 +27,8 @@ type Pages interface {
 	Index(w http.ResponseWriter, r *http.Request)
 	// Front is the page before a session: of a lesson, or with an empty slug of the playground.
 	Front(w http.ResponseWriter, r *http.Request, slug string)
+	// Embed is the same for a frame in somebody else's page; see openPlayground.
+	Embed(w http.ResponseWriter, r *http.Request, slug string)
 	Learn(w http.ResponseWriter, r *http.Request, session model.Session)
 	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
 	NotFound(w http.ResponseWriter, r *http.Request)
@@ -132,6 +134,8 @@ func (s *Server) routes() chi.Router {
 	r.Post("/playground", s.openPlayground)
 	r.Get("/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Front(w, r, chi.URLParam(r, "slug")) })
 	r.Post("/lessons/{slug}", s.openLesson)
+	r.Get("/embed/playground", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Embed(w, r, "") })
+	r.Get("/embed/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Embed(w, r, chi.URLParam(r, "slug")) })
 	r.Get("/s/{id}", s.learn)
 	r.Get("/recordings", s.recordingPage)
 	r.Get("/recordings/{id}", s.recordingPage)

@@ -281,6 +281,10 @@ func (p fakePages) Recording(w http.ResponseWriter, _ *http.Request, id string) 
 func (p fakePages) Front(w http.ResponseWriter, _ *http.Request, slug string) {
 	p.page(w, 200, "front "+slug)
 }
+
+func (p fakePages) Embed(w http.ResponseWriter, _ *http.Request, slug string) {
+	p.page(w, 200, "embed "+slug)
+}
 func (p fakePages) Learn(w http.ResponseWriter, _ *http.Request, s model.Session) {
 	p.page(w, 200, "learn "+s.URL+" "+s.APIServer)
 }
@@ -381,6 +385,8 @@ func TestAnswers(t *testing.T) {
 		{name: "index", request: "GET /", status: 200, want: "page: index"},
 		{name: "front", request: "GET /playground", status: 200, want: "page: front"},
 		{name: "lesson's front", request: "GET /lessons/first", status: 200, want: "page: front first"},
+		{name: "lesson in a frame", request: "GET /embed/lessons/first", status: 200, want: "page: embed first"},
+		{name: "playground in a frame", request: "GET /embed/playground", status: 200, want: "page: embed"},
 		{name: "learn", request: "GET /s/one", status: 200, want: "page: learn /s/one http://localhost:8080/k8s/one"},
 		{name: "static", request: "GET /static/a.js", status: 200, want: "page: /static/a.js"},
 
@@ -563,6 +569,7 @@ func TestPlayground(t *testing.T) {
 		{request: "POST /lessons/first", location: "/s/new2?lesson=first", applied: "kind: first"},
 		{request: "POST /playground", body: "nodes=2&cni=vxlan&dualStack=on", location: "/s/new3", options: model.SessionOptions{Nodes: 2, CNI: "vxlan", DualStack: true}},
 		{request: "POST /playground", body: "nodes=&cni=", location: "/s/new4"},
+		{request: "POST /playground?embed=true", body: "lesson=first", location: "/s/new5?embed=true&lesson=first", applied: "kind: first"},
 	} {
 		response := ask(handler, test.request, test.body, "Content-Type: application/x-www-form-urlencoded")
 		if response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != test.location {

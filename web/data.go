@@ -15,6 +15,42 @@ type learnData struct {
 	Lesson  lessons.Lesson // the zero Lesson in a playground
 	Step    int            // from 1
 	Samples []lessons.Manifest
+	// Embedded: the page is a frame of somebody else's.
+	Embedded bool
+}
+
+func (d learnData) class() string {
+	if d.Embedded {
+		return "learn embedded"
+	}
+	return "learn"
+}
+
+// ownURL is the page's address without a frame around it.
+func (d learnData) ownURL() string {
+	address := url.URL{Path: "/s/" + d.Session.ID}
+	if d.hasLesson() {
+		address.RawQuery = d.query(d.Step, false)
+	}
+	return address.String()
+}
+
+func (d learnData) query(step int, embedded bool) string {
+	q := url.Values{"lesson": {d.Lesson.Slug}, "step": {strconv.Itoa(step)}}
+	if embedded {
+		q.Set("embed", "true")
+	}
+	return q.Encode()
+}
+
+// checkedSteps counts those of a lesson's steps that can be done.
+func checkedSteps(l lessons.Lesson) (n int) {
+	for _, s := range l.Steps {
+		if len(s.Checks) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (d learnData) hasLesson() bool { return d.Lesson.Slug != "" }
@@ -30,10 +66,7 @@ func (d learnData) title() string {
 func (d learnData) api() string { return "/api/sessions/" + url.PathEscape(d.Session.ID) }
 
 // stepURL is the page's address with another step.
-func (d learnData) stepURL(step int) string {
-	q := url.Values{"lesson": {d.Lesson.Slug}, "step": {strconv.Itoa(step)}}
-	return "?" + q.Encode()
-}
+func (d learnData) stepURL(step int) string { return "?" + d.query(step, d.Embedded) }
 
 // page is state/data.ts's PageData.
 func (d learnData) page() pageData {

@@ -74,6 +74,17 @@ func (web *Web) Front(w http.ResponseWriter, r *http.Request, slug string) {
 	web.write(w, r, http.StatusOK, frontPage(lesson))
 }
 
+// Embed answers GET /embed/playground (an empty slug) and /embed/lessons/{slug}: Front, for
+// a frame in somebody else's page.
+func (web *Web) Embed(w http.ResponseWriter, r *http.Request, slug string) {
+	lesson, ok := web.library().Lesson(slug)
+	if slug != "" && !ok {
+		web.NotFound(w, r)
+		return
+	}
+	web.write(w, r, http.StatusOK, embedPage(lesson))
+}
+
 // Learn answers GET /s/{id}: the learner's page. The query's lesson is the slug of
 // the lesson shown beside the map, and step which of its steps, from 1.
 func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Session) {
@@ -93,7 +104,7 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 		step = 1
 	}
 	step = min(max(step, 1), max(len(lesson.Steps), 1))
-	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples}))
+	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, Embedded: embedded(r)}))
 }
 
 // Recording answers GET /recordings/{id}, and GET /recordings without an ID: the page that
@@ -117,11 +128,21 @@ func (web *Web) Gone(w http.ResponseWriter, r *http.Request) {
 	web.Error(w, r, http.StatusGone, "This cluster is no longer there", "It was closed, or its time was up. A new one takes a moment.")
 }
 
+// embedQuery is what addresses of pages in frames of other sites end in.
+const embedQuery = "embed=true"
+
+// embedded reports whether a page may be a frame of any other's. A page of a session is not
+// in more danger there than elsewhere: who could lure somebody into clicking on it knows its
+// address, and with that has all that it can do.
+func embedded(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/embed/") || r.URL.Query().Get("embed") == "true"
+}
+
 // policy allows what the bundle needs and nothing else. The nonce is for the
 // style sheet that CodeMirror makes as it runs.
-func policy(nonce string) string {
+func policy(nonce, ancestors string) string {
 	return "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-" + nonce + "'; font-src 'self'; img-src 'self' data:; " +
-		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors " + ancestors
 }
 
 func (web *Web) write(w http.ResponseWriter, r *http.Request, status int, page templ.Component) {
@@ -129,7 +150,11 @@ func (web *Web) write(w http.ResponseWriter, r *http.Request, status int, page t
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", policy(nonce))
+	ancestors := "'self'"
+	if embedded(r) {
+		ancestors = "*"
+	}
+	h.Set("Content-Security-Policy", policy(nonce, ancestors))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	w.WriteHeader(status)

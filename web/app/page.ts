@@ -23,6 +23,7 @@ import "./parts/views";
 import "./parts/whatif";
 import "./map/element";
 import "./editor/element";
+import "./editor/given";
 
 if (data?.recording) {
   void import("./recorded/start");

@@ -24,6 +24,15 @@ class Keep {
     }
   }
 
+  /** Everything whose key begins so, by the rest of its key. */
+  all(prefix: string): [string, string][] {
+    try {
+      return Object.entries(this.#storage ?? {}).flatMap(([k, v]) => (k.startsWith(prefix) ? [[k.slice(prefix.length), String(v)] as [string, string]] : []));
+    } catch {
+      return [];
+    }
+  }
+
   set(key: string, value: string): void {
     try {
       this.#storage?.setItem(key, value);

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ func New(cfg Config) *Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", cfg.Web.Index)
 	mux.HandleFunc("GET /playground", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, "") })
+	mux.HandleFunc("GET /embed/playground", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Embed(w, r, "") })
+	mux.HandleFunc("GET /embed/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Embed(w, r, r.PathValue("slug")) })
 	mux.HandleFunc("GET /lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, r.PathValue("slug")) })
 	mux.HandleFunc("POST /playground", s.open)
 	mux.Handle("GET /static/", cfg.Web.Static())
@@ -111,10 +114,13 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 		to = "/s/chosen" // the real server's session IDs say nothing
 		s.make("chosen", o)
 	}
-	if lesson := r.FormValue("lesson"); lesson != "" {
-		to += "?lesson=" + lesson
+	query := url.Values{}
+	for _, name := range []string{"lesson", "embed"} {
+		if value := r.FormValue(name); value != "" {
+			query.Set(name, value)
+		}
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to+"?"+query.Encode(), http.StatusSeeOther)
 }
 
 func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
