@@ -103,7 +103,7 @@ type Options struct {
 // An Action is something that a learner may do. One of its fields is set.
 type Action struct {
 	Apply *Manifest
-	Run   string // one command line: kubectl and its arguments
+	Run   string // one line, as it is typed on the learner's machine
 	Send  *Send
 }
 

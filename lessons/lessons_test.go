@@ -181,13 +181,13 @@ func TestLoadReportsFileAndLine(t *testing.T) {
   - fine
   - <b>not</b>
   solution:
-  - run: rm -rf /
+  - run: "one\ntwo"
   - apply: none.yaml
   - {}
   - send: {from: client}
 `,
 			files: map[string]string{"1.md": "x"},
-			errors: []string{"01-x/lesson.yaml:10: raw HTML is not allowed", "01-x/lesson.yaml:12: run: must be one line that begins with kubectl",
+			errors: []string{"01-x/lesson.yaml:10: raw HTML is not allowed", "01-x/lesson.yaml:12: run: must be one line, as it is typed",
 				"01-x/lesson.yaml:13: none.yaml: there is no such file", "01-x/lesson.yaml:14: a solution's action must have one of", "01-x/lesson.yaml:15: send: must have from and to"},
 		},
 	}

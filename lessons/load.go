@@ -63,7 +63,7 @@ const lessonFile = "lesson.yaml"
 //	  hints: [A line of markdown., Another that says more.]
 //	  solution:                   # what a learner may do, in order; needed where there are checks
 //	  - apply: my-pod.yaml
-//	  - run: kubectl scale deployment/my-deployment --replicas=2
+//	  - run: kubectl scale deployment/my-deployment --replicas=2  # on the learner's machine
 //	  - send: {from: node/node-1, to: pod/default/my-pod}
 //
 // and start/*.yaml, which is applied when the lesson is opened; options (nodes, cni,

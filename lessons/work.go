@@ -49,8 +49,8 @@ func (l *loader) action(a sourceAction, file string, line int) (out Action) {
 	}
 	if a.Run != "" {
 		given++
-		if out.Run = strings.TrimSpace(a.Run); !strings.HasPrefix(out.Run, "kubectl ") || strings.Contains(out.Run, "\n") {
-			l.fail(file, line, "run: must be one line that begins with kubectl")
+		if out.Run = strings.TrimSpace(a.Run); strings.Contains(out.Run, "\n") {
+			l.fail(file, line, "run: must be one line, as it is typed")
 		}
 	}
 	if a.Send != nil {

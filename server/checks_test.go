@@ -11,7 +11,7 @@ import (
 	"github.com/podhop/podhop/lessons"
 )
 
-// lesson finds the one lesson there is, first, of one step with two checks.
+// lesson finds the one lesson there is, first, of one step with three checks.
 func lesson(slug string) (lessons.Lesson, bool) {
 	library, errs := lessons.Load(fstest.MapFS{
 		"01-first/start/a.yaml": {Data: []byte("kind: first")},
@@ -26,6 +26,7 @@ steps:
   checks:
   - {title: a is there, object: {kind: Pod, name: a, that: 'object.metadata.name == "b"', saw: '"It is " + object.metadata.name + "."'}}
   - {title: it answers, traffic: {from: client, to: "10.0.0.1:80", expect: answered}}
+  - {title: notes are there, script: {run: test -f notes}}
   solution: [{run: kubectl get pods}]
 `)},
 	})
@@ -39,15 +40,17 @@ func TestChecks(t *testing.T) {
 	handler := newServer(t, newEngine("s1"), nil).Handler()
 	first := model.CheckResult{Check: 1, Title: "a is there", Kind: "object", Saw: "It is a."}
 	second := model.CheckResult{Check: 2, Title: "it answers", Kind: "traffic", Saw: "Nothing was sent."}
+	third := model.CheckResult{Check: 3, Title: "notes are there", Kind: "script", Saw: "there is no such file"}
 	for _, c := range []struct {
 		body string
 		code int
 		want []model.CheckResult
 	}{
-		{`{"lesson":"first","step":1}`, 200, []model.CheckResult{first, second}},
+		{`{"lesson":"first","step":1}`, 200, []model.CheckResult{first, second, third}},
 		{`{"lesson":"first","step":1,"kinds":["object","trace"],"since":"90s"}`, 200, []model.CheckResult{first}},
 		{`{"lesson":"first","step":1,"kinds":["traffic"]}`, 200, []model.CheckResult{second}},
-		{`{"lesson":"first","step":1,"kinds":["script"]}`, 200, []model.CheckResult{}},
+		{`{"lesson":"first","step":1,"kinds":["script","object"]}`, 200, []model.CheckResult{first, third}},
+		{`{"lesson":"first","step":1,"kinds":["trace"]}`, 200, []model.CheckResult{}},
 		{`{}`, 404, nil},
 		{`{"lesson":"second","step":1}`, 404, nil},
 		{`{"lesson":"first"}`, 422, nil},

@@ -69,6 +69,8 @@ type Session interface {
 	Journeys() []model.Journey
 	// Asked is Journeys of packets sent since then, without those of Unasked requests.
 	Asked(since time.Time) []model.Journey
+	// Script runs bash on the learner's machine, until it ends or ctx does.
+	Script(ctx context.Context, text string) (model.ScriptResult, error)
 	Journey(id string) (model.Journey, bool)
 	// WritePackets writes pcapng, or fails with model.ErrNotFound before the first byte.
 	WritePackets(w io.Writer, f model.PacketFilter) error

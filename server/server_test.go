@@ -239,8 +239,11 @@ func (s *fakeSession) Recording(_ context.Context, since time.Time) (*model.Reco
 	r.Manifests = "kind: Pod\n"
 	return r, s.err
 }
-func (s *fakeSession) Journeys() []model.Journey                 { return s.feed.Journeys() }
-func (s *fakeSession) Asked(time.Time) []model.Journey           { return s.feed.Journeys() }
+func (s *fakeSession) Journeys() []model.Journey       { return s.feed.Journeys() }
+func (s *fakeSession) Asked(time.Time) []model.Journey { return s.feed.Journeys() }
+func (s *fakeSession) Script(context.Context, string) (model.ScriptResult, error) {
+	return model.ScriptResult{Code: 1, Output: "there is no such file\n"}, nil
+}
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
 func (s *fakeSession) Subscribe(after uint64) *feed.Subscription { return s.feed.Subscribe(after) }
 func (s *fakeSession) Token(context.Context) (string, error)     { return "token-of-" + s.id, s.err }

@@ -2,23 +2,18 @@ package command
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 
-	"github.com/google/shlex"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/podhop/podhop/engine"
@@ -27,7 +22,6 @@ import (
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/reload"
 	"github.com/podhop/podhop/lessons/run"
-	"github.com/podhop/podhop/server"
 )
 
 // abreast is how many lessons are tried at once.
@@ -49,13 +43,11 @@ func lessonsCommand(ctx context.Context, env *environment, args []string) error 
 
 // A tester tries lessons in an engine of its own.
 type tester struct {
-	env          *environment
-	engine       engine.Config
-	kubectl      string
-	folder       string
-	only         string
-	certificates *server.Certificates
-	mu           sync.Mutex // of what is printed
+	env    *environment
+	engine engine.Config
+	folder string
+	only   string
+	mu     sync.Mutex // of what is printed
 }
 
 // lessonsTest does every lesson of a folder, by default those that come with the
@@ -67,7 +59,6 @@ func lessonsTest(ctx context.Context, env *environment, args []string) error {
 	}
 	fs := env.flags("lessons test")
 	registerEngine(fs, &t.engine)
-	fs.StringVar(&t.kubectl, "kubectl", "kubectl", "`program` that solutions' commands are run with")
 	fs.StringVar(&t.only, "only", "", "the `slug` of the one lesson to test")
 	if err := env.parse(fs, args); err != nil {
 		return err
@@ -120,8 +111,7 @@ func (t *tester) content() (fs.FS, error) {
 }
 
 func (t *tester) run(ctx context.Context, library lessons.Library) error {
-	var err error
-	if t.certificates, err = server.LoadCertificates(filepath.Join(t.engine.Data, "certificates")); err != nil {
+	if _, err := certify(&t.engine); err != nil {
 		return err
 	}
 	eng, err := engine.New(ctx, t.engine)
@@ -172,55 +162,7 @@ func (t *tester) one(ctx context.Context, eng *engine.Engine, l lessons.Lesson) 
 			}
 		}
 	}()
-	kubectl, done, err := t.kubectlOf(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer done()
-	return run.Lesson(ctx, l, s, kubectl)
-}
-
-// kubectlOf serves the session's API to kubectl, on loopback, which no other process
-// of this machine shares.
-func (t *tester) kubectlOf(ctx context.Context, s *engine.Session) (kubectl func(context.Context, string) (string, error), done func(), err error) {
-	token, err := s.Token(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	// Over TLS, because kubectl keeps its token to itself otherwise.
-	web := &http.Server{Handler: s.API(), TLSConfig: t.certificates.TLS()}
-	go func() { _ = web.ServeTLS(listener, "", "") }()
-	dir, err := os.MkdirTemp("", "podhop-lessons-*")
-	if err != nil {
-		_ = web.Close()
-		return nil, nil, err
-	}
-	done = func() {
-		_ = web.Close()
-		_ = os.RemoveAll(dir)
-	}
-	config := filepath.Join(dir, "kubeconfig")
-	text := fmt.Sprintf(`{"apiVersion":"v1","kind":"Config","current-context":"s","contexts":[{"name":"s","context":{"cluster":"s","user":"s"}}],`+
-		`"clusters":[{"name":"s","cluster":{"server":"https://%s","certificate-authority-data":%q}}],"users":[{"name":"s","user":{"token":%q}}]}`, listener.Addr(), base64.StdEncoding.EncodeToString(t.certificates.CA()), token)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		done()
-		return nil, nil, err
-	}
-	return func(ctx context.Context, line string) (string, error) {
-		words, err := shlex.Split(line)
-		if err != nil {
-			return "", err
-		}
-		cmd := exec.CommandContext(ctx, t.kubectl, words[1:]...)
-		cmd.Env = append(os.Environ(), "KUBECONFIG="+config, "HOME="+dir)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}, done, nil
+	return run.Lesson(ctx, l, s)
 }
 
 // lessonsNew writes a lesson of one step, which passes its test, to begin with.

@@ -197,12 +197,8 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
-	certificates, err := server.LoadCertificates(filepath.Join(cfg.engine.Data, "certificates"), names(cfg.hosts)...)
+	certificates, err := certify(&cfg.engine, names(cfg.hosts)...)
 	if err != nil {
-		return err
-	}
-	cfg.engine.RootCA = certificates.CA()
-	if cfg.engine.APIServerTLS, err = certificates.ServingFor(engine.APIServerNames()...); err != nil {
 		return err
 	}
 	eng, err := engine.New(ctx, cfg.engine)
@@ -226,6 +222,18 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr()))
 	err = srv.Serve(serving, page, api)
 	return errors.Join(err, eng.Close())
+}
+
+// certify has the sessions' API servers show certificates of the data folder's authority,
+// which are also good for more names of this machine.
+func certify(c *engine.Config, more ...string) (*server.Certificates, error) {
+	certificates, err := server.LoadCertificates(filepath.Join(c.Data, "certificates"), more...)
+	if err != nil {
+		return nil, err
+	}
+	c.RootCA = certificates.CA()
+	c.APIServerTLS, err = certificates.ServingFor(engine.APIServerNames()...)
+	return certificates, err
 }
 
 // newServer puts pages, lessons and engine behind HTTP.

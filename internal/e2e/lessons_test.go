@@ -19,7 +19,7 @@ import (
 // done before, and each is afterwards.
 func TestLessons(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command(podhop, "lessons", "test", "--data", t.TempDir(), "--images", catalogue, "--registries=false", "--kubectl", kubectl).CombinedOutput()
+	out, err := exec.Command(podhop, "lessons", "test", "--data", t.TempDir(), "--images", catalogue, "--registries=false").CombinedOutput()
 	if err != nil || strings.Count(string(out), "ok ") < 20 {
 		t.Errorf("%v:\n%s", err, out)
 	}
@@ -36,7 +36,7 @@ func TestLessonsNew(t *testing.T) {
 	if out, err := run("new", dir); err != nil {
 		t.Fatal(err, out)
 	}
-	flags := []string{"--data", t.TempDir(), "--images", catalogue, "--registries=false", "--kubectl", kubectl}
+	flags := []string{"--data", t.TempDir(), "--images", catalogue, "--registries=false"}
 	if out, err := run(append([]string{"test", filepath.Dir(dir)}, flags...)...); err != nil || !strings.Contains(out, "ok   mine") {
 		t.Errorf("%v %s", err, out)
 	}

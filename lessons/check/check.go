@@ -29,6 +29,9 @@ type Cluster interface {
 	// Asked are the recent journeys of packets sent since then, oldest first, without
 	// those of Unasked requests.
 	Asked(since time.Time) []model.Journey
+	// Script runs text by bash on the learner's machine, until it ends or ctx does, which
+	// kills it.
+	Script(ctx context.Context, text string) (model.ScriptResult, error)
 }
 
 // A look finds out whether something is so of a cluster, by what has been since the step

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/printable"
 )
 
@@ -17,12 +16,6 @@ type Script struct {
 	Run string `yaml:"run"`
 	// Timeout is when they are killed: 10s if it is zero, at most 60s.
 	Timeout time.Duration `yaml:"timeout"`
-}
-
-// A Machine is a Cluster with a place where the learner types commands.
-type Machine interface {
-	// Script runs text by bash there, until it ends or ctx does, which kills it.
-	Script(ctx context.Context, text string) (model.ScriptResult, error)
 }
 
 const (
@@ -44,13 +37,9 @@ func (s *Script) compile() (look, []FieldError) {
 		errs = append(errs, FieldError{[]any{"timeout"}, "must be between 1s and 60s"})
 	}
 	return func(ctx context.Context, c Cluster, _ time.Time) (string, error) {
-		machine, ok := c.(Machine)
-		if !ok {
-			return "There is no machine to run it on here.", errNot
-		}
 		within, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		result, err := machine.Script(within, s.Run)
+		result, err := c.Script(within, s.Run)
 		switch {
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)

@@ -36,9 +36,9 @@ const again = 200 * time.Millisecond
 // resend is after how many looks what a solution sends is sent again.
 const resend = 10
 
-// Lesson does a lesson in a cluster that was made with its options. kubectl runs one
-// command line and returns what it printed. The error names the step.
-func Lesson(ctx context.Context, l lessons.Lesson, c Cluster, kubectl func(ctx context.Context, line string) (string, error)) error {
+// Lesson does a lesson in a cluster that was made with its options. The error names the
+// step.
+func Lesson(ctx context.Context, l lessons.Lesson, c Cluster) error {
 	if start := l.StartYAML(); len(start) > 0 {
 		if err := apply(ctx, c, start); err != nil {
 			return fmt.Errorf("start: %w", err)
@@ -50,7 +50,7 @@ func Lesson(ctx context.Context, l lessons.Lesson, c Cluster, kubectl func(ctx c
 	for i, step := range l.Steps {
 		err := begun(ctx, l, i+1, c)
 		if err == nil {
-			err = one(ctx, step, c, kubectl)
+			err = one(ctx, step, c)
 		}
 		if err != nil {
 			return fmt.Errorf("step %d (%s): %w", i+1, step.Title, err)
@@ -82,7 +82,7 @@ func begun(ctx context.Context, l lessons.Lesson, n int, c Cluster) error {
 	return nil
 }
 
-func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context.Context, string) (string, error)) error {
+func one(ctx context.Context, step lessons.Step, c Cluster) error {
 	if len(step.Checks) == 0 {
 		return nil
 	}
@@ -90,7 +90,7 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 	if open := look(ctx, step, c, began); len(open) == 0 {
 		return errors.New("its checks pass before anything was done")
 	}
-	if err := solve(ctx, step, c, kubectl); err != nil {
+	if err := solve(ctx, step, c); err != nil {
 		return err
 	}
 	end := time.Now().Add(patience)
@@ -120,9 +120,9 @@ func one(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context
 
 // solve does what the solution says. A step without one is done by running what its text
 // offers to run; whether each of its commands succeeds is nobody's concern.
-func solve(ctx context.Context, step lessons.Step, c Cluster, kubectl func(context.Context, string) (string, error)) error {
+func solve(ctx context.Context, step lessons.Step, c Cluster) error {
 	for _, a := range step.Solution {
-		if err := do(ctx, a, c, kubectl); err != nil {
+		if err := do(ctx, a, c); err != nil {
 			return err
 		}
 	}
@@ -130,14 +130,8 @@ func solve(ctx context.Context, step lessons.Step, c Cluster, kubectl func(conte
 		return nil
 	}
 	for _, command := range step.Commands {
-		within, cancel := context.WithTimeout(ctx, patience)
-		r, err := c.Script(within, "shopt -s expand_aliases; alias k=kubectl\n"+command)
-		cancel()
-		if err != nil {
-			return fmt.Errorf("%s: %w", command, err)
-		}
-		if r.Late {
-			return fmt.Errorf("%s: it did not end within %v", command, patience)
+		if _, err := typed(ctx, c, command); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -154,7 +148,7 @@ func look(ctx context.Context, step lessons.Step, c Cluster, began time.Time) (o
 	return nil
 }
 
-func do(ctx context.Context, a lessons.Action, c Cluster, kubectl func(context.Context, string) (string, error)) error {
+func do(ctx context.Context, a lessons.Action, c Cluster) error {
 	switch {
 	case a.Apply != nil:
 		if err := apply(ctx, c, []byte(a.Apply.Text)); err != nil {
@@ -163,11 +157,27 @@ func do(ctx context.Context, a lessons.Action, c Cluster, kubectl func(context.C
 	case a.Send != nil:
 		return send(ctx, *a.Send, c)
 	default:
-		if said, err := kubectl(ctx, a.Run); err != nil {
-			return fmt.Errorf("%s: %w: %s", a.Run, err, strings.TrimSpace(said))
+		r, err := typed(ctx, c, a.Run)
+		if err == nil && r.Code != 0 {
+			err = fmt.Errorf("%s: code %d: %s", a.Run, r.Code, strings.TrimSpace(r.Output))
 		}
+		return err
 	}
 	return nil
+}
+
+// typed is what the terminal does, with the aliases that it has.
+func typed(ctx context.Context, c Cluster, command string) (model.ScriptResult, error) {
+	within, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := c.Script(within, "shopt -s expand_aliases; alias k=kubectl\n"+command)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", command, err)
+	}
+	if r.Late {
+		return r, fmt.Errorf("%s: it did not end within %v", command, patience)
+	}
+	return r, nil
 }
 
 // apply is what the editor does. The API's objections end it, unless the lesson wants

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"strings"
 	"testing"
@@ -20,9 +19,14 @@ type cluster struct {
 	prepared bool     // whether the background script makes it
 	stuck    bool     // whether that does not end
 	folder   []string // to which files were put
+
+	kubectl func() (model.ScriptResult, error) // what becomes of it
 }
 
 func (c *cluster) Script(_ context.Context, text string) (model.ScriptResult, error) {
+	if c.kubectl != nil && strings.Contains(text, "kubectl get") {
+		return c.kubectl()
+	}
 	c.there = c.there || strings.Contains(text, "touch it") || c.prepared && strings.Contains(text, "background.sh")
 	if strings.Contains(text, "test -f it") && !c.there {
 		return model.ScriptResult{Code: 1, Output: "it is not there\n"}, nil
@@ -84,19 +88,20 @@ func TestLesson(t *testing.T) {
 	for _, c := range []struct {
 		name, solution string
 		files          map[string]string
-		kubectl        error
+		kubectl        model.ScriptResult
 		want           string // of the error; empty: none
 	}{
-		{"done", `[{apply: a.yaml}]`, map[string]string{"a.yaml": good}, nil, ""},
-		{"refused as it says, then done", `[{apply: b.yaml}, {run: kubectl get x}, {apply: a.yaml}]`, map[string]string{"a.yaml": good, "b.yaml": "# refused\n" + bad}, nil, ""},
-		{"passes before", `[{apply: a.yaml}]`, map[string]string{"a.yaml": good, "start/s.yaml": good}, nil, "step 1 (One): its checks pass before anything was done"},
-		{"start is refused", `[{apply: a.yaml}]`, map[string]string{"a.yaml": good, "start/s.yaml": bad}, nil, "start: line 3: no such kind"},
-		{"solution is refused", `[{apply: b.yaml}]`, map[string]string{"b.yaml": bad}, nil, "step 1 (One): b.yaml: line 3: no such kind"},
-		{"not refused as it says", `[{apply: a.yaml}]`, map[string]string{"a.yaml": "# refused\n" + good}, nil, "it was taken, but says that it is refused"},
-		{"kubectl fails", `[{run: kubectl get x}]`, nil, errors.New("exit status 1"), "step 1 (One): kubectl get x: exit status 1: said"},
+		{"done", `[{apply: a.yaml}]`, map[string]string{"a.yaml": good}, model.ScriptResult{}, ""},
+		{"refused as it says, then done", `[{apply: b.yaml}, {run: kubectl get x}, {apply: a.yaml}]`, map[string]string{"a.yaml": good, "b.yaml": "# refused\n" + bad}, model.ScriptResult{}, ""},
+		{"passes before", `[{apply: a.yaml}]`, map[string]string{"a.yaml": good, "start/s.yaml": good}, model.ScriptResult{}, "step 1 (One): its checks pass before anything was done"},
+		{"start is refused", `[{apply: a.yaml}]`, map[string]string{"a.yaml": good, "start/s.yaml": bad}, model.ScriptResult{}, "start: line 3: no such kind"},
+		{"solution is refused", `[{apply: b.yaml}]`, map[string]string{"b.yaml": bad}, model.ScriptResult{}, "step 1 (One): b.yaml: line 3: no such kind"},
+		{"not refused as it says", `[{apply: a.yaml}]`, map[string]string{"a.yaml": "# refused\n" + good}, model.ScriptResult{}, "it was taken, but says that it is refused"},
+		{"kubectl fails", `[{run: kubectl get x}]`, nil, model.ScriptResult{Code: 1, Output: "said\n"}, "step 1 (One): kubectl get x: code 1: said"},
+		{"kubectl does not end", `[{run: kubectl get x}]`, nil, model.ScriptResult{Late: true}, "step 1 (One): kubectl get x: it did not end within 1m30s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := Lesson(t.Context(), lesson(t, c.solution, c.files), &cluster{}, func(context.Context, string) (string, error) { return "said\n", c.kubectl })
+			err := Lesson(t.Context(), lesson(t, c.solution, c.files), &cluster{kubectl: func() (model.ScriptResult, error) { return c.kubectl, nil }})
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -107,7 +112,7 @@ func TestLesson(t *testing.T) {
 // Who is told to stop does not wait for checks that will not pass.
 func TestStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Lesson(ctx, lesson(t, `[{run: kubectl get x}]`, nil), &cluster{}, func(context.Context, string) (string, error) { cancel(); return "", nil })
+	err := Lesson(ctx, lesson(t, `[{run: kubectl get x}]`, nil), &cluster{kubectl: func() (model.ScriptResult, error) { cancel(); return model.ScriptResult{}, nil }})
 	if err == nil || !strings.Contains(err.Error(), `after the solution "it is there" does not pass`) {
 		t.Error(err)
 	}
@@ -132,7 +137,7 @@ func TestScenario(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			cluster := &cluster{prepared: c.background == "touch it", stuck: c.background == "sleep infinity"}
-			err := Lesson(ctx, lib.Lessons[0], cluster, nil)
+			err := Lesson(ctx, lib.Lessons[0], cluster)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), "step 1 (One): ") || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("got %v", err)
 			}
