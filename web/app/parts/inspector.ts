@@ -5,11 +5,14 @@ import { Part } from "../state/part";
 import { conversation, object, view } from "../state/selection";
 import { clearTerms, hidden, shown } from "../state/shown";
 import { journeyView, recentView } from "./journey";
+import { shownRef } from "../state/resource";
 import { objectView } from "./object";
+import { resourceView } from "./sides";
 
 class PageInspector extends Part {
   protected view(): TemplateResult {
     if (view.value === "object" && object.value) return objectView(object.value);
+    if (shownRef.value) return resourceView(shownRef.value);
     if (conversation.value) return journeyView(conversation.value);
     if (shown.value.length > 0) return recentView(shown.value.slice(0, 30));
     if (hidden.value > 0) return html`<h2>Journeys</h2><p class="muted">The filter hides ${hidden.value === 1 ? "the only one" : `all ${hidden.value}`} there ${hidden.value === 1 ? "is" : "are"}. <button type="button" class="link" @click=${clearTerms}>Clear the filter</button></p>`;

@@ -12,14 +12,20 @@ import { termOf, showJourneysOf } from "./filter";
 import { breakage } from "./faults";
 import { looks } from "./look";
 import { nodeActions } from "./nodes";
+import { refOf, shownSide } from "../state/resource";
 import { kindName, statusOf } from "./objects";
 import { expandButton } from "./expand";
+import { sides } from "./sides";
 
 export function objectView(v: Vertex): TemplateResult {
   const place = v.kind === "Client" || v.kind === "Underlay" || v.kind === "ControlPlane";
-  return html`<div class="head"><h2><span class="kind">${kindName(v.kind)}</span> ${nameOf(v.id)}</h2>
+  const ref = recorded ? undefined : refOf(v);
+  const head = html`<div class="head"><h2><span class="kind">${kindName(v.kind)}</span> ${nameOf(v.id)}</h2>
       <span class="tools">${expandButton()}<button type="button" class="icon" aria-label="Close, back to journeys" title="Back to journeys" @click=${closeObject}>×</button></span></div>
     ${place ? nothing : html`<p class="state">${statusOf(v)}</p>`}
+    ${ref ? sides(ref) : nothing}`;
+  if (ref && shownSide.value !== "overview") return head;
+  return html`${head}
     ${v.message ? html`<p class=${v.ready ? "message" : "message not-ready"}>${v.message}</p>` : nothing}
     ${explain(v)}
     ${recorded ? nothing : actions(v)}

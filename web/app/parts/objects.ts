@@ -1,5 +1,5 @@
-// <object-list>: the map as a list: everything in the cluster, by kind.
-import { effect, signal } from "@preact/signals-core";
+// <object-list>: the map as a list: everything in the cluster, by kind; or all that the
+// API has, which is a later chunk.
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { Vertex } from "../model";
@@ -10,7 +10,8 @@ import { Part } from "../state/part";
 import { objectID, showObject, view } from "../state/selection";
 import { vertices } from "../state/store";
 import { nameOf, plural } from "../state/text";
-import { forTab } from "../state/keep";
+import { type By, by } from "../objects/choice";
+import { recorded } from "../state/data";
 import "./tree";
 
 const ORDER = ["Pod", "Service", "Ingress", "Gateway", "HTTPRoute", "GRPCRoute", "NetworkPolicy", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job", "CronJob", "Node"];
@@ -19,14 +20,13 @@ const rank = (kind: string) => (ORDER.indexOf(kind) + ORDER.length + 1) % (ORDER
 /** Objects of the API, as against parts of the network. */
 export const isObject = (v: Vertex) => v.kind !== "Client" && v.kind !== "Underlay" && v.kind !== "ControlPlane";
 
-const byPlace = signal(forTab.get("podhop.objects") === "place");
-effect(() => forTab.set("podhop.objects", byPlace.value ? "place" : "kind"));
-
 class ObjectList extends Part {
   protected view(): TemplateResult {
-    const choice = (place: boolean, text: string) => html`<label><input type="radio" name="objects-by" .checked=${byPlace.value === place} @change=${() => (byPlace.value = place)}><span>${text}</span></label>`;
-    return html`<div class="objects-by segments" role="radiogroup" aria-label="Order of the objects">${choice(false, "By kind")}${choice(true, "As the map")}</div>
-      ${byPlace.value ? html`<map-tree></map-tree>` : this.#table()}`;
+    const now = recorded && by.value === "all" ? "kind" : by.value;
+    if (now === "all") void import("../objects/browser");
+    const choice = (to: By, text: string) => html`<label><input type="radio" name="objects-by" value=${to} .checked=${now === to} @change=${() => (by.value = to)}><span>${text}</span></label>`;
+    return html`<div class="objects-by segments" role="radiogroup" aria-label="Which objects">${choice("kind", "By kind")}${choice("place", "As the map")}${recorded ? nothing : choice("all", "All resources")}</div>
+      ${now === "all" ? html`<resource-browser></resource-browser>` : now === "place" ? html`<map-tree></map-tree>` : this.#table()}`;
   }
 
   #table(): TemplateResult {

@@ -10,9 +10,19 @@ export interface Asked {
   signal?: AbortSignal;
 }
 
+/** The API's own no, with the code of its answer. */
+export class Refusal extends Problem {
+  constructor(
+    text: string,
+    readonly code: number,
+  ) {
+    super(text);
+  }
+}
+
 let known: Promise<Access> | null = null;
 
-/** Asks for a path of the API, such as /api/v1/pods. The answer is a good one, or a Problem is thrown. */
+/** Asks for a path of the API, such as /api/v1/pods. The answer is a good one, or a Refusal or another Problem is thrown. */
 export async function kube(path: string, asked: Asked = {}): Promise<Response> {
   known ??= access();
   const at = await known.catch((problem: unknown) => {
@@ -29,7 +39,7 @@ export async function kube(path: string, asked: Asked = {}): Promise<Response> {
     throw new Problem("The server could not be reached. Try again in a moment.");
   }
   if (answer.ok) return answer;
-  throw new Problem(said(answer, await answer.text()));
+  throw new Refusal(said(answer, await answer.text()), answer.status);
 }
 
 /** The answer as JSON of a type that the caller knows. */

@@ -128,8 +128,8 @@ func (k kind) discovered() object {
 		"singularResource": strings.ToLower(k.name), "verbs": verbs, "shortNames": k.short, "categories": k.categories, "subresources": subs}
 }
 
-// table is objects as kubectl get prints them.
-func (k kind) table(version int, objects []object, heads bool) object {
+// table is objects as kubectl get prints them, with their metadata or the whole of them.
+func (k kind) table(version int, objects []object, heads, whole bool) object {
 	t := object{"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": object{"resourceVersion": fmt.Sprint(version)}, "columnDefinitions": nil}
 	if heads {
 		columns := []any{object{"name": "Name", "type": "string", "format": "name", "priority": 0}}
@@ -144,7 +144,11 @@ func (k kind) table(version int, objects []object, heads bool) object {
 		for _, c := range k.columns {
 			cells = append(cells, c.cell(o))
 		}
-		rows = append(rows, object{"cells": append(cells, "5m"), "object": object{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": o["metadata"]}})
+		told := object{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": o["metadata"]}
+		if whole {
+			told = o
+		}
+		rows = append(rows, object{"cells": append(cells, "5m"), "object": told})
 	}
 	t["rows"] = rows
 	return t

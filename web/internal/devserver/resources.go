@@ -82,13 +82,15 @@ func (k *Kube) list(w http.ResponseWriter, r *http.Request, p place) {
 		return strings.Compare(a.meta().text("namespace")+"/"+a.meta().text("name"), b.meta().text("namespace")+"/"+b.meta().text("name"))
 	})
 	if asTable(r) {
-		answer(w, http.StatusOK, p.kind.table(k.version, found, true))
+		answer(w, http.StatusOK, p.kind.table(k.version, found, true, whole(r)))
 		return
 	}
 	answer(w, http.StatusOK, object{"kind": p.kind.name + "List", "apiVersion": p.kind.apiVersion(), "metadata": object{"resourceVersion": strconv.Itoa(k.version)}, "items": found})
 }
 
 func asTable(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "as=Table") }
+
+func whole(r *http.Request) bool { return r.URL.Query().Get("includeObject") == "Object" }
 
 // wants says whether an object is one that was asked for, by namespace and selectors
 // of the forms a=b and a.b=c.
@@ -143,7 +145,7 @@ func (k *Kube) watch(w http.ResponseWriter, r *http.Request, p place) {
 			}
 			var told any = c.object
 			if asTable(r) {
-				told = p.kind.table(c.version, []object{c.object}, false)
+				told = p.kind.table(c.version, []object{c.object}, false, whole(r))
 			}
 			events = append(events, object{"type": c.verb, "object": told})
 		}
@@ -193,6 +195,13 @@ func (k *Kube) one(w http.ResponseWriter, r *http.Request, p place) {
 	}
 	switch r.Method {
 	case http.MethodGet:
+		if r.Header.Get("Accept") == "application/yaml" {
+			w.Header().Set("Content-Type", "application/yaml")
+			enc := yaml.NewEncoder(w)
+			enc.SetIndent(2)
+			_ = enc.Encode(map[string]any(p.view(old).copied()))
+			return
+		}
 		answer(w, http.StatusOK, p.view(old))
 		return
 	case http.MethodDelete:
