@@ -181,6 +181,7 @@ func TestExtending(t *testing.T) {
 		t.Run("aggregation", func(t *testing.T) { testAggregation(t, e, ss, c) })
 		t.Run("upgrade", func(t *testing.T) { testUpgrade(t, ss, c) })
 	})
+	t.Run("restore", func(t *testing.T) { testRestore(t, s) })
 	t.Run("token reviews", func(t *testing.T) { testTokenReviews(t, s) })
 	t.Run("client certificates", func(t *testing.T) { testCertificates(t, s) })
 	settles(t, before)

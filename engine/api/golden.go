@@ -24,7 +24,7 @@ import (
 func (s *Server) bootstrap(ctx context.Context) error {
 	start := time.Now()
 	t := store.NewTenant()
-	gold, err := s.newSession("golden", t, false)
+	gold, err := s.newSession("golden", t, false, nil)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	}
 	s.golden[""] = t.Clone()
 	s.lap("golden tenant", &start)
-	if s.bare, err = s.newSession("bare", t.Clone(), false); err != nil {
+	if s.bare, err = s.newSession("bare", t.Clone(), false, nil); err != nil {
 		return err
 	}
 	served, err := s.bare.customServer()
@@ -101,7 +101,7 @@ func (s *Server) goldenWith(ctx context.Context, nodes []corev1.Node, dualStack 
 		return t, nil
 	}
 	t := s.golden[""].Clone()
-	ss, err := s.newSession("golden", t, false)
+	ss, err := s.newSession("golden", t, false, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,10 @@ func newKeys() (*keys, error) {
 	if err != nil {
 		return nil, err
 	}
+	return keysOf(private)
+}
+
+func keysOf(private *ecdsa.PrivateKey) (*keys, error) {
 	signer, err := serviceaccount.JWTTokenGenerator(issuer, private)
 	if err != nil {
 		return nil, err

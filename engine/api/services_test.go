@@ -148,7 +148,7 @@ func TestServiceFamilies(t *testing.T) {
 	})
 
 	t.Run("what a tenant has is taken", func(t *testing.T) {
-		ss, err := s.newSession("replay", s.golden[""].Clone(), false)
+		ss, err := s.newSession("replay", s.golden[""].Clone(), false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

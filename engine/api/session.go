@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"net/http"
@@ -28,8 +27,11 @@ type Options struct {
 	Nodes []corev1.Node
 	// DualStack gives Services addresses of IPv6, too, where they ask for them.
 	DualStack bool
-	// Journal, if any, gets every write before it is acknowledged.
-	Journal store.Journal
+	// Restored, if any, is what the session goes on from, in the place of Nodes and of new keys.
+	Restored *Restored
+	// Journal, if any, is given what the session begins with, and what says what it has
+	// at any time from then on. What it returns gets every write before it is acknowledged.
+	Journal func(begin store.State, now func() store.State) (store.Journal, error)
 }
 
 // Session is one learner's Kubernetes API. It is safe for concurrent use.
@@ -62,41 +64,50 @@ type Session struct {
 // addresses and keys. Its informers are started as their kinds are used.
 // The session lives until Close; ctx bounds the opening only.
 func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
-	gold, err := s.goldenWith(ctx, o.Nodes, o.DualStack)
-	if err != nil {
-		return nil, fmt.Errorf("api: golden tenant: %w", err)
-	}
-	t := gold.Clone()
-	if err := bear(t, time.Now()); err != nil {
-		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
-	}
-	ss, err := s.newSession(o.ID, t, o.DualStack)
+	t, err := s.tenant(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}
-	if err := ss.adopt(); err != nil {
+	ss, err := s.begin(t, o)
+	if err != nil {
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}
-	if o.Journal != nil {
-		ss.tenant.SetJournal(o.Journal)
+	err = ss.prepare(ctx)
+	if err == nil && o.Restored != nil {
+		err = ss.resume(ctx)
 	}
-	if err := ss.prepare(ctx); err != nil {
+	if err != nil {
 		ss.Close()
 		return nil, fmt.Errorf("api: open %s: %w", o.ID, err)
 	}
 	return ss, nil
 }
 
-// newSession makes the shell of a session around its tenant: without admission.
-func (s *Server) newSession(id string, t *store.Tenant, dualStack bool) (*Session, error) {
-	ss := &Session{id: id, server: s, tenant: t, adminToken: rand.Text()}
-	ss.ctx, ss.cancel = context.WithCancel(withSession(context.Background(), ss))
-	ss.client = ss.configFor(master)
-	var err error
-	if ss.keys, err = newKeys(); err != nil {
+// begin makes a session of what it begins with.
+func (s *Server) begin(t *store.Tenant, o Options) (*Session, error) {
+	var is *Identity
+	if o.Restored != nil {
+		is = &o.Restored.Identity
+	} else if err := bear(t, time.Now()); err != nil {
 		return nil, err
 	}
-	if ss.authority, err = newAuthority("kubernetes"); err != nil {
+	ss, err := s.newSession(o.ID, t, o.DualStack, is)
+	if err == nil && o.Restored == nil {
+		err = ss.adopt()
+	}
+	if err != nil || o.Journal == nil {
+		return ss, err
+	}
+	return ss, t.Keep(func(begin store.State) (store.Journal, error) { return o.Journal(begin, t.State) })
+}
+
+// newSession makes the shell of a session around its tenant: without admission, with
+// new keys if it has no identity yet.
+func (s *Server) newSession(id string, t *store.Tenant, dualStack bool, is *Identity) (*Session, error) {
+	ss := &Session{id: id, server: s, tenant: t}
+	ss.ctx, ss.cancel = context.WithCancel(withSession(context.Background(), ss))
+	ss.client = ss.configFor(master)
+	if err := ss.identify(is); err != nil {
 		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(ss.client)

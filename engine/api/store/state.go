@@ -24,6 +24,23 @@ type State struct {
 func (t *Tenant) State() State {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	return t.state()
+}
+
+// Keep makes every later change go first through the journal that begin makes of what
+// there is now: nothing comes in between.
+func (t *Tenant) Keep(begin func(State) (Journal, error)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	j, err := begin(t.state())
+	if err == nil {
+		t.journal = j
+	}
+	return err
+}
+
+// state is State; t.mu must be held.
+func (t *Tenant) state() State {
 	s := State{Revision: t.rev, Written: map[schema.GroupResource]uint64{}}
 	for r := range t.populated {
 		s.Written[r] = t.written[r]
