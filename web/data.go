@@ -15,6 +15,7 @@ type learnData struct {
 	Lesson  lessons.Lesson // the zero Lesson in a playground
 	Step    int            // from 1
 	Samples []lessons.Manifest
+	All     []lessons.Lesson
 	// Embedded: the page is a frame of somebody else's.
 	Embedded bool
 }
@@ -70,7 +71,7 @@ func (d learnData) stepURL(step int) string { return "?" + d.query(step, d.Embed
 
 // page is state/data.ts's PageData.
 func (d learnData) page() pageData {
-	p := pageData{Session: d.Session, API: d.api(), Samples: []pageManifest{}, CNIs: cnis}
+	p := pageData{Session: d.Session, API: d.api(), Samples: []pageManifest{}, CNIs: cnis, Lessons: contents(d.All)}
 	for _, m := range d.Samples {
 		p.Samples = append(p.Samples, *manifest(&m))
 	}
@@ -92,7 +93,26 @@ type pageData struct {
 	API     string         `json:"api"`
 	Samples []pageManifest `json:"samples"`
 	CNIs    []cni          `json:"cnis"`
+	Lessons []pageContents `json:"lessons,omitempty"`
 	Lesson  *pageLesson    `json:"lesson,omitempty"`
+}
+
+// pageContents are a lesson's titles, for the palette to find.
+type pageContents struct {
+	Slug  string   `json:"slug"`
+	Title string   `json:"title"`
+	Steps []string `json:"steps"`
+}
+
+func contents(all []lessons.Lesson) []pageContents {
+	out := make([]pageContents, len(all))
+	for i, l := range all {
+		out[i] = pageContents{Slug: l.Slug, Title: l.Title, Steps: make([]string, len(l.Steps))}
+		for k, s := range l.Steps {
+			out[i].Steps[k] = s.Title
+		}
+	}
+	return out
 }
 
 // recordingData is state/data.ts's PageData where there is no session.

@@ -115,7 +115,7 @@ func TestTabsAreDragged(t *testing.T) {
 	p.Click("dock-tabs[area=left] .move-tab")
 	p.Until(`document.activeElement.role === "menuitem"`)
 	p.Keys(kb.Escape)
-	p.Until(`!document.querySelector(".menu") && document.activeElement.matches(".move-tab, [role=tab]")`)
+	p.Until(`!document.querySelector(".tab-menu") && document.activeElement.matches(".move-tab, [role=tab]")`)
 
 	p.drag("#tab-objects", "#panel-editor", 0.9) // the right part of the area makes a group
 	p.Until(in("left", "editor", "journeys", "whatif", "events") + ` && ` + in("right", "objects") + ` && ` + inside("objects", "right"))

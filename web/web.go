@@ -104,7 +104,7 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 		step = 1
 	}
 	step = min(max(step, 1), max(len(lesson.Steps), 1))
-	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, Embedded: embedded(r)}))
+	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, All: library.Lessons, Embedded: embedded(r)}))
 }
 
 // Recording answers GET /recordings/{id}, and GET /recordings without an ID: the page that

@@ -13,6 +13,7 @@ import "./parts/inspector";
 import "./parts/journeys";
 import "./parts/keys";
 import "./parts/lesson";
+import "./parts/menu";
 import "./parts/objects";
 import "./parts/player";
 import "./parts/record";

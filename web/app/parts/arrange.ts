@@ -25,7 +25,7 @@ function put(id: string, to: Area, index?: number): void {
 
 export function openMenu(id: string, from: HTMLElement | null = tabButton(id)): void {
   const box = document.createElement("div");
-  box.className = "menu";
+  box.className = "tab-menu";
   box.popover = "auto";
   box.setAttribute("role", "menu");
   box.setAttribute("aria-label", `Move ${nameOfTab(id)}`);

@@ -10,6 +10,8 @@ const paths = {
   open: "M6 4l4 4-4 4",
   shut: "M4 6l4 4 4-4",
   shrink: "M4 6l4 4 4-4",
+  search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.6 10.6L14 14",
+  menu: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
   grow: "M4 10l4-4 4 4",
 };
 

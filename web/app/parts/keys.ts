@@ -3,6 +3,7 @@ import { html, type TemplateResult } from "lit-html";
 import { playAgain, toggle } from "../state/live";
 import { changeSpeed, speed, speedText } from "../state/player";
 import { announce } from "../state/announce";
+import { whole } from "../state/areas";
 import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
@@ -12,8 +13,10 @@ import { step, stepConversation } from "../state/steps";
 import { isUp, showTab } from "./dock";
 import { findJourneys } from "./filter";
 import type { JourneyList } from "./journeys";
+import { searchKey } from "./menu";
 
-const shortcuts: Shortcut[] = [
+/** All of them; the palette offers them too. */
+export const shortcuts: Shortcut[] = [
   { keys: [" "], label: "Space", does: "Pause, and go on", act: () => (recorded ? false : toggle()) },
   { keys: ["."], label: ".", does: "Next hop, then the next packet", act: () => step(1) },
   { keys: [","], label: ",", does: "Previous hop", act: () => step(-1) },
@@ -25,15 +28,19 @@ const shortcuts: Shortcut[] = [
   { keys: ["/"], label: "/", does: "Filter", act: findJourneys },
   { keys: ["m"], label: "M", does: "To the map", act: toMap },
   { keys: ["l"], label: "L", does: "To the list of journeys", act: toList },
+  { keys: ["f"], label: "F", does: "The map on the whole page, and back", act: wholeMap },
   { keys: ["Escape"], label: "Esc", does: "Back", act: back },
   { keys: ["?"], label: "?", does: "These keys", act: () => document.getElementById("keys")?.showPopover() },
 ];
 
-// Where things have keys of their own.
+// Keys with others held, and where things have keys of their own.
 const there: [string, string][] = [
+  [searchKey, "Search, or run something"],
   ["Arrows", "Move over the map, and over the packets that hang in the air; move through lists"],
   ["→ ←", "In the list: show and hide a conversation's packets"],
-  ["Enter", "Open what has the focus"],
+  ["Enter", "Open what has the focus; fold what an edge borders"],
+  ["Shift F10", "On a tab: move it elsewhere"],
+  ["Ctrl Shift ←", "On a tab: move it among its neighbours"],
 ];
 
 class KeyHelp extends Part {
@@ -51,6 +58,12 @@ function faster(by: number): void {
   announce(`Speed ${speedText(speed.value)}`);
 }
 
+function wholeMap(): void {
+  whole.value = !whole.value;
+  reveal("map");
+  announce(whole.value ? "The map has the whole page" : "The map is one part of the page");
+}
+
 function toMap(): void {
   reveal("map");
   document.querySelector<SVGElement>("pod-map [data-vertex][tabindex='0']")?.focus();
@@ -65,6 +78,7 @@ function toList(): void {
 // Out of the details to the list, then out of what is chosen.
 function back(event: KeyboardEvent): boolean | void {
   const at = event.target as Element;
+  if (whole.value) return wholeMap();
   if (at.closest("journey-filter")) return toList();
   if (view.value === "object") {
     closeObject();

@@ -1,4 +1,4 @@
-// <record-menu>: what the session remembers, as a file or as a link for others.
+// <record-menu>: what the session remembers, as a file or as a link for others. The page's menu opens it.
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { KeptRecording } from "../model";
@@ -15,8 +15,7 @@ const copied = signal(false);
 
 class RecordMenu extends Part {
   protected view(): TemplateResult {
-    return html`<button type="button" class="chip open-record" popovertarget="record" title="What happened here so far, as a file or a link"><span>Record</span></button>
-      <div id="record" class="panel" popover role="dialog" aria-labelledby="record-title">
+    return html`<div id="record" class="panel" popover role="dialog" aria-labelledby="record-title">
         <div class="panel-head"><h2 id="record-title">What happened so far</h2>
           <button type="button" class="icon" popovertarget="record" popovertargetaction="hide" aria-label="Close">×</button></div>
         <p>The map as it changed, the packets that are still listed, events, and your manifests: to play again without this cluster.</p>

@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, SessionOptions, WhatIf, WhatIfRequest } from "../model";
+import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, Session, SessionOptions, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {
@@ -91,6 +91,16 @@ export async function send(request: Request): Promise<RequestResult> {
 /** Runs the checks of a lesson's step. */
 export async function check(request: CheckRequest): Promise<CheckResult[]> {
   return JSON.parse(await ask("POST", "/checks", json(request))) as CheckResult[];
+}
+
+/** Asks for more time. */
+export async function extend(): Promise<Session> {
+  return JSON.parse(await ask("POST", "/extend")) as Session;
+}
+
+/** Opens a session like this one in its place, with what the lesson begins with. */
+export async function startOver(lesson?: string): Promise<Session> {
+  return JSON.parse(await ask("POST", `/start-over${lesson ? `?${new URLSearchParams({ lesson })}` : ""}`)) as Session;
 }
 
 export async function change(options: SessionOptions): Promise<void> {

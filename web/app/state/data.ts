@@ -26,6 +26,7 @@ export interface PageData {
   recording?: { id: string }; // of the one to show; an empty ID asks for a file
   samples: Manifest[];
   cnis: { name: string; text: string }[]; // the networks there are, in words
+  lessons?: { slug: string; title: string; steps: string[] }[]; // all there are, by their titles
   lesson?: { slug: string; title: string; steps: Step[] };
 }
 

@@ -40,6 +40,18 @@ class Keep {
       // No room, or not allowed.
     }
   }
+
+  /** Keeps for one session what is kept for another, whose ID ends the keys; without what some prefixes begin. */
+  copy(from: string, to: string, without: readonly string[] = []): void {
+    try {
+      for (const key of Object.keys(this.#storage ?? {})) {
+        if (!key.startsWith("podhop.") || !key.endsWith(`.${from}`) || without.some((x) => key.startsWith(x))) continue;
+        this.set(key.slice(0, -from.length) + to, this.get(key) ?? "");
+      }
+    } catch {
+      // Not allowed.
+    }
+  }
 }
 
 /** Kept until the tab is closed. */

@@ -7,6 +7,8 @@ export interface Notice {
   undo?: () => Promise<void>;
   /** Something else to do about it. */
   action?: { text: string; act: () => Promise<void> | void };
+  /** Whether it stays until somebody does something about it. */
+  stays?: boolean;
 }
 
 const SHORT = 6_000; // ms
@@ -43,7 +45,7 @@ export function toast(text: string, notice: Notice = {}): () => void {
   let timer = 0;
   const wait = (): void => {
     clearTimeout(timer);
-    timer = window.setTimeout(close, action ? LONG : SHORT);
+    if (!notice.stays) timer = window.setTimeout(close, action ? LONG : SHORT);
   };
   const hold = (): void => clearTimeout(timer);
   box.addEventListener("pointerenter", hold);
