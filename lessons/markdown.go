@@ -14,7 +14,7 @@ func (l *loader) markdown(file string, source []byte) template.HTML {
 
 // markdownAt renders text that begins after some lines of the file.
 func (l *loader) markdownAt(file string, before int, source []byte) template.HTML {
-	text, mistakes := markdown.Render(source, markdown.Options{})
+	text, mistakes := markdown.Render(source, markdown.Options{Shell: true})
 	for _, m := range mistakes {
 		l.fail(file, before+m.Line, "%s", m.Message)
 	}

@@ -41,7 +41,7 @@ func (p *tab) focus(selector string) {
 }
 
 // order is how the tabs under the map are at first.
-var order = []string{"editor", "objects", "journeys", "whatif", "events"}
+var order = []string{"editor", "terminal", "objects", "journeys", "whatif", "events"}
 
 // A tab that is moved to another area takes what is in its panel with it, and is there
 // after a reload.
@@ -56,27 +56,28 @@ func TestTabsMoveByKeyboard(t *testing.T) {
 	p.Until(`document.activeElement.textContent === "Move to the right group" && document.activeElement.role === "menuitem"`)
 	p.Keys(kb.Enter)
 	p.Until(in("left", order[1:]...) + ` && ` + in("right", "editor") + ` && document.activeElement.id === "tab-editor"`)
-	p.Until(inside("editor", "right") + ` && ` + inside("objects", "left"))
+	p.Until(inside("editor", "right") + ` && ` + inside("terminal", "left"))
 	p.Until(`document.querySelector("#announce").textContent.includes("Editor is in the right group")`)
 	if !chromium.Eval[bool](p.Tab, `window.kept.isConnected && window.kept.querySelector(".cm-content").textContent.includes("kind: Pod")`) {
 		t.Error("the editor was made anew when its tab was moved")
 	}
 
 	// Into the side column, by its button.
+	p.Click("#tab-objects")
 	p.Click("dock-tabs[area=left] .move-tab")
 	p.Until(`document.activeElement.role === "menuitem"`)
 	p.Keys(kb.ArrowDown)
 	p.Until(`document.activeElement.textContent === "Move to the side column"`)
 	p.Keys(kb.Enter)
-	p.Until(in("side", "details", "objects") + ` && ` + inside("objects", "side") + ` && ` + inside("journeys", "left"))
+	p.Until(in("side", "details", "objects") + ` && ` + inside("objects", "side") + ` && ` + inside("terminal", "left"))
 
 	// Among its neighbours.
 	p.focus("#tab-whatif")
 	p.Keys(kb.ArrowLeft, chromedp.KeyModifiers(ctrl|shift))
-	p.Until(in("left", "whatif", "journeys", "events") + ` && document.activeElement.id === "tab-whatif"`)
+	p.Until(in("left", "terminal", "whatif", "journeys", "events") + ` && document.activeElement.id === "tab-whatif"`)
 
 	p.Do(chromedp.Reload())
-	p.Until(live + ` && ` + in("left", "whatif", "journeys", "events") + ` && ` + in("right", "editor") + ` && ` + in("side", "details", "objects"))
+	p.Until(live + ` && ` + in("left", "terminal", "whatif", "journeys", "events") + ` && ` + in("right", "editor") + ` && ` + in("side", "details", "objects"))
 	p.Until(inside("objects", "side") + ` && ` + inside("editor", "right") + ` && document.querySelector(".cm-content").textContent.includes("kind: Pod")`)
 
 	// Who chooses an object in the list keeps the list; who chooses one on the map sees it.
@@ -118,7 +119,7 @@ func TestTabsAreDragged(t *testing.T) {
 	p.Until(`!document.querySelector(".tab-menu") && document.activeElement.matches(".move-tab, [role=tab]")`)
 
 	p.drag("#tab-objects", "#panel-editor", 0.9) // the right part of the area makes a group
-	p.Until(in("left", "editor", "journeys", "whatif", "events") + ` && ` + in("right", "objects") + ` && ` + inside("objects", "right"))
+	p.Until(in("left", "editor", "terminal", "journeys", "whatif", "events") + ` && ` + in("right", "objects") + ` && ` + inside("objects", "right"))
 	p.drag("#tab-events", "#tab-objects", 0.1) // before another
 	p.Until(in("right", "events", "objects") + ` && ` + inside("events", "right"))
 	p.drag("#tab-whatif", "#panel-details", 0.5) // over a panel: behind the others

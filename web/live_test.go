@@ -117,6 +117,8 @@ func TestTabsByKeyboard(t *testing.T) {
 	p.Until(live)
 	chromium.Eval[bool](p.Tab, `(document.querySelector("#tab-editor").focus(), true)`)
 	p.Keys(kb.ArrowRight)
+	p.Until(`document.activeElement.id === "tab-terminal"`)
+	p.Keys(kb.ArrowRight)
 	p.Until(`document.activeElement.id === "tab-objects" && !document.querySelector("#panel-objects").hidden && document.querySelector("#panel-editor").hidden`)
 	p.Do(chromedp.Reload())
 	p.Until(live + ` && !document.querySelector("#panel-objects").hidden`)

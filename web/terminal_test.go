@@ -28,8 +28,8 @@ func openTerminal(t *testing.T, path string, o chromium.Options) *tab {
 	return p
 }
 
-// until waits for what the server has.
-func until(t *testing.T, what string, ok func() bool) {
+// eventually waits for what the server has.
+func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -64,7 +64,7 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("its program was not told of %s", got)
 	}
 	p.Do(chromedp.EmulateViewport(1100, 900))
-	until(t, "its program is told of fewer columns", func() bool { n := c.Terminal("t1").Columns; return n > 1 && n < before })
+	eventually(t, "its program is told of fewer columns", func() bool { n := c.Terminal("t1").Columns; return n > 1 && n < before })
 
 	// A reload shows again what the server keeps.
 	p.Do(chromedp.Reload())
@@ -105,7 +105,7 @@ func TestTerminalComesBack(t *testing.T) {
 	p.command("echo before")
 	p.Until(says("before"))
 	c.CutTerminals()
-	until(t, "the page is back", func() bool { return c.Terminal("t1").Opened > 1 })
+	eventually(t, "the page is back", func() bool { return c.Terminal("t1").Opened > 1 })
 	p.command("echo after")
 	p.Until(`[...` + shown + `.matchAll(/echo before/g)].length === 1 && ` + says("echo after"))
 }
@@ -194,14 +194,81 @@ func TestTerminalAnswersOnce(t *testing.T) {
 	p := openTerminal(t, "/s/demo", chromium.Options{})
 	c := p.server.Cluster("demo")
 	p.command("ask")
-	until(t, "it answers", func() bool { return strings.Contains(c.Terminal("t1").Typed, "R") }) // where the cursor is: ESC [ row ; column R
+	eventually(t, "it answers", func() bool { return strings.Contains(c.Terminal("t1").Typed, "R") }) // where the cursor is: ESC [ row ; column R
 	before := c.Terminal("t1").Typed
 	p.Do(chromedp.Reload())
 	p.Until(says("ask"))
 	p.focusTerminal()
 	p.Type("!") // comes after whatever was answered
-	until(t, "what is typed arrives", func() bool { return strings.HasSuffix(c.Terminal("t1").Typed, "!") })
+	eventually(t, "what is typed arrives", func() bool { return strings.HasSuffix(c.Terminal("t1").Typed, "!") })
 	if got := c.Terminal("t1").Typed; got != before+"!" {
 		t.Errorf("%q was typed, not %q: the output was told again, and questions in it were answered", got, before+"!")
 	}
+}
+
+// A command of a lesson runs in the learner's terminal at a click, and nothing of the terminal
+// was fetched before.
+func TestClickToRun(t *testing.T) {
+	p := openTab(t, "/s/demo?lesson=deployments", chromium.Options{})
+	p.Until(live)
+	script := `performance.getEntriesByType("resource").filter(e => /panel-/.test(e.name)).length`
+	if n := chromium.Eval[int](p.Tab, script); n != 0 {
+		t.Error("the terminal's script was fetched before anybody wanted it")
+	}
+	steps := chromium.Eval[int](p.Tab, `document.querySelectorAll("article.step").length`)
+	for n := range steps {
+		if chromium.Eval[bool](p.Tab, fmt.Sprintf(`document.querySelector("article[data-step='%d'] [data-run]") !== null`, n+1)) {
+			break
+		}
+		p.Click(fmt.Sprintf(`[data-go='%d'].primary`, n+2))
+	}
+	const button = "article:not([hidden]) .help [data-run]"
+	chromium.Eval[bool](p.Tab, `(document.querySelector("`+button+`").closest("details").open = true)`)
+	command := chromium.Eval[string](p.Tab, `document.querySelector("`+button+`").dataset.run`)
+	p.Click(button)
+	// In a new terminal after its prompt, once.
+	p.Until(`!document.querySelector("#panel-terminal").hidden`)
+	folded := shown + `.replace(/\s+/g, "")`
+	want := strings.Join(strings.Fields("learner:~$"+command+"told:"+command), "")
+	p.Until(folded + `.startsWith(` + chromium.Quote(want) + `)`)
+	if all := p.server.Cluster("demo").Terminals(); len(all) != 1 || all[0].Place != "client" {
+		t.Errorf("the terminals are %+v", all)
+	}
+	// Again, in the same.
+	p.Click(button)
+	p.Until(folded + `.split(` + chromium.Quote(strings.Join(strings.Fields("told:"+command), "")) + `).length === 3`)
+	if n := len(p.server.Cluster("demo").Terminals()); n != 1 {
+		t.Errorf("%d terminals were opened", n)
+	}
+}
+
+func TestShellsFromDetails(t *testing.T) {
+	p := openTab(t, "/s/full", chromium.Options{})
+	p.Until(live)
+	for i, c := range []struct{ vertex, button, place, tab string }{
+		{"node/node-1", "[data-shell='']", "node/node-1", "node-1"},
+		{"client", "[data-shell='']", "client", "client"},
+		{"pod/default/allowed", "[data-shell='']", "pod/default/allowed", "allowed"},
+		{"pod/default/allowed", "[data-shell='sidecar']", "pod/default/allowed/sidecar", "allowed 2"},
+	} {
+		p.Click("[data-vertex='" + c.vertex + "']")
+		p.Click("page-inspector " + c.button)
+		p.Until(fmt.Sprintf(`document.querySelectorAll("[data-terminal]").length === %d && document.querySelector("[data-terminal][aria-selected=true]").textContent.trim() === %q`, i+1, c.tab))
+		p.Until(says("learner:~$") + ` && document.activeElement.closest(".terminal-frame:not([hidden])")`)
+		if all := p.server.Cluster("full").Terminals(); all[len(all)-1].Place != c.place {
+			t.Errorf("a terminal was opened at %s, not at %s", all[len(all)-1].Place, c.place)
+		}
+	}
+}
+
+// What the server refuses is said.
+func TestTerminalIsRefused(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{Allow: "422"})
+	p.Click("[data-vertex='pod/default/my-pod']")
+	p.Until(`document.querySelector("page-inspector [data-shell]")`)
+	p.server.Cluster("demo").Forget("pod/default/my-pod")
+	p.Click("page-inspector [data-shell]")
+	p.Until(`document.querySelector(".terminal-refused")?.textContent.includes("there is nothing of that name")`)
+	p.command("echo works")
+	p.Until(says("echo works") + ` && [...` + shown + `.matchAll(/works/g)].length === 2`)
 }

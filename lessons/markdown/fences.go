@@ -33,7 +33,9 @@ func fences(source []byte) ([]byte, map[int]action) {
 			}
 		case m != nil && m[2][0] == open[0] && len(m[2]) >= len(open):
 			if a, ok := actionOf(string(m[3])); ok {
-				actions[number] = a
+				if m[3] != nil {
+					actions[number] = a
+				}
 				text = bytes.Join([][]byte{m[1], m[2]}, nil)
 				open = ""
 			}

@@ -30,6 +30,9 @@ const SessionPath = "/s/-/"
 type Options struct {
 	// HTML keeps raw HTML that only shapes the text. Without it, any is a mistake.
 	HTML bool
+	// Shell offers to run each fence of a shell's language (sh, bash, shell) that says nothing
+	// else. Without it, only what has {{exec}} is.
+	Shell bool
 	// Resolve finds the address of a file that the text refers to by a relative one, or
 	// says that there is none. nil: there are none.
 	Resolve func(ref string) (url string, ok bool)
@@ -132,7 +135,10 @@ func (r *rendering) Transform(doc *ast.Document, _ text.Reader, _ parser.Context
 	})
 }
 
-// wrap puts a fence that was closed with an action into a node that has its button.
+// shells are the languages of fences that are commands.
+var shells = map[string]bool{"sh": true, "bash": true, "shell": true}
+
+// wrap puts a fence that has an action into a node that has its button.
 func (r *rendering) wrap(n *ast.FencedCodeBlock) {
 	lines := n.Lines()
 	if lines.Len() == 0 {
@@ -140,6 +146,9 @@ func (r *rendering) wrap(n *ast.FencedCodeBlock) {
 	}
 	end := lines.At(lines.Len()-1).Stop - 1 // of the last line's text
 	a, ok := r.closed[2+bytes.Count(r.source[:end], []byte("\n"))]
+	if !ok && r.options.Shell && shells[string(n.Language(r.source))] {
+		a, ok = action{run: true}, true
+	}
 	if !ok || !a.run && !a.copy {
 		return
 	}

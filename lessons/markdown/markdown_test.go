@@ -22,6 +22,29 @@ func render(t *testing.T, source string) Text {
 
 const run = `<button type="button" data-run=`
 
+func TestShell(t *testing.T) {
+	for source, want := range map[string][]string{
+		"```sh\nkubectl get pods\nls\n```":    {"kubectl get pods\nls"},
+		"```bash\na\n```\n\n~~~shell\nb\n~~~": {"a", "b"},
+		"```sh\na\n```{{copy}}":               nil, // says something else
+		"```sh\na\n```{{}}":                   nil,
+		"```yaml\na: 1\n```":                  nil,
+		"```\na\n```":                         nil,
+		"```sh\na\n```{{exec interrupt}}":     {"a"},
+	} {
+		for _, shell := range []bool{true, false} {
+			text, _ := Render([]byte(source), Options{Shell: shell})
+			want := want
+			if !shell && !strings.Contains(source, "{{exec") {
+				want = nil
+			}
+			if !slices.Equal(text.Commands, want) {
+				t.Errorf("%q, shell %v: %q can be run, want %q", source, shell, text.Commands, want)
+			}
+		}
+	}
+}
+
 func TestActions(t *testing.T) {
 	for _, c := range []struct {
 		name, source string

@@ -6,6 +6,7 @@ import { reveal } from "../state/reveal";
 import { copy } from "../state/copy";
 import { begin } from "../state/progress";
 import { fill } from "../state/sending";
+import { run } from "../state/terminals";
 import { load } from "../editor/text";
 import { showTab } from "./dock";
 import "./checks";
@@ -23,7 +24,7 @@ class LessonText extends HTMLElement {
   }
 
   #click = (event: MouseEvent): void => {
-    const target = (event.target as Element).closest<HTMLElement>("[data-go], [data-load], [data-fill], [data-solve]");
+    const target = (event.target as Element).closest<HTMLElement>("[data-go], [data-load], [data-fill], [data-solve], [data-run], [data-copy]");
     if (!target) return;
     const step = data?.lesson?.steps[this.#current() - 1];
     if (target.dataset.go) {
@@ -37,7 +38,10 @@ class LessonText extends HTMLElement {
       const action = step?.solution[Number(target.dataset.solve)];
       if (action?.apply) toEditor(action.apply);
       if (action?.send) this.#toSendBar(action.send);
-      if (action?.run) void copy(action.run);
+    } else if (target.dataset.run !== undefined) {
+      run(target.dataset.run, { interrupt: target.dataset.interrupt !== undefined });
+    } else if (target.dataset.copy !== undefined) {
+      void copy(target.dataset.copy);
     }
   };
 

@@ -5,6 +5,7 @@ import { recorded } from "../state/data";
 import { closeObject, showObject } from "../state/selection";
 import { from, to, urlOf } from "../state/sending";
 import { edges, vertices } from "../state/store";
+import { openAt } from "../state/terminals";
 import { clock, nameOf, plural } from "../state/text";
 import { eventsOf } from "./events";
 import { explain } from "./explain";
@@ -35,7 +36,7 @@ export function objectView(v: Vertex): TemplateResult {
     ${v.rules?.length ? rules(v, v.rules) : nothing}
     ${v.kind === "Service" ? endpoints(v) : owned(v)}
     ${linked(v)}
-    ${v.containers?.length ? html`<h3>Containers</h3><ul class="cards">${v.containers.map(container)}</ul>` : nothing}
+    ${v.containers?.length ? html`<h3>Containers</h3><ul class="cards">${v.containers.map((c) => container(c, v))}</ul>` : nothing}
     ${!recorded && (v.kind === "Node" || v.kind === "Client" || v.kind === "Underlay") ? looks(v) : nothing}
     ${v.conditions?.length ? html`<h3>Conditions</h3><ul class="plain conditions">${v.conditions.map(condition)}</ul>` : nothing}
     ${v.wiring?.length ? html`<h3>Wiring</h3><p class="muted">Each step, as the command that would do the same.</p><ol class="wiring">${v.wiring.map((w) => html`<li><code>${w}</code></li>`)}</ol>` : nothing}
@@ -49,7 +50,8 @@ function actions(v: Vertex): TemplateResult | typeof nothing {
   const term = termOf(v);
   if (!sends && !url && !term) return nothing;
   return html`<div class="actions">
-    ${sends ? html`<button type="button" class="quiet" @click=${() => (from.value = v.id)}>Send from here</button>` : nothing}
+    ${sends ? html`<button type="button" class="quiet" @click=${() => (from.value = v.id)}>Send from here</button>
+    <button type="button" class="quiet" data-shell @click=${() => openAt(v.kind === "Client" ? "client" : v.id)}>Open a terminal here</button>` : nothing}
     ${url ? html`<button type="button" class="quiet" @click=${() => (to.value = url)}>Send to here</button>` : nothing}
     ${term ? html`<button type="button" class="quiet journeys-of" @click=${() => showJourneysOf(term)}>Journeys of this ${v.kind === "NetworkPolicy" ? "policy" : v.kind === "Pod" || v.kind === "Service" ? v.kind : v.kind.toLowerCase()}</button>` : nothing}
   </div>`;
@@ -120,9 +122,11 @@ function owned(v: Vertex): TemplateResult | typeof nothing {
   return html`<h3>${v.kind === "Node" ? "Pods here" : "Owns"}</h3><ul class="plain">${below.map((x) => html`<li>${link(x.id)} <span class="muted">${x.kind}, ${x.status}</span></li>`)}</ul>`;
 }
 
-function container(c: Container): TemplateResult {
+function container(c: Container, of: Vertex): TemplateResult {
+  const shell = !recorded && (of.containers?.length ?? 0) > 1;
   return html`<li><b>${c.name}</b> <span class="muted">${c.reason || c.state}${c.restarts ? `, ${plural(c.restarts, "restart")}` : ""}</span>
-    <span class="mono">${c.image}</span>${c.message ? html`<span class="bad">${c.message}</span>` : nothing}</li>`;
+    <span class="mono">${c.image}</span>${c.message ? html`<span class="bad">${c.message}</span>` : nothing}
+    ${shell ? html`<button type="button" class="quiet shell" data-shell=${c.name} @click=${() => openAt(`${of.id}/${c.name}`)}>Shell<span class="hidden"> in ${c.name}</span></button>` : nothing}</li>`;
 }
 
 function eventList(events: Event[]): TemplateResult | typeof nothing {

@@ -14,31 +14,40 @@ import { searchView } from "./search";
 const screens = new Map<string, Screen>();
 let mounted: Promise<HTMLElement> | null = null;
 
-/** Draws the panel, once; a terminal is opened if there is none. */
-export function mount(): Promise<HTMLElement> {
+/** Draws the panel, once. */
+function mount(): Promise<HTMLElement> {
   mounted ??= begin(document.querySelector<HTMLElement>("terminal-panel")!);
   return mounted;
 }
 
+// What opens terminals does so in turn: who comes second finds what the first has opened.
+let turn: Promise<unknown> = Promise.resolve();
+function inTurn<T>(f: () => Promise<T>): Promise<T> {
+  const mine = turn.then(mount).then(f);
+  turn = mine.catch(() => undefined);
+  return mine;
+}
+
 export async function run(text: string, how: How): Promise<void> {
   const place = how.place ?? "client";
-  await mount();
   const fits = (t: Terminal | undefined) => t !== undefined && t.place === place && !t.ended;
-  const there = fits(current.peek()) ? current.peek()! : terminals.peek()?.find(fits);
-  const fresh = !there || !screens.has(there.id);
-  const t = there ?? (await open(place));
+  const t = await inTurn(async () => (fits(current.peek()) ? current.peek()! : (terminals.peek()?.find(fits) ?? (await open(place)))));
   if (!t) return;
   chosen.value = t.id;
   reveal("dock");
   announce(`Typed into the terminal: ${text}`);
-  await screens.get(t.id)?.run(text, how.interrupt ?? false, fresh);
+  await screens.get(t.id)?.run(text, how.interrupt ?? false);
 }
 
 export async function openAt(place: string): Promise<void> {
-  await mount();
-  const t = await open(place);
+  const t = await inTurn(() => open(place));
   reveal("dock");
   if (t) screens.get(t.id)?.focus();
+}
+
+/** What somebody who brings up the tab expects: a shell to type into. */
+export async function welcome(): Promise<void> {
+  await inTurn(async () => (terminals.peek()?.length === 0 && !refused.peek() ? open("client") : null));
 }
 
 async function begin(host: HTMLElement): Promise<HTMLElement> {
@@ -61,12 +70,6 @@ async function begin(host: HTMLElement): Promise<HTMLElement> {
     for (const s of screens.values()) s.readAloud(on);
   });
   return host;
-}
-
-/** What somebody who brings up the tab expects: a shell to type into. */
-export async function welcome(): Promise<void> {
-  await mount();
-  if (terminals.peek()?.length === 0 && !refused.peek()) await open("client");
 }
 
 // Screens follow the list: each is made when it is first looked at.
@@ -149,7 +152,7 @@ function bring(t: Terminal): void {
 }
 
 async function openNew(): Promise<void> {
-  const t = await open("client");
+  const t = await inTurn(() => open("client"));
   if (t) screens.get(t.id)?.focus();
 }
 

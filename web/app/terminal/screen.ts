@@ -16,6 +16,7 @@ import { readAloud } from "./options";
 import { found } from "./search";
 
 const BEHIND = 4 << 20; // bytes that wait to be drawn, of more than that the newest are enough
+const STARTS = 3000; // ms that a shell may take to its first prompt
 const REPLAY = 400; // ms that a repaint takes
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -29,6 +30,7 @@ export class Screen {
   readonly #resized = new ResizeObserver(() => this.fit());
   #behind = 0;
   #hungUp = false;
+  #born = performance.now();
   #replays = 0; // until then, what is told was told before
   #prompted: (() => void)[] = [];
 
@@ -113,10 +115,11 @@ export class Screen {
     this.#term.options.screenReaderMode = on;
   }
 
-  /** Types a command, after the prompt has come where a shell has just been started. */
-  async run(text: string, interrupt: boolean, fresh: boolean): Promise<void> {
+  /** Types a command, after the prompt has come where a shell is just starting. */
+  async run(text: string, interrupt: boolean): Promise<void> {
     if (interrupt) this.#type("\x03");
-    if (interrupt || fresh) await this.#prompt();
+    const starting = !this.#term.modes.bracketedPasteMode && performance.now() - this.#born < STARTS;
+    if (interrupt || starting) await this.#prompt();
     // A shell that takes pastes as such runs a text of many lines as one.
     const whole = this.#term.modes.bracketedPasteMode;
     const lines = text.replace(/\r\n?/g, "\n").replace(/\n+$/, "");
@@ -141,7 +144,7 @@ export class Screen {
   // bash says at each prompt that it takes pastes. A shell that does not is given a moment.
   #prompt(): Promise<void> {
     return new Promise((done) => {
-      const timer = setTimeout(done, 1500);
+      const timer = setTimeout(done, STARTS);
       this.#prompted.push(() => {
         clearTimeout(timer);
         done();

@@ -52,6 +52,9 @@ func (c *Cluster) addFull() {
 			Config: "{\n  \"cniVersion\": \"1.1.0\",\n  \"name\": \"podhop\",\n  \"type\": \"ptp\"\n}",
 			Result: "{\n  \"cniVersion\": \"1.1.0\",\n  \"interfaces\": [{\"name\": \"eth0\"}],\n  \"ips\": [{\"address\": \"10.244.1.2/32\"}]\n}"}
 	})
+	c.change("pod/default/allowed", func(v *model.Vertex) {
+		v.Containers = append(v.Containers, model.Container{Name: "sidecar", Image: "busybox", State: "running", Ready: true})
+	})
 	nodes := c.nodes()
 	c.tellNode(nodes[1], "cordon")
 	c.tellNode(nodes[2], "stop")

@@ -286,3 +286,10 @@ func (c *Cluster) Terminal(id string) TerminalState {
 	defer t.mu.Unlock()
 	return TerminalState{t.sh.columns, t.sh.rows, string(t.sh.line), t.opened, t.frames, t.largest}
 }
+
+// Forget takes an object away, and tells nobody.
+func (c *Cluster) Forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.vertices, id)
+}
