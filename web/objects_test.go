@@ -50,8 +50,8 @@ func openRow(p *tab, name string) {
 	p.Until(`document.querySelector("page-inspector h2").textContent.includes(` + chromium.Quote(name) + `)`)
 }
 
-// until waits for what the told API shows, not the page; ok says what it was instead.
-func until(t *testing.T, what string, ok func() (bool, string)) {
+// untilKube waits for what the told API shows, not the page; ok says what it was instead.
+func untilKube(t *testing.T, what string, ok func() (bool, string)) {
 	t.Helper()
 	saw := ""
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
@@ -100,7 +100,7 @@ func TestAllResources(t *testing.T) {
 	p.Until(`!` + row("another"))
 	chooseKind(p, "ConfigMap")
 	p.Until(row("settings"))
-	until(t, "one watch", func() (bool, string) { n := k.Watches(); return n == 1, fmt.Sprint(n) })
+	untilKube(t, "one watch", func() (bool, string) { n := k.Watches(); return n == 1, fmt.Sprint(n) })
 
 	// What is cut off goes on; what is forgotten begins anew. Neither misses a thing.
 	for i, forget := range []bool{false, true} {
@@ -124,9 +124,9 @@ func TestAllResources(t *testing.T) {
 
 	// Another tab, and nothing is watched.
 	p.Click("#tab-editor")
-	until(t, "no watch", func() (bool, string) { n := k.Watches(); return n == 0, fmt.Sprint(n) })
+	untilKube(t, "no watch", func() (bool, string) { n := k.Watches(); return n == 0, fmt.Sprint(n) })
 	p.Click("#tab-objects")
-	until(t, "a watch again", func() (bool, string) { n := k.Watches(); return n == 1, fmt.Sprint(n) })
+	untilKube(t, "a watch again", func() (bool, string) { n := k.Watches(); return n == 1, fmt.Sprint(n) })
 }
 
 func TestResourcesOfADefinition(t *testing.T) {
@@ -259,9 +259,9 @@ func TestDoneToAnObject(t *testing.T) {
 	replicas := func() string {
 		return fmt.Sprint(k.Object("deployments", "default", "my-deployment")["spec"].(map[string]any)["replicas"])
 	}
-	until(t, "5 replicas", func() (bool, string) { return replicas() == "5", replicas() })
+	untilKube(t, "5 replicas", func() (bool, string) { return replicas() == "5", replicas() })
 	p.Click(".toast .quiet")
-	until(t, "3 replicas again", func() (bool, string) { return replicas() == "3", replicas() })
+	untilKube(t, "3 replicas again", func() (bool, string) { return replicas() == "3", replicas() })
 	p.Click("[data-do=restart]")
 	p.Until(`[...document.querySelectorAll(".toast")].some(x => x.textContent.includes("its pods are replaced"))`)
 	p.Click("[data-do=delete]")
