@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,11 @@ type ExecSpec struct {
 	Stdout, Stderr io.Writer
 	// Resize brings the terminal's sizes.
 	Resize <-chan Size
+	// Started, if set, is called when the process runs.
+	Started func()
+	// Hangup is how long a process with a terminal has when ctx ends, after SIGHUP, until it
+	// is killed: a shell passes that on to its jobs.
+	Hangup time.Duration
 	// Group has the process' group killed with it when ctx ends: those that it started,
 	// but for what made a group of its own.
 	Group bool
@@ -87,6 +93,9 @@ func (c *Container) Exec(ctx context.Context, spec ExecSpec) (int, error) {
 			return -1, err
 		}
 		ours.in = ours.out
+	}
+	if spec.Started != nil {
+		spec.Started()
 	}
 	return c.follow(ctx, spec, p, ours)
 }
@@ -147,11 +156,7 @@ func (c *Container) follow(ctx context.Context, spec ExecSpec, p *process, ours 
 		code = exitCode(ws)
 	case <-ctx.Done():
 		failed = ctx.Err()
-		if spec.Group {
-			p.killGroup()
-		}
-		p.signal(unix.SIGKILL) //nolint:errcheck // it may have ended
-		code = exitCode(<-p.exit)
+		code = exitCode(p.end(spec))
 	}
 	drained := make(chan struct{})
 	go func() { out.Wait(); close(drained) }()
@@ -162,6 +167,25 @@ func (c *Container) follow(ctx context.Context, spec ExecSpec, p *process, ours 
 	ours.close()
 	<-drained // their files are closed
 	return code, failed
+}
+
+// end ends an exec's process, and waits for it.
+func (p *process) end(spec ExecSpec) syscall.WaitStatus {
+	if spec.TTY && spec.Hangup > 0 {
+		p.signal(unix.SIGHUP) //nolint:errcheck // it may have ended
+		timer := time.NewTimer(spec.Hangup)
+		defer timer.Stop()
+		select {
+		case ws := <-p.exit:
+			return ws
+		case <-timer.C:
+		}
+	}
+	if spec.Group {
+		p.killGroup()
+	}
+	p.signal(unix.SIGKILL) //nolint:errcheck // it may have ended
+	return <-p.exit
 }
 
 // copyStream copies to the end without holding a buffer while it waits.
