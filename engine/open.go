@@ -96,7 +96,7 @@ func (s *Session) openNetwork(ctx context.Context, _ []network.Node) (err error)
 		return err
 	}
 	s.onClose(s.users.Close)
-	if s.network, err = network.Open(network.Config{NoSysctl: !s.engine.cfg.World.Sysctl, Log: s.log}); err != nil {
+	if s.network, err = network.Open(network.Config{Users: s.users, NoSysctl: !s.engine.cfg.World.Sysctl, Log: s.log}); err != nil {
 		return err
 	}
 	s.onClose(s.network.Close)

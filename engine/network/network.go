@@ -15,6 +15,9 @@ import (
 
 // Config is what a session's network is made from; the zero value is a session's own.
 type Config struct {
+	// Users, if set, owns the namespaces of nodes and client: root of a container that
+	// is let into one may change it. The underlay is the server's own.
+	Users *nsexec.UserNS
 	// ClusterCIDR and ClusterCIDR6 hold every node's pod CIDRs; 10.244.0.0/16 and
 	// fd00:10:244::/48 if zero.
 	ClusterCIDR, ClusterCIDR6 netip.Prefix
@@ -46,8 +49,9 @@ func (cfg Config) withDefaults() Config {
 
 // A Network is one session's. All methods are safe for concurrent use.
 type Network struct {
-	site site
-	log  *slog.Logger
+	site  site
+	users *nsexec.UserNS
+	log   *slog.Logger
 
 	mu     sync.Mutex // held while changing, so that changes come one after another
 	closed bool
@@ -68,11 +72,11 @@ type pod struct{ placed }
 func Open(cfg Config) (*Network, error) {
 	cfg = cfg.withDefaults()
 	n := &Network{
-		log:    cfg.Log,
+		log: cfg.Log, users: cfg.Users,
 		site:   site{cluster: clusters{cfg.ClusterCIDR, cfg.ClusterCIDR6}, underlay: cfg.Underlay, underlay6: cfg.Underlay6, noSysctl: cfg.NoSysctl, noFilter: cfg.NoBridgeFilter},
 		spaces: map[string]*space{}, ipams: map[string][2]*ipam{}, next: map[string]int{}, pods: map[string]*pod{}, holders: map[holderKey]*holder{},
 	}
-	under, err := n.newSpace(false, false)
+	under, err := n.newSpace(nsexec.NewNetNS, false, false)
 	if err != nil {
 		return nil, fmt.Errorf("underlay: %w", err)
 	}
@@ -93,8 +97,16 @@ func Open(cfg Config) (*Network, error) {
 	return n, nil
 }
 
-func (n *Network) newSpace(node, dual bool) (*space, error) {
-	ns, err := nsexec.NewNetNS()
+// newNS makes a namespace for a node or the client.
+func (n *Network) newNS() (*nsexec.NetNS, error) {
+	if n.users == nil {
+		return nsexec.NewNetNS()
+	}
+	return nsexec.NewNetNSOf(n.users)
+}
+
+func (n *Network) newSpace(newNS func() (*nsexec.NetNS, error), node, dual bool) (*space, error) {
+	ns, err := newNS()
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func (n *Network) setNodes(d Desired) (fresh map[string]bool, err error) {
 	for _, v := range filter(vertices, func(v string) bool { return n.spaces[v] == nil }) {
 		fresh[v] = true
 		g.Go(func() error {
-			s, err := n.newSpace(v != VertexClient, d.ClientIP6.IsValid())
+			s, err := n.newSpace(n.newNS, v != VertexClient, d.ClientIP6.IsValid())
 			if err != nil {
 				return fmt.Errorf("%s: %w", v, err)
 			}

@@ -43,6 +43,21 @@ func NewNetNS() (*NetNS, error) {
 	return newNetNS(fd), nil
 }
 
+// NewNetNSOf makes a network namespace as NewNetNS does, but owned by a user namespace:
+// who is root there may change it. So may the server, from above.
+func NewNetNSOf(u *UserNS) (*NetNS, error) {
+	fds, err := sandboxFDs(u.FD(), "")
+	if err != nil {
+		return nil, fmt.Errorf("new network namespace: %w", err)
+	}
+	n := newNetNS(fds[0])
+	err = errors.Join(unix.Close(fds[1]), unix.Close(fds[2]), n.Do(prepare))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("new network namespace: %w", err), n.Close())
+	}
+	return n, nil
+}
+
 func newNetNS(fd int) *NetNS {
 	return &NetNS{file: os.NewFile(uintptr(fd), "net:["+strconv.Itoa(fd)+"]"), fd: fd}
 }
