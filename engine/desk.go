@@ -15,6 +15,7 @@ import (
 	"github.com/podhop/podhop/engine/ingress/route"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
+	"github.com/podhop/podhop/engine/terminal"
 )
 
 // deskImage is what the learner's machine runs.
@@ -24,14 +25,22 @@ const deskImage = "docker.io/podhop/desk:1.0"
 // files are the session's, and are counted where they are written.
 var deskLimits = container.Resources{Memory: 512 << 20, Pids: 256}
 
+// deskCapabilities let the learner be root of the network that they are in, as on any
+// machine of one's own: the session's user namespace owns it.
+var deskCapabilities = container.Capabilities{Add: []string{"NET_ADMIN"}}
+
 // openDesk puts the learner's machine in the client's place. It costs nothing before
 // somebody uses it.
 func (s *Session) openDesk(context.Context, []network.Node) error {
 	s.desk = desk.New(desk.Config{
-		Containers: s.containers, Users: s.users, Net: s.network.Client(), Name: network.VertexClient, Limits: deskLimits, Log: s.log,
+		ID: "desk", Containers: s.containers, Users: s.users, Net: s.network.Client(), Name: network.VertexClient,
+		Capabilities: deskCapabilities, Limits: deskLimits, Log: s.log,
 		Image: s.engine.deskImage, Home: s.deskHome, Hosts: s.deskHosts, Resolv: deskResolv,
 	})
-	s.onClose(s.desk.Close)
+	s.terminals = terminal.NewSet(terminal.Config{})
+	s.onClose(s.terminals.Close)
+	s.onClose(s.shells.close)
+	s.onClose(s.desk.Close) // and with it what the terminals would wait for
 	return nil
 }
 

@@ -74,7 +74,7 @@ func (s *Session) boot(ctx context.Context, m *machine) error {
 func (s *Session) halt(ctx context.Context, m *machine) error {
 	s.nodes.turn(m, false)
 	s.nodes.cut(m, false) // who is off is not cut off
-	err := m.stop(ctx)
+	err := errors.Join(s.shells.end(m.Name), m.stop(ctx))
 	err = errors.Join(err, s.containers.UnmountBelow(s.root(m)), s.tracer.Refresh())
 	s.hostsChanged()
 	s.policies.SetNodes(s.policyNodes())

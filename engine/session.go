@@ -20,6 +20,7 @@ import (
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/proxy"
+	"github.com/podhop/podhop/engine/terminal"
 	"github.com/podhop/podhop/engine/topology"
 	"github.com/podhop/podhop/engine/trace"
 	"github.com/podhop/podhop/engine/trace/pcap"
@@ -45,6 +46,8 @@ type Session struct {
 	api        *api.Session
 	containers *container.Session
 	desk       *desk.Desk
+	shells     shells
+	terminals  *terminal.Set
 	controls   *control.Controllers
 	proxies    *proxy.Proxies
 	policies   *policy.Policies

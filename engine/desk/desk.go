@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// id is the container's, and the name of its cgroup and of its folder.
-	id = "desk"
 	// home is where the learner is at home; everybody there is root.
 	home = "/root"
 	// scripts is where the machine sees those that are run by Script.
@@ -26,6 +24,9 @@ const (
 
 // Config is what a Desk is made of.
 type Config struct {
+	// ID is the container's, and the name of its cgroup and of its folder: unique in the
+	// session.
+	ID         string
 	Containers *container.Session
 	// Image finds what the machine runs; it needs bash. Its entry point must reap what
 	// is left to it, and go on for ever.
@@ -35,6 +36,10 @@ type Config struct {
 	Net *nsexec.NetNS
 	// Name is the machine's host name.
 	Name string
+	// Capabilities are over what Users owns, the network among it or not.
+	Capabilities container.Capabilities
+	// Mounts are further ones.
+	Mounts []container.Mount
 	// Limits are for all that runs on it.
 	Limits container.Resources
 	// Home are files that the home begins with, by their path in it. They are the
@@ -68,7 +73,7 @@ func New(cfg Config) *Desk { return &Desk{cfg: cfg, making: make(chan struct{}, 
 
 // dir is the desk's folder on the session's file system.
 func (d *Desk) dir(elem ...string) string {
-	return filepath.Join(append([]string{d.cfg.Containers.Dir(), id}, elem...)...)
+	return filepath.Join(append([]string{d.cfg.Containers.Dir(), d.cfg.ID}, elem...)...)
 }
 
 // Exec runs a process on the machine, as container.Container.Exec, which runs when it
@@ -131,14 +136,14 @@ func (d *Desk) make(ctx context.Context) (c *container.Container, err error) {
 		return nil, err
 	}
 	c, err = d.cfg.Containers.Create(ctx, container.Spec{
-		ID: id, Image: img, Sandbox: d.sandbox, HostNetwork: d.cfg.Net, Hostname: d.cfg.Name, Group: d.group, Cwd: home,
-		AllowPrivilegeEscalation: true,
-		Mounts: []container.Mount{
+		ID: d.cfg.ID, Image: img, Sandbox: d.sandbox, HostNetwork: d.cfg.Net, Hostname: d.cfg.Name, Group: d.group, Cwd: home,
+		AllowPrivilegeEscalation: true, Capabilities: d.cfg.Capabilities,
+		Mounts: append([]container.Mount{
 			{Source: d.dir("root"), Destination: home},
 			{Source: d.dir("scripts"), Destination: scripts, Readonly: true},
 			{Source: d.dir("hosts"), Destination: "/etc/hosts"},
 			{Source: d.dir("resolv.conf"), Destination: "/etc/resolv.conf"},
-		},
+		}, d.cfg.Mounts...),
 	})
 	if err != nil {
 		return nil, err
@@ -167,7 +172,7 @@ func (d *Desk) furnish() error {
 	}
 	var err error
 	if d.group == nil {
-		if d.group, err = d.cfg.Containers.Group(nil, id, d.cfg.Limits); err != nil {
+		if d.group, err = d.cfg.Containers.Group(nil, d.cfg.ID, d.cfg.Limits); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,7 @@ func bench(t *testing.T) (*Desk, *container.Session) {
 	t.Cleanup(func() { ns.Close() })
 	var told atomic.Int32
 	d := New(Config{
-		Containers: s, Users: users, Net: ns, Name: "client", Limits: container.Resources{Memory: 256 << 20, Pids: 64}, Log: slog.New(slog.DiscardHandler),
+		ID: "desk", Containers: s, Users: users, Net: ns, Name: "client", Limits: container.Resources{Memory: 256 << 20, Pids: 64}, Log: slog.New(slog.DiscardHandler),
 		Image: func() (image.Image, error) {
 			img, err := imagetest.Open(t).Resolve("debian")
 			img.Config.Cmd = []string{"sleep", "infinity"}
