@@ -8,6 +8,7 @@ import (
 
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/engine/terminal"
 )
 
 // An Engine opens and finds sessions. Adapt makes one of the engine itself; tests
@@ -79,6 +80,13 @@ type Session interface {
 	// Recording is what the session remembers since then, and from its beginning if since is zero.
 	Recording(ctx context.Context, since time.Time) (*model.Recording, error)
 	Subscribe(after uint64) *feed.Subscription
+	// Terminals are the session's. OpenTerminal fails with a *model.FieldError for what is
+	// no place, and it and those that follow fail with model.ErrNotFound if there is
+	// nothing of the name, with model.ErrConflict if it cannot be now.
+	Terminals() []model.Terminal
+	OpenTerminal(ctx context.Context, want model.NewTerminal) (model.Terminal, error)
+	CloseTerminal(id string) error
+	ViewTerminal(id string) (*terminal.Viewer, error)
 	// API is the session's Kubernetes API, at the root of its paths.
 	API() http.Handler
 	// Token is what the owner of the session shows to its API.

@@ -20,6 +20,7 @@ const (
 	typeBusy        = "urn:podhop:problem:busy"
 	typeNoRecording = "urn:podhop:problem:no-recording"
 	typeNoNode      = "urn:podhop:problem:no-node"
+	typeNoTerminal  = "urn:podhop:problem:no-terminal"
 	typeNoTarget    = "urn:podhop:problem:no-target"
 	typeConflict    = "urn:podhop:problem:conflict"
 	typeInvalid     = "urn:podhop:problem:invalid"

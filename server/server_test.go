@@ -18,6 +18,7 @@ import (
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/recording"
+	"github.com/podhop/podhop/engine/terminal"
 	"github.com/podhop/podhop/internal/problem"
 )
 
@@ -94,11 +95,12 @@ type fakeSession struct {
 	applied []string
 	results []model.ApplyResult
 	err     error // of Apply, Request, Token and Close
+	terms   *terminal.Set
 }
 
 func newSession(e *fakeEngine, id string) *fakeSession {
 	info := model.Session{ID: id, ExpiresAt: "2026-11-23T07:00:00Z"}
-	return &fakeSession{engine: e, id: id, feed: feed.New(feed.Config{}, info),
+	return &fakeSession{engine: e, id: id, feed: feed.New(feed.Config{}, info), terms: terminal.NewSet(terminal.Config{Open: 2}),
 		results: []model.ApplyResult{{Document: 1, Line: 1, Action: "created"}}}
 }
 
@@ -145,6 +147,24 @@ func (s *fakeSession) LookAtNode(_ context.Context, name, at string) (string, er
 	}
 	return "default via 172.18.0.1 dev eth0", s.node("look", name)
 }
+
+// Terminals are of the client alone; what is typed comes back.
+func (s *fakeSession) Terminals() []model.Terminal { return s.terms.List() }
+func (s *fakeSession) OpenTerminal(ctx context.Context, want model.NewTerminal) (model.Terminal, error) {
+	switch want.Place {
+	case "client":
+		return s.terms.Open(ctx, want.Place, func(_ context.Context, p terminal.IO) (int, error) {
+			p.Started()
+			io.Copy(p.Out, p.In)
+			return 0, nil
+		})
+	case "pod/default/gone":
+		return model.Terminal{}, fmt.Errorf("%w: there is no pod default/gone", model.ErrNotFound)
+	}
+	return model.Terminal{}, &model.FieldError{Field: "place", Detail: "must be client"}
+}
+func (s *fakeSession) CloseTerminal(id string) error                    { return s.terms.Delete(id) }
+func (s *fakeSession) ViewTerminal(id string) (*terminal.Viewer, error) { return s.terms.View(id) }
 
 // There is one fault, of DNS.
 func (s *fakeSession) Faults() []model.Fault {

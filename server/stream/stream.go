@@ -1,5 +1,5 @@
 // Package stream sends a session's messages over a websocket: text frames of JSON
-// model.Messages, one a line, in the order of their Seq.
+// model.Messages, one a line, in the order of their Seq. And it joins viewers to terminals.
 //
 // It is the only importer of the websocket package, so that a move to another is
 // made here alone. It must not know what the messages say, nor of sessions: it
