@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -78,10 +79,20 @@ nameserver 127.0.0.1
 options timeout:1 attempts:1
 `
 
+// HomeFiles says which files the learner's home begins with besides its own, by their
+// paths in it. They are written when the machine is made, so that it need not be made for
+// them; what is there already is the learner's, and stays.
+func (s *Session) HomeFiles(files map[string]string) { s.homeFiles.Store(&files) }
+
 // deskHome are the files that the learner's home begins with.
 func (s *Session) deskHome() (map[string]string, error) {
+	files := map[string]string{}
+	if more := s.homeFiles.Load(); more != nil {
+		maps.Copy(files, *more)
+	}
 	config, err := s.deskKubeconfig()
-	return map[string]string{".kube/config": config, ".bashrc": deskBashrc}, err
+	files[".kube/config"], files[".bashrc"] = config, deskBashrc
+	return files, err
 }
 
 // deskKubeconfig leads to the session's API server as the cluster knows it.

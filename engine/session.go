@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/podhop/podhop/engine/api"
@@ -48,6 +49,7 @@ type Session struct {
 	desk       *desk.Desk
 	shells     shells
 	terminals  *terminal.Set
+	homeFiles  atomic.Pointer[map[string]string] // further ones that the learner's home begins with
 	controls   *control.Controllers
 	proxies    *proxy.Proxies
 	policies   *policy.Policies

@@ -70,6 +70,18 @@ func (l Lesson) StartYAML() []byte {
 	return b.Bytes()
 }
 
+// Manifests are those that its steps offer, by the names of their files: a learner who
+// types finds them in their home.
+func (l Lesson) Manifests() map[string]string {
+	files := map[string]string{}
+	for _, s := range l.Steps {
+		if s.Manifest != nil {
+			files[s.Manifest.Name] = s.Manifest.Text
+		}
+	}
+	return files
+}
+
 // A Step is one page of a lesson.
 type Step struct {
 	Title string

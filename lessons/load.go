@@ -53,7 +53,7 @@ const lessonFile = "lesson.yaml"
 //	steps:
 //	- title: A Pod gets an address
 //	  text: 1-address.md          # markdown, without raw HTML
-//	  manifest: my-pod.yaml       # offered to the editor; optional
+//	  manifest: my-pod.yaml       # offered to the editor, and a file in the learner's home; optional
 //	  send:                       # offered to the send bar; optional
 //	    from: node/node-1
 //	    to: pod/default/my-pod
@@ -206,6 +206,9 @@ func (l *loader) lesson(slug string) Lesson {
 			if text, ok := l.read(s.Manifest, file, at("steps", i, "manifest")); ok {
 				l.checkManifest(s.Manifest, text)
 				step.Manifest = &Manifest{Name: path.Base(s.Manifest), Text: string(text)}
+				if other, ok := lesson.Manifests()[step.Manifest.Name]; ok && other != step.Manifest.Text {
+					l.fail(file, at("steps", i, "manifest"), "%s: another manifest has the name already", step.Manifest.Name)
+				}
 			}
 		}
 		if !s.Send.valid() {

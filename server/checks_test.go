@@ -16,6 +16,7 @@ func lesson(slug string) (lessons.Lesson, bool) {
 	library, errs := lessons.Load(fstest.MapFS{
 		"01-first/start/a.yaml": {Data: []byte("kind: first")},
 		"01-first/1.md":         {Data: []byte("text")},
+		"01-first/b.yaml":       {Data: []byte("kind: offered")},
 		"01-first/lesson.yaml": {Data: []byte(`title: First
 summary: S
 minutes: 1
@@ -23,6 +24,7 @@ level: beginner
 steps:
 - title: One
   text: 1.md
+  manifest: b.yaml
   checks:
   - {title: a is there, object: {kind: Pod, name: a, that: 'object.metadata.name == "b"', saw: '"It is " + object.metadata.name + "."'}}
   - {title: it answers, traffic: {from: client, to: "10.0.0.1:80", expect: answered}}

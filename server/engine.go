@@ -70,6 +70,8 @@ type Session interface {
 	Journeys() []model.Journey
 	// Asked is Journeys of packets sent since then, without those of Unasked requests.
 	Asked(since time.Time) []model.Journey
+	// HomeFiles says which files the home on the learner's machine begins with.
+	HomeFiles(files map[string]string)
 	// Script runs bash on the learner's machine, until it ends or ctx does.
 	Script(ctx context.Context, text string) (model.ScriptResult, error)
 	Journey(id string) (model.Journey, bool)

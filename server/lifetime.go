@@ -41,8 +41,10 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 	answer(w, http.StatusCreated, info)
 }
 
-// furnish applies what a lesson begins with.
+// furnish applies what a lesson begins with, and has its manifests be files on the
+// learner's machine.
 func (s *Server) furnish(ctx context.Context, session Session, lesson lessons.Lesson) error {
+	session.HomeFiles(lesson.Manifests())
 	start := lesson.StartYAML()
 	if len(start) == 0 {
 		return nil

@@ -93,6 +93,7 @@ type fakeSession struct {
 	options model.SessionOptions
 	did     []string // to nodes
 	applied []string
+	home    map[string]string
 	results []model.ApplyResult
 	err     error // of Apply, Request, Token and Close
 	terms   *terminal.Set
@@ -259,8 +260,9 @@ func (s *fakeSession) Recording(_ context.Context, since time.Time) (*model.Reco
 	r.Manifests = "kind: Pod\n"
 	return r, s.err
 }
-func (s *fakeSession) Journeys() []model.Journey       { return s.feed.Journeys() }
-func (s *fakeSession) Asked(time.Time) []model.Journey { return s.feed.Journeys() }
+func (s *fakeSession) Journeys() []model.Journey         { return s.feed.Journeys() }
+func (s *fakeSession) Asked(time.Time) []model.Journey   { return s.feed.Journeys() }
+func (s *fakeSession) HomeFiles(files map[string]string) { s.home = files }
 func (s *fakeSession) Script(context.Context, string) (model.ScriptResult, error) {
 	return model.ScriptResult{Code: 1, Output: "there is no such file\n"}, nil
 }
@@ -641,8 +643,8 @@ func TestStartOver(t *testing.T) {
 	if response.StatusCode != http.StatusCreated || response.Header.Get("Location") != "/api/sessions/new2" {
 		t.Fatalf("got %d to %q: %s", response.StatusCode, response.Header.Get("Location"), textOf(response))
 	}
-	if s := engine.sessions["new2"]; s.options.Nodes != 2 || strings.Join(s.applied, "") != "kind: first" {
-		t.Errorf("it is opened with %+v, and furnished with %q", s.options, s.applied)
+	if s := engine.sessions["new2"]; s.options.Nodes != 2 || strings.Join(s.applied, "") != "kind: first" || s.home["b.yaml"] != "kind: offered" {
+		t.Errorf("it is opened with %+v, and furnished with %q and %q", s.options, s.applied, s.home)
 	}
 	if response := ask(handler, "GET /api/sessions/one", ""); response.StatusCode != http.StatusNotFound {
 		t.Errorf("the old one answers %d", response.StatusCode)

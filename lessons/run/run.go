@@ -24,6 +24,8 @@ type Cluster interface {
 	check.Cluster
 	begin.Machine
 	Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error)
+	// HomeFiles says which files the home on the learner's machine begins with.
+	HomeFiles(files map[string]string)
 }
 
 // patience is how long a step's checks are given to pass: pods start in it, images
@@ -39,6 +41,7 @@ const resend = 10
 // Lesson does a lesson in a cluster that was made with its options. The error names the
 // step.
 func Lesson(ctx context.Context, l lessons.Lesson, c Cluster) error {
+	c.HomeFiles(l.Manifests())
 	if start := l.StartYAML(); len(start) > 0 {
 		if err := apply(ctx, c, start); err != nil {
 			return fmt.Errorf("start: %w", err)

@@ -34,6 +34,8 @@ func (c *cluster) Script(_ context.Context, text string) (model.ScriptResult, er
 	return model.ScriptResult{Late: strings.Contains(text, "sleep infinity") || c.stuck && strings.HasPrefix(text, "until")}, nil
 }
 
+func (c *cluster) HomeFiles(map[string]string) {}
+
 func (c *cluster) PutFiles(_ context.Context, folder string, _ fs.FS) error {
 	c.folder = append(c.folder, folder)
 	return nil
