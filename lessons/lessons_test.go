@@ -68,8 +68,12 @@ func TestBeginning(t *testing.T) {
 func TestArticleManifestsAreSharedByLessonsAndSamples(t *testing.T) {
 	for sample, copies := range map[string][]string{
 		"samples/1-my-pod.yaml":        {"02-your-first-pod/my-pod.yaml", "11-reach-pods-through-a-service/start/my-pod.yaml"},
-		"samples/3-my-deployment.yaml": {"11-reach-pods-through-a-service/my-deployment.yaml"},
-		"samples/4-my-service.yaml":    {"11-reach-pods-through-a-service/my-service.yaml"},
+		"samples/2-my-replicaset.yaml": {"05-replica-sets/my-replicaset.yaml"},
+		"samples/3-my-deployment.yaml": {"01-what-a-cluster-is-made-of/my-deployment.yaml", "06-deployments/my-deployment.yaml",
+			"11-reach-pods-through-a-service/my-deployment.yaml"},
+		"samples/7-my-ingress.yaml":        {"15-ingress/my-ingress.yaml"},
+		"samples/8-my-network-policy.yaml": {"16-network-policies/my-network-policy.yaml"},
+		"samples/4-my-service.yaml":        {"11-reach-pods-through-a-service/my-service.yaml"},
 	} {
 		want, err := os.ReadFile(sample)
 		if err != nil {

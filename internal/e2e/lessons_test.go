@@ -92,7 +92,7 @@ func TestLessonInBrowser(t *testing.T) {
 	p.Click("[data-step='1'] [data-go='2']")
 	p.Click("[data-step='2'] [data-go='3']")
 	const third = `document.querySelector("[data-step='3'] step-checks")`
-	p.Until(third + `.textContent.includes("No request of a node to my-pod was captured")`)
+	p.Until(third + `.textContent.includes("No delivered HTTP packet from a node to my-pod was captured since you began this step.")`)
 	p.Click("[data-step='3'] [data-fill]")
 	p.Click(".send-button")
 	p.UntilIn(time.Minute, third+`.textContent.includes("Done")`)

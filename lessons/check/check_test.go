@@ -123,7 +123,7 @@ func TestRun(t *testing.T) {
 		{"filtered", mine, cluster{journeys: []model.Journey{{Start: after, From: "pod/default/a", To: "pod/default/web", Verdict: "delivered"}}}, model.CheckResult{Title: "mine", Kind: "trace", Passed: true}},
 		{"filtered out", mine, cluster{journeys: []model.Journey{{Start: after, From: "pod/default/b", To: "pod/default/web", Verdict: "delivered"},
 			{Start: after, From: "pod/default/a", To: "pod/default/web", Verdict: "dropped"}, {Start: before, From: "pod/default/a", To: "pod/default/web", Verdict: "delivered"}}},
-			model.CheckResult{Title: "mine", Kind: "trace", Saw: "No delivered packet from pod/default/a to web was captured since you began this step."}},
+			model.CheckResult{Title: "mine", Kind: "trace", Saw: "No delivered packet from a to web was captured since you began this step."}},
 		{"script", script, said(0, "whatever\n"), model.CheckResult{Title: "it works", Kind: "script", Passed: true}},
 		{"script says why", script, said(1, "first\n\x1b[31mnotes: \x1b[1mnone\x1b[0m\n\n"), model.CheckResult{Title: "it works", Kind: "script", Saw: "notes: none"}},
 		{"silent script", script, said(3, ""), model.CheckResult{Title: "it works", Kind: "script", Saw: "It ended with code 3, and said nothing."}},

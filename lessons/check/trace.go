@@ -75,8 +75,25 @@ func (t *Trace) none() string {
 		{" that met NetworkPolicy ", t.Policy}, {" through ", t.Node},
 	} {
 		if part.names != "" {
-			b.WriteString(part.before + strings.ReplaceAll(part.names, ",", " or "))
+			b.WriteString(part.before + called(part.names))
 		}
 	}
 	return b.String() + " was captured since you began this step."
+}
+
+// called is what a learner calls those that a filter names by the IDs of the map.
+func called(names string) string {
+	words := strings.Split(names, ",")
+	for i, word := range words {
+		kind, name, of := strings.Cut(strings.TrimSpace(word), "/")
+		switch {
+		case kind == "client":
+			words[i] = "the client"
+		case of && kind == "node" && name == "*":
+			words[i] = "a node"
+		case of && (kind == "node" || kind == "pod" || kind == "service"):
+			words[i] = strings.TrimPrefix(name, "default/")
+		}
+	}
+	return strings.Join(words, " or ")
 }
