@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"time"
 
@@ -44,6 +46,12 @@ type Session interface {
 	// Request may fail with model.ErrInvalid, or model.ErrNotFound if there is no
 	// such sender.
 	Request(ctx context.Context, r model.Request) (model.RequestResult, error)
+	// Reach connects to a port of the session, as a browser on the learner's machine
+	// would, until the session ends. It may fail with model.ErrNotFound if there is no such
+	// host, else as net.Dialer does.
+	Reach(ctx context.Context, host string, port uint16) (net.Conn, error)
+	// PutFiles is of the learner's machine, as Script: see begin.Machine.
+	PutFiles(ctx context.Context, folder string, files fs.FS) error
 	// SetCNI fails with a *model.FieldError if there is no such way to join pods.
 	SetCNI(ctx context.Context, cni string) error
 	// AddNode answers the new node's name. This and those that follow fail with

@@ -1,12 +1,12 @@
 package server
 
 import (
-	"context"
 	"net/http"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/begin"
 )
 
 func (s *Server) extend(w http.ResponseWriter, r *http.Request, session Session) {
@@ -30,7 +30,7 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 	}
 	defer s.metrics.opening()()
 	session, err := s.cfg.Engine.StartOver(r.Context(), old.Info().ID, func(session Session) error {
-		return s.furnish(r.Context(), session, lesson)
+		return s.furnish(r, session, lesson)
 	})
 	if err != nil {
 		s.fail(w, r, err)
@@ -41,10 +41,14 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 	answer(w, http.StatusCreated, info)
 }
 
-// furnish applies what a lesson begins with, and has its manifests be files on the
-// learner's machine.
-func (s *Server) furnish(ctx context.Context, session Session, lesson lessons.Lesson) error {
+// furnish applies what a lesson begins with, has its manifests be files on the learner's
+// machine, and puts its other files there.
+func (s *Server) furnish(r *http.Request, session Session, lesson lessons.Lesson) error {
+	ctx := r.Context()
 	session.HomeFiles(lesson.Manifests())
+	if err := begin.Lesson(ctx, session, lesson, s.portsOf(r, session.Info().ID)); err != nil { // the cluster is worth having without
+		s.log.ErrorContext(ctx, "the lesson's files were not put on the learner's machine", "lesson", lesson.Slug, "err", err)
+	}
 	start := lesson.StartYAML()
 	if len(start) == 0 {
 		return nil

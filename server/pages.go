@@ -54,7 +54,7 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		s.failPage(w, r, err)
 		return
 	}
-	if err := s.furnish(r.Context(), session, lesson); err != nil {
+	if err := s.furnish(r, session, lesson); err != nil {
 		_ = session.Close()
 		s.failPage(w, r, err)
 		return

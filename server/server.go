@@ -30,6 +30,8 @@ type Pages interface {
 	// Embed is the same for a frame in somebody else's page; see openPlayground.
 	Embed(w http.ResponseWriter, r *http.Request, slug string)
 	Learn(w http.ResponseWriter, r *http.Request, session model.Session)
+	// Ports is the page that leads to the session's ports.
+	Ports(w http.ResponseWriter, r *http.Request, session model.Session, graph model.Graph)
 	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
 	NotFound(w http.ResponseWriter, r *http.Request)
 	Gone(w http.ResponseWriter, r *http.Request)
@@ -77,6 +79,7 @@ type Server struct {
 	stream *stream.Stream
 	// recording holds a token for each recording that is being made or read.
 	recording chan struct{}
+	visits    visits
 	turns     *turns
 	metrics   *metrics
 }
@@ -110,7 +113,7 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.kubernetes(s.recover(s.harden(protection.Handler(s.router))))
+	s.plain = s.kubernetes(s.recover(s.ports(s.harden(protection.Handler(s.router)))))
 	s.secure = s.kubernetes(http.HandlerFunc(s.noSession))
 	return s, nil
 }
@@ -134,9 +137,11 @@ func (s *Server) routes() chi.Router {
 	r.Post("/playground", s.openPlayground)
 	r.Get("/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Front(w, r, chi.URLParam(r, "slug")) })
 	r.Post("/lessons/{slug}", s.openLesson)
+	r.Get("/lessons/{slug}/files/*", s.lessonFile)
 	r.Get("/embed/playground", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Embed(w, r, "") })
 	r.Get("/embed/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Embed(w, r, chi.URLParam(r, "slug")) })
 	r.Get("/s/{id}", s.learn)
+	r.Get("/s/{id}/ports", s.portsPage)
 	r.Get("/recordings", s.recordingPage)
 	r.Get("/recordings/{id}", s.recordingPage)
 	r.Get("/static/*", s.cfg.Pages.Static().ServeHTTP)
@@ -168,6 +173,7 @@ func (s *Server) routes() chi.Router {
 	r.Post(session+"/what-if", s.with(s.whatIf))
 	r.Post(session+"/requests", s.with(s.request))
 	r.Post(session+"/checks", s.with(s.checks))
+	r.Post(session+"/begin", s.with(s.beginStep))
 	r.Get(session+"/topology", s.with(s.getTopology))
 	r.Get(session+"/journeys", s.with(s.getJourneys))
 	r.Get(session+"/journeys/{jid}", s.with(s.getJourney))

@@ -7,11 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,6 +101,26 @@ type fakeSession struct {
 	results []model.ApplyResult
 	err     error // of Apply, Request, Token and Close
 	terms   *terminal.Set
+	// at is where its ports are: at HOST:PORT, those of the test.
+	at      map[string]string
+	ran     []string // scripts
+	folders []string // to which files were put
+}
+
+func (s *fakeSession) Reach(ctx context.Context, host string, port uint16) (net.Conn, error) {
+	if host == "nobody" {
+		return nil, fmt.Errorf("%w: nobody is not one of node-1", model.ErrNotFound)
+	}
+	to, ok := s.at[net.JoinHostPort(host, strconv.Itoa(int(port)))]
+	if !ok {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", to)
+}
+
+func (s *fakeSession) PutFiles(_ context.Context, folder string, _ fs.FS) error {
+	s.folders = append(s.folders, folder)
+	return s.err
 }
 
 func newSession(e *fakeEngine, id string) *fakeSession {
@@ -263,7 +287,11 @@ func (s *fakeSession) Recording(_ context.Context, since time.Time) (*model.Reco
 func (s *fakeSession) Journeys() []model.Journey         { return s.feed.Journeys() }
 func (s *fakeSession) Asked(time.Time) []model.Journey   { return s.feed.Journeys() }
 func (s *fakeSession) HomeFiles(files map[string]string) { s.home = files }
-func (s *fakeSession) Script(context.Context, string) (model.ScriptResult, error) {
+func (s *fakeSession) Script(_ context.Context, text string) (model.ScriptResult, error) {
+	s.ran = append(s.ran, text)
+	if strings.Contains(text, ".lessons/") { // what a lesson begins with
+		return model.ScriptResult{}, s.err
+	}
 	return model.ScriptResult{Code: 1, Output: "there is no such file\n"}, nil
 }
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
@@ -312,6 +340,9 @@ func (p fakePages) Embed(w http.ResponseWriter, _ *http.Request, slug string) {
 }
 func (p fakePages) Learn(w http.ResponseWriter, _ *http.Request, s model.Session) {
 	p.page(w, 200, "learn "+s.URL+" "+s.APIServer)
+}
+func (p fakePages) Ports(w http.ResponseWriter, _ *http.Request, s model.Session, g model.Graph) {
+	p.page(w, 200, fmt.Sprintf("ports %s %d", s.URL, len(g.Vertices)))
 }
 func (p fakePages) Error(w http.ResponseWriter, _ *http.Request, status int, title, detail string) {
 	p.page(w, status, title+" | "+detail)

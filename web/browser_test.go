@@ -29,6 +29,12 @@ func openTab(t *testing.T, path string, o chromium.Options) *tab {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
+	return openWith(t, library, path, o)
+}
+
+// openWith opens a page of a server that has some lessons.
+func openWith(t *testing.T, library lessons.Library, path string, o chromium.Options) *tab {
+	t.Helper()
 	server := devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: func() lessons.Library { return library }}), Pace: pace})
 	hs := httptest.NewServer(server)
 	t.Cleanup(func() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/lessons/markdown"
 )
 
 // learnData is what the learner's page shows.
@@ -69,6 +70,33 @@ func (d learnData) api() string { return "/api/sessions/" + url.PathEscape(d.Ses
 // stepURL is the page's address with another step.
 func (d learnData) stepURL(step int) string { return "?" + d.query(step, d.Embedded) }
 
+// html is a step's text, with the session's ports where the text leads to ports.
+func (d learnData) html(s lessons.Step) string {
+	return strings.ReplaceAll(string(s.HTML), `href="`+markdown.SessionPath, `href="`+sessionPath(d.Session.ID))
+}
+
+func sessionPath(id string) string { return "/s/" + url.PathEscape(id) + "/" }
+
+// about says how long a lesson takes, and for whom it is, as far as that is known.
+func about(l lessons.Lesson) string {
+	var words []string
+	if l.Minutes > 0 {
+		words = append(words, strconv.Itoa(l.Minutes)+" minutes")
+	}
+	if l.Level != "" {
+		words = append(words, l.Level)
+	}
+	return strings.Join(words, ", ")
+}
+
+// lessonName is what a lesson is in the list: one of a course, or by its place from 0.
+func lessonName(l lessons.Lesson, i int) string {
+	if l.Course != "" {
+		return l.Course
+	}
+	return "Lesson " + strconv.Itoa(i+1)
+}
+
 // page is state/data.ts's PageData.
 func (d learnData) page() pageData {
 	p := pageData{Session: d.Session, API: d.api(), Samples: []pageManifest{}, CNIs: cnis, Lessons: contents(d.All)}
@@ -78,7 +106,7 @@ func (d learnData) page() pageData {
 	if d.hasLesson() {
 		p.Lesson = &pageLesson{Slug: d.Lesson.Slug, Title: d.Lesson.Title}
 		for _, s := range d.Lesson.Steps {
-			step := pageStep{Manifest: manifest(s.Manifest), Send: sendOf(s.Send), Checks: len(s.Checks), Solution: []pageAction{}}
+			step := pageStep{Manifest: manifest(s.Manifest), Send: sendOf(s.Send), Checks: len(s.Checks), Solution: []pageAction{}, Scripts: s.Foreground != "" || s.Background != ""}
 			for _, a := range s.Solution {
 				step.Solution = append(step.Solution, pageAction{Apply: manifest(a.Apply), Run: a.Run, Send: sendOf(a.Send)})
 			}
@@ -147,6 +175,7 @@ type pageStep struct {
 	Send     *pageSend     `json:"send,omitempty"`
 	Checks   int           `json:"checks"`
 	Solution []pageAction  `json:"solution"`
+	Scripts  bool          `json:"scripts,omitempty"`
 }
 
 type pageAction struct {

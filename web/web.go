@@ -107,6 +107,11 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, All: library.Lessons, Embedded: embedded(r)}))
 }
 
+// Ports answers GET /s/{id}/ports: where the session's ports are.
+func (web *Web) Ports(w http.ResponseWriter, r *http.Request, session model.Session, graph model.Graph) {
+	web.write(w, r, http.StatusOK, portsPage(portsOf(session, graph)))
+}
+
 // Recording answers GET /recordings/{id}, and GET /recordings without an ID: the page that
 // shows a recording, which its script fetches, or reads from a file.
 func (web *Web) Recording(w http.ResponseWriter, r *http.Request, id string) {

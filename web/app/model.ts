@@ -318,6 +318,16 @@ export interface CheckResult {
   saw?: string;
 }
 
+export interface StepRequest {
+  lesson: string;
+  step: number;
+}
+
+export interface StepBegun {
+  begun: boolean;
+  run?: string;
+}
+
 export interface WhatIfRequest {
   apply?: string;
   delete?: string[];

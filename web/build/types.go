@@ -11,7 +11,7 @@ import (
 
 // roots are the types that cross the wire; what they refer to follows.
 var roots = []any{
-	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckRequest{}, model.CheckResult{},
+	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckRequest{}, model.CheckResult{}, model.StepRequest{}, model.StepBegun{},
 	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{}, model.Kill{},
 	model.Access{}, model.Terminal{}, model.NewTerminal{}, model.TerminalSay{},
 }

@@ -10,6 +10,7 @@ import { run } from "../state/terminals";
 import { load } from "../editor/text";
 import { showTab } from "./dock";
 import "./checks";
+import { beginScripts } from "./scenario";
 import type { Manifest, SendHint } from "../state/data";
 
 class LessonText extends HTMLElement {
@@ -46,9 +47,12 @@ class LessonText extends HTMLElement {
   };
 
   #toSendBar(hint: SendHint): void {
-    const why = fill(hint);
+    this.#note(fill(hint) ?? "");
+  }
+
+  #note(text: string): void {
     const note = this.querySelector<HTMLElement>("[data-step]:not([hidden]) .note");
-    if (note) note.textContent = why ?? "";
+    if (note) note.textContent = text;
   }
 
   #current(): number {
@@ -60,6 +64,7 @@ class LessonText extends HTMLElement {
     const at = Math.min(steps.length, Math.max(1, step || 1));
     begin(at);
     steps.forEach((s, i) => (s.hidden = i !== at - 1));
+    void beginScripts(at, (trouble) => this.#note(trouble));
     if (!moved) return;
     const address = new URL(location.href);
     address.searchParams.set("step", String(at));

@@ -14,6 +14,7 @@ import { breakage } from "./faults";
 import { looks } from "./look";
 import { nodeActions } from "./nodes";
 import { refOf, shownSide } from "../state/resource";
+import { portsOf } from "./ports";
 import { kindName, statusOf } from "./objects";
 import { expandButton } from "./expand";
 import { sides } from "./sides";
@@ -48,11 +49,13 @@ function actions(v: Vertex): TemplateResult | typeof nothing {
   const sends = v.kind === "Pod" || v.kind === "Node" || v.kind === "Client";
   const url = v.kind === "Pod" || v.kind === "Service" || v.kind === "Ingress" ? urlOf(v.id) : undefined;
   const term = termOf(v);
-  if (!sends && !url && !term) return nothing;
+  const opens = portsOf(v);
+  if (!sends && !url && !term && opens.length === 0) return nothing;
   return html`<div class="actions">
     ${sends ? html`<button type="button" class="quiet" @click=${() => (from.value = v.id)}>Send from here</button>
     <button type="button" class="quiet" data-shell @click=${() => openAt(v.kind === "Client" ? "client" : v.id)}>Open a terminal here</button>` : nothing}
     ${url ? html`<button type="button" class="quiet" @click=${() => (to.value = url)}>Send to here</button>` : nothing}
+    ${opens.map((o) => html`<a class="quiet" href=${o.url} target="_blank" rel="noopener noreferrer" title="As a browser on the learner's machine would">Open ${o.name}</a>`)}
     ${term ? html`<button type="button" class="quiet journeys-of" @click=${() => showJourneysOf(term)}>Journeys of this ${v.kind === "NetworkPolicy" ? "policy" : v.kind === "Pod" || v.kind === "Service" ? v.kind : v.kind.toLowerCase()}</button>` : nothing}
   </div>`;
 }

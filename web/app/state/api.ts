@@ -1,5 +1,5 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
-import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, Session, SessionOptions, WhatIf, WhatIfRequest } from "../model";
+import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, Session, SessionOptions, StepBegun, StepRequest, WhatIf, WhatIfRequest } from "../model";
 import { data } from "./data";
 
 export class Problem extends Error {
@@ -91,6 +91,11 @@ export async function send(request: Request): Promise<RequestResult> {
 /** Runs the checks of a lesson's step. */
 export async function check(request: CheckRequest): Promise<CheckResult[]> {
   return JSON.parse(await ask("POST", "/checks", json(request))) as CheckResult[];
+}
+
+/** Starts the scripts of a lesson's step, once. */
+export async function beginStep(request: StepRequest): Promise<StepBegun> {
+  return JSON.parse(await ask("POST", "/begin", json(request))) as StepBegun;
 }
 
 /** Asks for more time. */

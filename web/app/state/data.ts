@@ -17,6 +17,7 @@ export interface Step {
   manifest?: Manifest;
   send?: SendHint;
   checks: number; // how many there are
+  scripts?: boolean; // whether it begins with some
   solution: { apply?: Manifest; run?: string; send?: SendHint }[];
 }
 

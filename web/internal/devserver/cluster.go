@@ -27,6 +27,7 @@ type Cluster struct {
 	vertices map[string]model.Vertex
 	edges    map[string]model.Edge
 	events   []model.Event
+	begun    map[model.StepRequest]bool
 	journeys []model.Journey
 	expires  time.Time
 	pods     int // how many there ever were

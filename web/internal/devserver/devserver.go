@@ -53,6 +53,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("POST /playground", s.open)
 	mux.Handle("GET /static/", cfg.Web.Static())
 	mux.HandleFunc("GET /s/{id}", s.learn)
+	mux.HandleFunc("GET /s/{id}/ports", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { cfg.Web.Ports(w, r, c.Session(), c.graph()) }))
 	mux.HandleFunc("GET /api/sessions/{id}", s.with(func(c *Cluster, w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.Session()) }))
 	mux.HandleFunc("GET /api/sessions/{id}/stream", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { stream(w, r, c.feed) }))
 	mux.HandleFunc("GET /api/sessions/{id}/access", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { c.kube.access(w, r) }))
@@ -64,6 +65,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("POST /api/sessions/{id}/checks", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, []model.CheckResult{})
 	}))
+	mux.HandleFunc("POST /api/sessions/{id}/begin", s.with(begin))
 	mux.HandleFunc("POST /api/sessions/{id}/what-if", s.with(whatIf))
 	mux.HandleFunc("POST /api/sessions/{id}/requests", s.with(request))
 	mux.HandleFunc("PATCH /api/sessions/{id}", s.with(changeSession))
