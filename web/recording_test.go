@@ -212,7 +212,8 @@ func TestShareALink(t *testing.T) {
 	p.Click("#record .share")
 	p.Until(`document.querySelector("#record .shared a").href === location.origin + "/recordings/of-demo"`)
 	p.Click("#record .shared button:last-of-type")
-	p.Until(`document.querySelector("#record").textContent.includes("leads nowhere any more")`)
+	p.Click(".ask .danger")
+	p.Until(`document.querySelector("#record:popover-open").textContent.includes("leads nowhere any more")`)
 	if got := chromium.Eval[int](p.Tab, `fetch("/api/recordings/of-demo").then((r) => r.status)`); got != 404 {
 		t.Errorf("afterwards it answers %d", got)
 	}

@@ -12,6 +12,7 @@ import { reveal } from "../state/reveal";
 import { showObject } from "../state/selection";
 import { fill, urlOf } from "../state/sending";
 import { vertices } from "../state/store";
+import { openAt } from "../state/terminals";
 import { nameOf } from "../state/text";
 import { setTheme, theme, type Theme } from "../state/theme";
 import { nameOfTab, showTab, tabIDs } from "./dock";
@@ -58,6 +59,7 @@ if (!recorded) {
     ...faults.peek().map((f): Command => ({ id: `mend ${f.id}`, title: `Mend ${subjectOf(f)}`, hint: f.text, run: () => void mend(f) })),
     ...(faults.peek().length > 1 ? [{ id: "mend all", title: "Mend everything", hint: "faults", run: () => void mendAll() }] : []),
     ...(faultsOf(DNS).length === 0 ? [{ id: "break dns", title: "Break DNS: answers 2 s late", hint: "fault", run: () => void breakIt("dns", DNS, { delayMs: 2000 }) }] : []),
+    { id: "terminal", title: "New terminal", run: () => openAt("client") },
     { id: "extend", title: "Extend the time of this cluster", run: () => void extendAndTell() },
     { id: "start over", title: "Start over…", hint: "a new cluster", run: () => void startOver() },
     { id: "kubeconfig", title: "Download kubeconfig", run: () => press(".kubeconfig") },
@@ -86,6 +88,7 @@ offer(() => [...vertices.peek().values()].flatMap((v): Command[] => [
     showObject(v.id);
     showTab("details");
   } },
+  ...(recorded || !(v.kind === "Node" || (v.kind === "Pod" && v.ready)) ? [] : [{ id: `shell ${v.id}`, title: `Shell in ${nameOf(v.id)}`, hint: "terminal", run: () => openAt(v.id) }]),
   ...(recorded || !urlOf(v.id) ? [] : [{ id: `send ${v.id}`, title: `Send to ${nameOf(v.id)}`, hint: "into the send bar", run: () => {
     reveal("map");
     fill({ from: "client", to: v.id, count: 1 });

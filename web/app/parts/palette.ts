@@ -45,6 +45,7 @@ export function open(): void {
   let found = find("", all, lately);
   let at = 0;
   let chosen: Command | null = null;
+  let pressed = false; // Enter, here
 
   const draw = (): void => void render(view(), dialog);
   const view = (): TemplateResult => html`<div class="palette-field">${icon("search")}
@@ -55,7 +56,7 @@ export function open(): void {
           at = 0;
           draw();
           dialog.querySelector(".palette-list")!.scrollTop = 0;
-        }} @keydown=${key}></div>
+        }} @keydown=${key} @keyup=${release}></div>
     <ul id="palette-list" class="palette-list" role="listbox" aria-label="Found" @click=${(e: Event) => {
       const index = (e.target as Element).closest<HTMLElement>("[data-at]")?.dataset.at;
       if (index !== undefined) take(Number(index));
@@ -66,13 +67,19 @@ export function open(): void {
   function key(e: KeyboardEvent): void {
     const last = found.length - 1;
     const to = { ArrowDown: at < last ? at + 1 : 0, ArrowUp: at > 0 ? at - 1 : last, PageDown: Math.min(last, at + 8), PageUp: Math.max(0, at - 8) }[e.key];
-    if (e.key === "Enter" && !e.isComposing) take(at);
+    if (e.key === "Enter" && !e.isComposing) pressed = true;
     else if (to !== undefined) {
       at = Math.max(0, to);
       draw();
       dialog.querySelector(`#found-${at}`)?.scrollIntoView({ block: "nearest" });
     } else return;
     e.preventDefault();
+  }
+
+  // Not before the key is up again: what comes next, a question perhaps, would take the rest of it.
+  function release(e: KeyboardEvent): void {
+    if (e.key === "Enter" && pressed) take(at);
+    pressed = false;
   }
 
   function take(index: number): void {

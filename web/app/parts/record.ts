@@ -61,6 +61,10 @@ async function copyLink(link: string): Promise<void> {
 }
 
 async function remove(kept: KeptRecording): Promise<void> {
+  const { ask } = await import("../state/ask");
+  const yes = await ask({ title: "Remove the link?", text: "It leads nowhere then, for everybody who has it.", yes: "Remove it", danger: true });
+  document.getElementById("record")?.showPopover(); // the question has closed it
+  if (!yes) return;
   try {
     await removeRecording(kept.id, kept.key);
     forget(kept.id);

@@ -23,14 +23,15 @@ export const isCordoned = (v: Vertex): boolean => v.status?.includes("Scheduling
 
 export const cni = computed(() => session.value?.options.cni || "routed");
 
-/** Makes one change; what it is about gets the answer if it is refused. */
-export async function change(about: string, done: string, act: () => Promise<void>): Promise<void> {
+/** Makes one change; what it is about gets the answer if it is refused. With undo, a notice offers that. */
+export async function change(about: string, done: string, act: () => Promise<void>, undo?: () => Promise<void>): Promise<void> {
   if (changing.value !== null) return;
   changing.value = about;
   refused.value = null;
   try {
     await act();
-    announce(done);
+    if (undo) void import("./toast").then(({ toast }) => toast(done, { undo }));
+    else announce(done);
   } catch (e) {
     refused.value = { about, text: e instanceof api.Problem ? e.message : String(e) };
   } finally {
@@ -38,8 +39,10 @@ export async function change(about: string, done: string, act: () => Promise<voi
   }
 }
 
-export const switchNetwork = (to: string): Promise<void> =>
-  change("network", `The network is ${to} now`, () => api.change({ cni: to }));
+export function switchNetwork(to: string): Promise<void> {
+  const was = cni.peek();
+  return change("network", `The network is ${to} now`, () => api.change({ cni: to }), () => switchNetwork(was));
+}
 
 export const addNode = (): Promise<void> => change("nodes", "A node was added", api.addNode);
 
@@ -49,4 +52,4 @@ export const removeNode = (name: string): Promise<void> =>
 const past: Record<api.Verb, string> = { cordon: "is cordoned", uncordon: "takes new pods again", stop: "was stopped", start: "was started" };
 
 export const tellNode = (name: string, verb: api.Verb): Promise<void> =>
-  change(`node/${name}`, `${name} ${past[verb]}`, () => api.tellNode(name, verb));
+  change(`node/${name}`, `${name} ${past[verb]}`, () => api.tellNode(name, verb), verb === "stop" ? () => tellNode(name, "start") : undefined);

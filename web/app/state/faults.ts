@@ -31,9 +31,17 @@ export const aboutOf = (target: string): string => `fault ${target}`;
 export const breakIt = (kind: string, target: string, settings: FaultSettings): Promise<void> =>
   change(aboutOf(target), `${nameOf(target)} is broken`, () => api.putFault(faultID(kind, target), settings));
 
-export const mend = (f: Fault): Promise<void> => change(aboutOf(f.target), `${subjectOf(f)} is mended`, () => api.deleteFault(f.id));
+export const mend = (f: Fault): Promise<void> =>
+  change(aboutOf(f.target), `${subjectOf(f)} is mended`, () => api.deleteFault(f.id), () => breakAgain([f]));
 
-export const mendAll = (): Promise<void> => change(aboutOf("all"), "Everything is mended", () => api.deleteFault(""));
+export function mendAll(): Promise<void> {
+  const was = faults.peek();
+  return change(aboutOf("all"), "Everything is mended", () => api.deleteFault(""), () => breakAgain(was));
+}
+
+async function breakAgain(all: readonly Fault[]): Promise<void> {
+  for (const f of all) await breakIt(f.kind, f.target, f.settings ?? {});
+}
 
 export const kill = (pod: string, container: string): Promise<void> =>
   change(aboutOf(pod), `${container} of ${nameOf(pod)} was killed`, () => api.kill({ pod, container }));

@@ -80,6 +80,7 @@ export class Screen {
     this.#term.onResize(({ cols, rows }) => this.#line.size(cols, rows));
     this.#resized.observe(this.element);
     dark.addEventListener("change", this.#recolor);
+    addEventListener("podhop-theme", this.#recolor);
     still.addEventListener("change", this.#calm);
     this.fit();
   }
@@ -130,6 +131,7 @@ export class Screen {
   dispose(): void {
     this.#resized.disconnect();
     dark.removeEventListener("change", this.#recolor);
+    removeEventListener("podhop-theme", this.#recolor);
     still.removeEventListener("change", this.#calm);
     this.#line.close();
     this.#term.dispose();
