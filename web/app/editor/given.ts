@@ -1,8 +1,7 @@
 // What the page before this one left to be opened, and links that leave it to others.
 import { announce } from "../state/announce";
-import { offer } from "../state/commands";
 import { copy } from "../state/copy";
-import { data, recorded } from "../state/data";
+import { recorded } from "../state/data";
 import { linkTo, take } from "../state/given";
 import { toast } from "../state/toast";
 import { load, text } from "./text";
@@ -22,5 +21,3 @@ export async function share(): Promise<void> {
   await copy(link);
   toast(link.length > LONG ? `The link is copied. It has ${link.length} characters, which some programs cut off: a file may be safer.` : "The link is copied. It has all of the text in itself.");
 }
-
-if (data && !recorded) offer(() => [{ id: "share-manifests", title: "Copy a link to these manifests", hint: "Opens a playground with what stands in the editor", run: () => void share() }]);

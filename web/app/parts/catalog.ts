@@ -1,4 +1,5 @@
 // What the palette offers of the page's own: tabs, actions, keys, lessons, and all objects of the map.
+import { share } from "../editor/given";
 import { applyNow } from "../editor/text";
 import type { Vertex } from "../model";
 import { areaOf, fold, folded, type Fold, move, resetLayout, tabs, whole } from "../state/areas";
@@ -53,6 +54,7 @@ if (!recorded) {
       showTab("editor");
       void applyNow();
     } },
+    { id: "share manifests", title: "Copy a link to these manifests", hint: "opens a playground with them", run: () => void share() },
     ...nodes.peek().flatMap(ofNode),
     ...(nodes.peek().length < MOST_NODES ? [{ id: "add node", title: "Add a node", run: () => void addNode() }] : []),
     ...(data?.cnis ?? []).filter((c) => c.name !== cni.peek()).map((c): Command => ({ id: `cni ${c.name}`, title: `Switch the network to ${c.name}`, hint: "CNI", run: () => void switchNetwork(c.name) })),
