@@ -111,7 +111,10 @@ func TestAllResources(t *testing.T) {
 	}
 
 	// Names are filtered and sorted; kinds are found by their short names.
-	p.Do(chromedp.Focus(chromedp.CSS("#resource-filter")))
+	p.Do(chromedp.Focus(chromedp.CSS("#tab-objects")))
+	p.Keys("/")
+	p.Until(`document.activeElement.id === "resource-filter"`)
+	chromium.Eval[bool](p.Tab, `(document.activeElement.select(), true)`) // this driver types the key too
 	p.Keys("LATER")
 	p.Until(`document.querySelector(".resources-said").textContent === "2 of 3 objects"`)
 	chromium.Eval[bool](p.Tab, `([...document.querySelectorAll(".resource-table thead button")].find(b => b.textContent.startsWith("Name") && !b.textContent.startsWith("Namespace")).click(), true)`)
@@ -297,6 +300,24 @@ func TestRefusedResources(t *testing.T) {
 	chromium.Eval[bool](p.Tab, `(`+button+`.click(), true)`)
 	p.Until(`document.querySelector(".resources-note.bad").textContent.startsWith("secrets is forbidden")`)
 	k.Refuse("/secrets", 0, "", "")
+	p.Until(row("password"))
+}
+
+// The palette finds kinds, and what is listed and not on the map.
+func TestFindResources(t *testing.T) {
+	p, _ := openObjects(t, "demo", "ConfigMap", chromium.Options{}, settings)
+	p.Until(row("settings"))
+	find := func(text string) {
+		p.palette(text)
+		p.Until(first + ` === ` + chromium.Quote(text))
+		p.Keys(kb.Enter)
+		p.Until(`!document.querySelector(".palette")`)
+	}
+	find("settings")
+	p.Until(`document.querySelector("page-inspector h2").textContent.includes("ConfigMap settings")`)
+	p.Click("#tab-editor")
+	find("Secret")
+	p.Until(`document.querySelector("#tab-objects[aria-selected=true]")`)
 	p.Until(row("password"))
 }
 

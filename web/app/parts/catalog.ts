@@ -2,6 +2,7 @@
 import { share } from "../editor/given";
 import { applyNow } from "../editor/text";
 import type { Vertex } from "../model";
+import "../objects/search";
 import { areaOf, fold, folded, type Fold, move, resetLayout, tabs, whole } from "../state/areas";
 import { ask } from "../state/ask";
 import { addNode, cni, isCordoned, isStopped, MOST_NODES, nodes, removeNode, switchNetwork, tellNode } from "../state/cluster";

@@ -10,7 +10,7 @@ import { reveal } from "../state/reveal";
 import { closeObject, conversation, dismissJourney, view } from "../state/selection";
 import { enabled, listen, type Shortcut } from "../state/shortcuts";
 import { step, stepConversation } from "../state/steps";
-import { isUp, showTab } from "./dock";
+import { isUp, showTab, tab } from "./dock";
 import { findJourneys } from "./filter";
 import type { JourneyList } from "./journeys";
 import { searchKey } from "./menu";
@@ -25,7 +25,7 @@ export const shortcuts: Shortcut[] = [
   { keys: ["r"], label: "R", does: "Play the request again", act: () => (conversation.value ? playAgain() : false) },
   { keys: ["+", "="], label: "+", does: "Faster", act: () => faster(1) },
   { keys: ["-"], label: "−", does: "Slower", act: () => faster(-1) },
-  { keys: ["/"], label: "/", does: "Filter", act: findJourneys },
+  { keys: ["/"], label: "/", does: "Filter", act: findHere },
   { keys: ["m"], label: "M", does: "To the map", act: toMap },
   { keys: ["l"], label: "L", does: "To the list of journeys", act: toList },
   { keys: ["f"], label: "F", does: "The map on the whole page, and back", act: wholeMap },
@@ -62,6 +62,13 @@ function wholeMap(): void {
   whole.value = !whole.value;
   reveal("map");
   announce(whole.value ? "The map has the whole page" : "The map is one part of the page");
+}
+
+// In the list that was brought up last.
+function findHere(): void {
+  const names = document.getElementById("resource-filter");
+  if (tab.value === "objects" && isUp("objects") && names) names.focus();
+  else findJourneys();
 }
 
 function toMap(): void {

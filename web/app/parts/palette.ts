@@ -1,6 +1,6 @@
 // The palette: finds what is on the page and what can be done, by name. A later chunk.
 import { html, render, type TemplateResult } from "lit-html";
-import { type Command, commands } from "../state/commands";
+import { type Command, commands, onMore } from "../state/commands";
 import { forLong } from "../state/keep";
 import { type Fit, fit } from "../state/rank";
 import "./catalog";
@@ -40,9 +40,10 @@ export function open(): void {
   dialog.className = "palette";
   dialog.setAttribute("aria-label", "Search or run");
   document.body.append(dialog);
-  const all = unique(commands());
+  let all = unique(commands());
   const lately = recent();
   let found = find("", all, lately);
+  let query = "";
   let at = 0;
   let chosen: Command | null = null;
   let pressed = false; // Enter, here
@@ -52,7 +53,8 @@ export function open(): void {
       <input type="text" role="combobox" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" aria-activedescendant=${found.length > 0 ? `found-${at}` : ""} aria-label="Search or run"
         placeholder="An object, a lesson, a tab, something to do" autocomplete="off" autocapitalize="off" spellcheck="false" enterkeyhint="go" autofocus
         @input=${(e: Event) => {
-          found = find((e.target as HTMLInputElement).value, all, lately);
+          query = (e.target as HTMLInputElement).value;
+          found = find(query, all, lately);
           at = 0;
           draw();
           dialog.querySelector(".palette-list")!.scrollTop = 0;
@@ -88,8 +90,16 @@ export function open(): void {
   }
 
   draw();
+  const enough = onMore(() => {
+    const now = found[at]?.command.id;
+    all = unique(commands());
+    found = find(query, all, lately);
+    at = Math.max(0, found.findIndex((f) => f.command.id === now));
+    draw();
+  });
   dialog.addEventListener("click", (e) => e.target === dialog && dialog.close()); // beside it
   dialog.addEventListener("close", () => {
+    enough();
     dialog.remove();
     if (!chosen) return;
     const id = chosen.id;

@@ -18,3 +18,16 @@ export function offer(source: () => readonly Command[]): void {
 export function commands(): Command[] {
   return sources.flatMap((source) => source());
 }
+
+const waiting = new Set<() => void>();
+
+/** Calls back when a source has more to offer than it told, until that is undone. */
+export function onMore(call: () => void): () => void {
+  waiting.add(call);
+  return () => void waiting.delete(call);
+}
+
+/** Says that a source offers more now. */
+export function changed(): void {
+  for (const call of waiting) call();
+}
