@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/ingress"
 	"github.com/podhop/podhop/engine/ingress/gatewayapi"
+	"github.com/podhop/podhop/engine/journal"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/node"
 	"github.com/podhop/podhop/internal/nsexec"
@@ -38,6 +40,9 @@ type Config struct {
 	// Data and Images are absolute folders: what outlasts the server, and the
 	// catalogue of container images.
 	Data, Images string
+	// Sessions is the folder in which sessions are kept while they last, so that they
+	// outlast the server; "": they end with it. New fails if another server has it.
+	Sessions string
 	// Nodes, CNI and DualStack are what a session gets that does not say otherwise;
 	// see model.SessionOptions.
 	Nodes     int
@@ -87,10 +92,15 @@ type Engine struct {
 	proxyImage string        // ID of what the pods of Ingress controllers run
 	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
+	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
+	syncer     journal.Syncer
+	lock       *os.File // of the folder of sessions; nil if none are kept
 
 	mu       sync.Mutex
 	closed   bool
 	sessions map[string]*Session
+	parked   map[string]*parked
+	lost     map[string]error // why sessions cannot be opened again
 	slots    slots
 	opening  sync.WaitGroup
 }
@@ -98,13 +108,20 @@ type Engine struct {
 // New builds what sessions share. It takes a second or two; ctx bounds the
 // building only. Close it.
 func New(ctx context.Context, cfg Config) (e *Engine, err error) {
-	e = &Engine{cfg: cfg, log: cfg.Log, machine: hardware(cfg), sessions: map[string]*Session{}}
+	e = &Engine{cfg: cfg, log: cfg.Log, machine: hardware(cfg), sessions: map[string]*Session{},
+		parked: map[string]*parked{}, lost: map[string]error{}, syncer: journal.Syncer{Every: syncEvery}}
 	e.looking = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
+	e.reopening = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
 		}
 	}()
+	if cfg.Sessions != "" {
+		if e.lock, err = lockSessions(ctx, cfg.Sessions); err != nil {
+			return e, err
+		}
+	}
 	for _, warning := range cfg.World.Warnings {
 		e.log.Warn("the server's namespaces", "err", warning)
 	}
@@ -151,6 +168,11 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
+	if cfg.Sessions != "" {
+		if err = e.park(); err != nil {
+			return e, err
+		}
+	}
 	e.warm()
 	return e, nil
 }
@@ -173,7 +195,13 @@ func (e *Engine) warm() {
 		}
 	})
 	e.opening.Go(func() {
-		s, err := e.Open(ctx, model.SessionOptions{})
+		o, err := e.cfg.Options(model.SessionOptions{})
+		if err != nil {
+			e.log.Debug("warming up", "err", err)
+			return
+		}
+		// Beside those that there may be, and not to be kept.
+		s, err := e.make(ctx, o, (*slots).takeOver, "")
 		if err != nil {
 			e.log.Debug("warming up", "err", err)
 			return
@@ -196,11 +224,12 @@ func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, er
 	if o.DualStack && !e.cfg.World.Sysctl {
 		return nil, &model.FieldError{Field: "dualStack", Detail: "must be false: this server runs where /proc/sys is read-only"}
 	}
-	return e.make(ctx, o, (*slots).take)
+	return e.make(ctx, o, (*slots).take, e.cfg.Sessions)
 }
 
-// make opens a session of options that are complete, in the slot that is taken.
-func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*slots) (int, bool)) (*Session, error) {
+// make opens a session of options that are complete, in the slot that is taken. It is kept
+// below a folder, unless that is "".
+func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*slots) (int, bool), below string) (*Session, error) {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -216,8 +245,11 @@ func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*sl
 	defer e.opening.Done()
 
 	// 26 lower-case letters and digits, fit for a host name and not to be guessed.
-	id := strings.ToLower(rand.Text())
-	s, err := e.open(ctx, id, slot, o)
+	b := birth{id: strings.ToLower(rand.Text()), slot: slot, options: o}
+	if below != "" {
+		b.dir = filepath.Join(below, b.id)
+	}
+	s, err := e.open(ctx, b)
 	if err != nil {
 		e.release(slot)
 		return nil, fmt.Errorf("open a session: %w", err)
@@ -225,13 +257,14 @@ func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*sl
 	e.mu.Lock()
 	closed := e.closed
 	if !closed {
-		e.sessions[id] = s
+		e.sessions[s.id] = s
 	}
 	e.mu.Unlock()
 	if closed {
 		return nil, errors.Join(model.ErrClosed, s.Close())
 	}
-	s.begin(time.Now())
+	now := time.Now()
+	s.begin(now, now.Add(e.cfg.Lifetime))
 	return s, nil
 }
 
@@ -241,21 +274,29 @@ func (e *Engine) release(slot int) {
 	e.slots.give(slot)
 }
 
-// Session finds an open session; the error is model.ErrNotFound.
+// Session finds a session; one of a server before this is opened first, which takes as long
+// as opening one does. It fails with model.ErrNotFound, with model.ErrLost, and with
+// model.ErrClosed when the engine closes.
 func (e *Engine) Session(id string) (*Session, error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if s := e.sessions[id]; s != nil {
+	s, p, closed, lost := e.sessions[id], e.parked[id], e.closed, e.lostOf(id)
+	e.mu.Unlock()
+	switch {
+	case closed:
+		return nil, model.ErrClosed // it may go on in the next server
+	case s != nil:
 		return s, nil
+	case p != nil:
+		return e.reopen(p)
 	}
-	return nil, fmt.Errorf("session %s: %w", id, model.ErrNotFound)
+	return nil, lost
 }
 
-// Sessions counts the open sessions.
+// Sessions counts the sessions, those among them that nobody has asked for yet.
 func (e *Engine) Sessions() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.sessions)
+	return len(e.sessions) + len(e.parked)
 }
 
 // forget is called by a session that closes.
@@ -267,12 +308,16 @@ func (e *Engine) forget(s *Session) {
 	}
 }
 
-// Close closes all sessions and everything that they share.
+// Close closes all sessions and everything that they share. Those that are kept go on in
+// the next server.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
-	open := slices.Collect(maps.Values(e.sessions))
+	open, waiting := slices.Collect(maps.Values(e.sessions)), slices.Collect(maps.Values(e.parked))
 	e.mu.Unlock()
+	for _, p := range waiting {
+		p.life.stop()
+	}
 	if e.idle != nil {
 		e.idle()
 	}
@@ -280,7 +325,7 @@ func (e *Engine) Close() error {
 	errs := make([]error, len(open))
 	var wg sync.WaitGroup
 	for i, s := range open {
-		wg.Go(func() { errs[i] = s.Close() })
+		wg.Go(func() { errs[i] = s.leave() })
 	}
 	wg.Wait()
 	err := errors.Join(errs...)
@@ -289,6 +334,12 @@ func (e *Engine) Close() error {
 	}
 	if e.containers != nil {
 		err = errors.Join(err, e.containers.Close())
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lock != nil {
+		err = errors.Join(err, e.lock.Close())
+		e.lock = nil
 	}
 	return err
 }

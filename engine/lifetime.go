@@ -56,6 +56,12 @@ func (l *lifetime) stop() {
 	}
 }
 
+func (l *lifetime) span() (born, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.born, l.until
+}
+
 func (l *lifetime) end() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,9 +91,9 @@ func shortly(d time.Duration) string {
 	return fmt.Sprintf("%dh%dm", h, m)
 }
 
-// begin has the session's time begin.
-func (s *Session) begin(born time.Time) {
-	s.life.begin(born, born.Add(s.engine.cfg.Lifetime), s.over)
+// begin has the session's time go from born to until. It is kept from now on.
+func (s *Session) begin(born, until time.Time) {
+	s.life.begin(born, until, s.over)
 	s.tell()
 }
 
@@ -97,10 +103,16 @@ func (s *Session) over() {
 	s.Close()
 }
 
-// tell tells viewers what the session is now.
+// tell tells viewers what the session is now, and keeps it.
 func (s *Session) tell() {
 	s.life.telling.Lock()
 	defer s.life.telling.Unlock()
+	if s.ctx.Err() != nil {
+		return // it is closing: what is kept is kept, or removed
+	}
+	if err := s.save(); err != nil {
+		s.log.Warn("keeping the session", "err", err)
+	}
 	s.feed.SetSession(s.Info())
 }
 
@@ -135,7 +147,7 @@ func (e *Engine) StartOver(ctx context.Context, id string, begin func(*Session) 
 	if !old.life.replace(true) {
 		return nil, fmt.Errorf("%w: somebody starts this session over already", model.ErrConflict)
 	}
-	s, err := e.make(ctx, old.asked, (*slots).takeOver)
+	s, err := e.make(ctx, old.asked, (*slots).takeOver, e.cfg.Sessions)
 	if err == nil {
 		if err = begin(s); err != nil {
 			s.Close()

@@ -21,10 +21,24 @@ import (
 	"github.com/podhop/podhop/internal/nsexec"
 )
 
+// A birth is what a session is opened with.
+type birth struct {
+	id      string
+	slot    int
+	options model.SessionOptions // of a new one
+	dir     string               // where it is kept; "": nowhere
+	kept    *keptFile            // what one of a server before goes on from
+}
+
 // open puts a session together, from the namespaces up. What has been made is
 // unmade again if a later step fails.
-func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionOptions) (s *Session, err error) {
-	s = &Session{id: id, engine: e, slot: slot, log: e.log.With("session", id), asked: o, options: o, nodes: newNodes(nodesOf(o)), changing: make(chan struct{}, 1)}
+func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
+	s = &Session{id: b.id, engine: e, birth: b, slot: b.slot, dir: b.dir, log: e.log.With("session", b.id), changing: make(chan struct{}, 1)}
+	if s.asked, s.options = b.options, b.options; b.kept == nil {
+		s.nodes = newNodes(nodesOf(b.options))
+	} else {
+		s.asked, s.options, s.nodes = b.kept.Asked, b.kept.Options, b.kept.machines()
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -32,7 +46,9 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 			for i := len(s.undo) - 1; i >= 0; i-- {
 				err = errors.Join(err, s.undo[i]())
 			}
+			err = errors.Join(err, s.dropJournal(b.kept == nil))
 			s.work.Wait()
+			s = nil
 		}
 	}()
 	for _, step := range []struct {
@@ -55,7 +71,7 @@ func (e *Engine) open(ctx context.Context, id string, slot int, o model.SessionO
 		{"nodes", s.openNodes},
 	} {
 		if err := step.do(ctx, s.nodes.on()); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.what, err)
+			return s, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
 	return s, nil
@@ -125,7 +141,17 @@ func (s *Session) openContainers(context.Context, []network.Node) (err error) {
 }
 
 func (s *Session) openAPI(ctx context.Context, nodes []network.Node) (err error) {
-	s.api, err = s.engine.api.Open(ctx, api.Options{ID: s.id, Nodes: s.engine.nodeObjects(nodes), DualStack: s.options.DualStack})
+	o := api.Options{ID: s.id, Nodes: s.engine.nodeObjects(nodes), DualStack: s.options.DualStack}
+	o.Restored, err = s.birth.restored(func(cut int) {
+		s.log.Warn("the end of the session's journal was not whole, and is cut off", "bytes", cut)
+	})
+	if err != nil {
+		return err
+	}
+	if s.dir != "" {
+		o.Journal = s.keep
+	}
+	s.api, err = s.engine.api.Open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -160,6 +186,9 @@ func (s *Session) openProxies(ctx context.Context, nodes []network.Node) (err er
 	}
 	s.onClose(s.proxies.Close)
 	for _, m := range s.nodes.list() {
+		if on, _ := s.nodes.state(m); !on {
+			continue
+		}
 		p := &power{}
 		if p.proxy, err = s.startProxy(ctx, m.Node); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
@@ -201,7 +230,15 @@ func (s *Session) policyNodes() (nodes []policy.Node) {
 
 func (s *Session) openNodes(ctx context.Context, _ []network.Node) error {
 	s.onClose(s.closeNodes)
+	if s.birth.kept != nil {
+		if err := s.leaveLogs(ctx); err != nil {
+			return fmt.Errorf("logs: %w", err)
+		}
+	}
 	for _, m := range s.nodes.list() {
+		if m.power.Load() == nil {
+			continue // it is off
+		}
 		if err := s.startKubelet(ctx, m); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/podhop/podhop/engine/dns"
 	"github.com/podhop/podhop/engine/feed"
 	"github.com/podhop/podhop/engine/ingress"
+	"github.com/podhop/podhop/engine/journal"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
@@ -38,6 +39,10 @@ type Session struct {
 	log    *slog.Logger
 
 	asked    model.SessionOptions // as it was opened
+	birth    birth
+	dir      string           // where it is kept; "": nowhere
+	saved    bool             // under life.telling: it was kept before
+	journal  *journal.Journal // nil if it is not kept
 	nodes    *nodes
 	changing chan struct{} // holds a token while machines or network change
 
@@ -85,12 +90,23 @@ func (s *Session) onClose(f func() error) { s.undo = append(s.undo, f) }
 
 // Close ends everything that belongs to the session, and waits for it. A second
 // call waits for the first.
-func (s *Session) Close() error {
+func (s *Session) Close() error { return s.end(true) }
+
+// leave does the same with a session that goes on in the next server, if it is kept. What
+// its parts say when they end is not kept any more.
+func (s *Session) leave() error { return s.end(s.journal == nil) }
+
+func (s *Session) end(forGood bool) error {
 	s.closing.Do(func() {
 		s.life.stop()
 		s.engine.forget(s)
 		s.cancel()
-		var errs []error
+		s.life.telling.Lock() // who tells now has kept it
+		errs := []error{s.dropJournal(forGood)}
+		s.life.telling.Unlock()
+		if !forGood {
+			s.feed.Leave()
+		}
 		for i := len(s.undo) - 1; i >= 0; i-- {
 			errs = append(errs, s.undo[i]())
 		}

@@ -36,7 +36,11 @@ func kubernetesVersion() string { return componentversion.Get().GitVersion }
 
 // openFeed joins what the API and the kernel say into the session's stream.
 func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) {
-	s.feed = feed.New(feed.Config{Watched: s.watched}, s.Info())
+	config := feed.Config{Watched: s.watched}
+	if s.birth.kept != nil {
+		config.First = uint64(time.Now().UnixMicro()) // those who were there come back with a number of before
+	}
+	s.feed = feed.New(config, s.Info())
 	s.onClose(func() error { s.feed.Close(); return nil })
 
 	judge := judge.New(func() (*policy.Plan, time.Time) { return s.policies.Plan() }) // nobody watches before they are there

@@ -20,8 +20,9 @@ type Engine interface {
 	// model.ErrFull if there are too many, with a *model.FieldError for options that
 	// there are not.
 	Open(ctx context.Context, o model.SessionOptions) (Session, error)
-	// Session finds an open session, or fails with model.ErrNotFound. It must be
-	// quick: it is asked at every request.
+	// Session finds a session, or fails with model.ErrNotFound, with model.ErrLost if it
+	// cannot be opened again, with model.ErrClosed while the server stops. It must be quick: it
+	// is asked at every request. The first who asks for one of a server before waits until it is open.
 	Session(id string) (Session, error)
 	// Sessions counts the open ones.
 	Sessions() int

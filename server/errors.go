@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/go-chi/chi/v5"
 
@@ -15,6 +16,8 @@ import (
 // The types of our problems. openapi.yaml lists them.
 const (
 	typeNoSession   = "urn:podhop:problem:no-session"
+	typeLost        = "urn:podhop:problem:lost-session"
+	typeNoSpace     = "urn:podhop:problem:no-space"
 	typeNoJourney   = "urn:podhop:problem:no-journey"
 	typeNoLesson    = "urn:podhop:problem:no-lesson"
 	typeBusy        = "urn:podhop:problem:busy"
@@ -51,6 +54,10 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Type: typeConflict, Title: "Not now", Status: http.StatusConflict, Detail: detail(err, model.ErrConflict)}
 	case errors.Is(err, model.ErrFull):
 		return problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable, Detail: "This server holds as many sessions as it can. Try again in some minutes."}
+	case errors.Is(err, model.ErrLost):
+		return problem.Problem{Type: typeLost, Title: "It cannot be opened again", Status: http.StatusGone, Detail: detail(err, model.ErrLost)}
+	case errors.Is(err, syscall.ENOSPC):
+		return problem.Problem{Type: typeNoSpace, Title: "No space", Status: http.StatusInsufficientStorage, Detail: "The server's disk is full: a session that it cannot keep is not opened."}
 	case errors.Is(err, model.ErrNotFound):
 		return problem.Problem{Type: typeNoSession, Title: "No such session", Status: http.StatusNotFound, Detail: "It was closed, its time was up, or it never was."}
 	case errors.Is(err, model.ErrClosed):

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,7 +26,7 @@ func (s *Server) kubernetes(next http.Handler) http.Handler {
 		if id, path, ok := byPath(r.URL); ok {
 			session, err := s.cfg.Engine.Session(id)
 			if err != nil {
-				gone(w, id)
+				gone(w, id, err)
 				return
 			}
 			serveStripped(w, r, session, path)
@@ -40,7 +41,7 @@ func (s *Server) kubernetes(next http.Handler) http.Handler {
 				session.API().ServeHTTP(w, r)
 				return
 			} else if name != r.Host {
-				gone(w, id) // nobody asks for such a name but a kubeconfig of ours
+				gone(w, id, err) // nobody asks for such a name but a kubeconfig of ours
 				return
 			}
 		}
@@ -127,8 +128,16 @@ func serverName(r *http.Request) string {
 
 // gone answers as a Kubernetes API does. It is not 404, which kubectl takes for a
 // server that lacks one kind.
-func gone(w http.ResponseWriter, id string) {
-	status(w, http.StatusGone, metav1.StatusReasonGone, "there is no session "+id+": it was closed, or its time was up; open a new one and take its kubeconfig")
+func gone(w http.ResponseWriter, id string, err error) {
+	switch {
+	case errors.Is(err, model.ErrNotFound):
+		status(w, http.StatusGone, metav1.StatusReasonGone, "there is no session "+id+": it was closed, or its time was up; open a new one and take its kubeconfig")
+	case errors.Is(err, model.ErrLost):
+		status(w, http.StatusGone, metav1.StatusReasonGone, "session "+id+": "+err.Error())
+	default: // the server is stopping, or it could not be opened now
+		w.Header().Set("Retry-After", "1")
+		status(w, http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable, "session "+id+" cannot be reached now: "+problemOf(err).Detail)
+	}
 }
 
 func (s *Server) noSession(w http.ResponseWriter, r *http.Request) {

@@ -584,6 +584,8 @@ func TestErrorsOfTheEngine(t *testing.T) {
 	}{
 		{model.ErrFull, 503, "full: This server holds as many sessions as it can. Try again in some minutes."},
 		{fmt.Errorf("open a session: %w", model.ErrClosed), 503, "closing: The session or the server is just closing."},
+		{fmt.Errorf("%w: a newer Podhop has written it", model.ErrLost), 410, "lost-session: A newer Podhop has written it."},
+		{fmt.Errorf("open a session: API: %w", syscall.ENOSPC), 507, "no-space: The server's disk is full: a session that it cannot keep is not opened."},
 		{context.DeadlineExceeded, 504, "timeout: The cluster did not answer in time."},
 		{errors.New("secret"), 500, "about:blank: Something went wrong on our side; the server's log says what."},
 		{fmt.Errorf("%w: a paste may have 5 bytes", model.ErrTooLarge), 413, "too-large: A paste may have 5 bytes."},

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 )
+
+// ErrAway is what a viewer gets when the server goes away and the session will go on.
+var ErrAway = errors.New("the server goes away")
 
 // ErrClosed is what a viewer gets after the last message of a session that is gone.
 var ErrClosed = fmt.Errorf("the session's stream is %w", model.ErrClosed)
@@ -60,6 +64,7 @@ type Feed struct {
 	eventsGone uint64
 	past       history
 
+	away  bool           // closed, and the session goes on
 	moved *model.Session // what took the session's place
 
 	viewers int
@@ -159,6 +164,24 @@ func (f *Feed) SetSession(s model.Session) {
 	}
 	f.session = s
 	f.append(model.Message{Type: "session", Session: &s}, 200)
+}
+
+// Leave ends the stream without a word, for a session that goes on elsewhere: viewers get
+// ErrAway.
+func (f *Feed) Leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return
+	}
+	if f.flushing != nil {
+		f.flushing.Stop()
+	}
+	f.closed, f.away = true, true
+	if f.wake != nil {
+		close(f.wake)
+		f.wake = nil
+	}
 }
 
 // Move has Close tell viewers which session took this one's place.

@@ -129,6 +129,9 @@ func (s *Subscription) take(limit int) ([]model.Message, chan struct{}, error) {
 		}
 		return batch, nil, nil
 	}
+	if f.away {
+		return nil, nil, ErrAway
+	}
 	if f.closed {
 		return nil, nil, ErrClosed
 	}

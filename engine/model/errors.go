@@ -11,6 +11,8 @@ var (
 	ErrFull = errors.New("no room for another session")
 	// ErrClosed: the server is shutting down, or the session just closed.
 	ErrClosed = errors.New("closed")
+	// ErrLost: there was such a session, and it cannot be opened again: the text says why.
+	ErrLost = errors.New("it cannot be opened again")
 	// ErrInvalid: the request cannot be understood, whoever asks.
 	ErrInvalid = errors.New("invalid request")
 	// ErrConflict: it could be done, but not as things are: the text says why.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -61,6 +63,7 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	b := &bencher{started: time.Now()}
 	fs := env.flags("bench")
 	registerEngine(fs, &b.cfg)
+	keep := fs.Bool("keep-sessions", true, "keep sessions on disk while they last, as serve does")
 	asJSON := fs.Bool("json", false, "print one JSON object a line")
 	fs.IntVar(&b.rounds, "rounds", 20, "`number` of times that what is timed is done")
 	fs.IntVar(&b.most, "most", 100, "`number` of idle sessions to hold at once")
@@ -73,6 +76,9 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	}
 	if b.viewers < 2 {
 		return fmt.Errorf("--viewers %d: must be at least 2", b.viewers)
+	}
+	if *keep {
+		b.cfg.Sessions = filepath.Join(b.cfg.Data, "bench-sessions") // beside a server's
 	}
 	b.cfg.MaxSessions = max(b.cfg.MaxSessions, b.most+b.rounds)
 	b.report = printer(env.stdout, *asJSON)
@@ -99,6 +105,9 @@ func (b *bencher) run(ctx context.Context, names []string) (err error) {
 	defer func() {
 		if cerr := b.engine.Close(); err == nil {
 			err = cerr
+		}
+		if b.cfg.Sessions != "" {
+			os.RemoveAll(b.cfg.Sessions)
 		}
 	}()
 	for _, each := range benchmarks() {

@@ -32,6 +32,7 @@ type serveConfig struct {
 	listen, listenAPI string
 	apiServer, hosts  string
 	log               string
+	keep              bool
 	engine            engine.Config
 	folders           folders // of lessons
 	lessons           *reload.Lessons
@@ -44,6 +45,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
+	fs.BoolVar(&c.keep, "keep-sessions", true, "keep sessions in --data while they last, so that they go on after a restart")
 	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
 	registerEngine(fs, &c.engine)
 }
@@ -112,6 +114,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	}
 	if err := completeEngine(&cfg.engine); err != nil {
 		return err
+	}
+	if cfg.keep {
+		cfg.engine.Sessions = filepath.Join(cfg.engine.Data, "sessions")
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.log)); err != nil {

@@ -109,7 +109,7 @@ func (s *Stream) Serve(w http.ResponseWriter, r *http.Request, sub *feed.Subscri
 	switch {
 	case errors.Is(err, feed.ErrClosed):
 		conn.Close(Gone, "the session is gone")
-	case context.Cause(ctx) == errStopping:
+	case errors.Is(err, feed.ErrAway), context.Cause(ctx) == errStopping:
 		conn.Close(websocket.StatusGoingAway, "the server goes away")
 	case context.Cause(ctx) == errTalks:
 		conn.Close(websocket.StatusPolicyViolation, "viewers have nothing to say")

@@ -224,6 +224,7 @@ func TestCloseCodes(t *testing.T) {
 	}{
 		{"the session is gone", func(f *feed.Feed, _ func(), _ *viewer) { f.Close() }, Gone},
 		{"the server goes away", func(_ *feed.Feed, stop func(), _ *viewer) { stop() }, websocket.StatusGoingAway},
+		{"the session goes on in the next server", func(f *feed.Feed, _ func(), _ *viewer) { f.Leave(); f.Close() }, websocket.StatusGoingAway},
 		{"the viewer talks", func(_ *feed.Feed, _ func(), conn *viewer) {
 			conn.Write(context.Background(), websocket.MessageText, []byte("hello"))
 		}, websocket.StatusPolicyViolation},
@@ -243,7 +244,7 @@ func TestCloseCodes(t *testing.T) {
 			for {
 				_, text, err := conn.Read(t.Context())
 				if err == nil {
-					if !strings.Contains(string(text), `"closed"`) {
+					if !strings.Contains(string(text), `"closed"`) || test.want != Gone {
 						t.Errorf("got %s", text)
 					}
 					continue

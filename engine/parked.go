@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/podhop/podhop/engine/api"
+	"github.com/podhop/podhop/engine/journal"
+	"github.com/podhop/podhop/engine/model"
+)
+
+const (
+	// reopenTimeout bounds how long a parked session takes to open.
+	reopenTimeout = time.Minute
+	// lockPatience is how long another server may take to end.
+	lockPatience = 5 * time.Second
+	// asideName is the folder of sessions that are damaged.
+	asideName = "damaged"
+)
+
+// A parked session is one of a server before this: a folder, until somebody asks for it.
+// Its time goes on.
+type parked struct {
+	dir  string
+	kept keptFile
+	slot int
+	life lifetime
+
+	mu   sync.Mutex // held while it is opened
+	gone error      // why it is not parked any more; nil while it is
+}
+
+var sessionID = regexp.MustCompile(`^[a-z0-9]{26}$`)
+
+// lockSessions makes the folder of kept sessions this server's alone, until the file that it
+// returns is closed, or the process ends.
+func lockSessions(ctx context.Context, dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("sessions cannot be kept: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("sessions cannot be kept: %w", err)
+	}
+	patience, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("sessions cannot be kept: lock %s: %w", f.Name(), err), f.Close())
+		}
+		select {
+		case <-time.After(20 * time.Millisecond): // one that was killed has not ended yet
+		case <-patience.Done():
+			return nil, errors.Join(fmt.Errorf("another server keeps its sessions in %s: choose another folder with --data", dir), f.Close())
+		}
+	}
+	// A disk without room says so now, and not to the first learner.
+	_, err = f.WriteAt(make([]byte, 4096), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sessions cannot be kept: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// park finds the sessions of servers before this one, and removes what is over.
+func (e *Engine) park() error {
+	entries, err := os.ReadDir(e.cfg.Sessions)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		id, dir := entry.Name(), filepath.Join(e.cfg.Sessions, entry.Name())
+		if !entry.IsDir() || !sessionID.MatchString(id) {
+			continue
+		}
+		kept, err := readKept(dir)
+		newer := new(newerError)
+		switch {
+		case errors.As(err, &newer):
+			e.log.Error("a session is left as it is", "session", id, "err", err)
+			e.lost[id] = fmt.Errorf("%w: %w", model.ErrLost, err)
+		case errors.Is(err, journal.ErrDamaged):
+			e.setAside(id, err)
+		case errors.Is(err, fs.ErrNotExist): // nobody was told of it, or it was being removed
+			e.remove(dir)
+		case err != nil:
+			return fmt.Errorf("session %s: %w", id, err)
+		case !time.Now().Before(kept.Until):
+			e.log.Info("the session's time is over", "session", id)
+			e.remove(dir)
+		default:
+			e.parkOne(dir, kept)
+		}
+	}
+	if n := len(e.parked); n > 0 {
+		e.log.Info("sessions go on when they are asked for", "sessions", n)
+	}
+	return nil
+}
+
+func (e *Engine) parkOne(dir string, kept keptFile) {
+	p := &parked{dir: dir, kept: kept}
+	p.slot, _ = e.slots.takeOver() // it has a place, however many there may be now
+	e.parked[kept.ID] = p
+	p.life.begin(kept.Born, kept.Until, func() { e.over(p) })
+}
+
+// over removes a parked session whose time is up, if it has not been opened meanwhile.
+func (e *Engine) over(p *parked) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil {
+		return
+	}
+	p.leave(model.ErrNotFound)
+	e.mu.Lock()
+	delete(e.parked, p.kept.ID)
+	e.slots.give(p.slot)
+	e.mu.Unlock()
+	e.log.Info("the session's time is over", "session", p.kept.ID)
+	e.remove(p.dir)
+}
+
+func (e *Engine) remove(dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		e.log.Warn("removing a session's folder", "err", err)
+	}
+}
+
+// setAside keeps a folder that cannot be read for who runs the server.
+func (e *Engine) setAside(id string, why error) {
+	to := filepath.Join(e.cfg.Sessions, asideName, id)
+	err := os.MkdirAll(filepath.Dir(to), 0o700)
+	if err == nil {
+		err = os.Rename(filepath.Join(e.cfg.Sessions, id), to)
+	}
+	e.log.Error("a session cannot be opened again, and is set aside", "session", id, "why", why, "folder", to, "err", err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost[id] = fmt.Errorf("%w: %w", model.ErrLost, withoutPath(why))
+}
+
+// leave notes why it is no longer parked. p.mu is held.
+func (p *parked) leave(why error) {
+	p.gone = why
+	p.life.stop()
+}
+
+// reopen opens a parked session. Who comes meanwhile waits for the same.
+func (e *Engine) reopen(p *parked) (*Session, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil {
+		return e.Session(p.kept.ID) // as it is now
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
+	defer cancel()
+	select {
+	case e.reopening <- struct{}{}:
+		defer func() { <-e.reopening }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil, model.ErrClosed
+	}
+	e.opening.Add(1)
+	e.mu.Unlock()
+	defer e.opening.Done()
+
+	begun := time.Now()
+	s, err := e.open(ctx, birth{id: p.kept.ID, slot: p.slot, dir: p.dir, kept: &p.kept})
+	if errors.Is(err, journal.ErrDamaged) { // it will not be better next time
+		e.setAside(p.kept.ID, err)
+		p.leave(err)
+		e.mu.Lock()
+		delete(e.parked, p.kept.ID)
+		e.slots.give(p.slot)
+		e.mu.Unlock()
+		return e.Session(p.kept.ID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the session again: %w", err)
+	}
+	p.leave(model.ErrConflict)
+	e.mu.Lock()
+	delete(e.parked, s.id)
+	e.sessions[s.id] = s
+	e.mu.Unlock()
+	s.begin(p.kept.Born, p.kept.Until)
+	s.again(ctx, p.kept)
+	s.log.Info("the session goes on", "took", time.Since(begun).Round(time.Millisecond))
+	return s, nil
+}
+
+// restored is what a session's API goes on from.
+func (b birth) restored(log func(cut int)) (*api.Restored, error) {
+	if b.kept == nil {
+		return nil, nil
+	}
+	state, report, err := journal.Read(b.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: there is no snapshot", journal.ErrDamaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if report.Cut > 0 {
+		log(report.Cut)
+	}
+	return &api.Restored{State: fromJournal(state), Identity: b.kept.API}, nil
+}
