@@ -67,6 +67,7 @@ type Tab struct {
 
 	mu     sync.Mutex
 	logged []string
+	hosts  map[string]bool
 	allow  string
 }
 
@@ -104,6 +105,7 @@ func Open(t testing.TB, url string, o Options) *Tab {
 		t.Fatal(err)
 	}
 	p.listen()
+	p.watchHosts()
 	p.Do(chromedp.Navigate(url))
 	return p
 }

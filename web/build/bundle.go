@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/podhop/podhop/web/internal/npm"
 )
 
 // entries are what the pages ask for by name; the manifest says what became of them.
@@ -18,7 +20,7 @@ var entries = []string{"app/page.ts", "app/front.ts", "app/page.css", "app/theme
 
 // Bundle makes everything that is generated: model.ts and shapes.ts, the bundle with
 // content-hashed names, manifest.json, and the licences of what is inside.
-func Bundle(root string, packages []Package) (Files, error) {
+func Bundle(root string, packages []npm.Package) (Files, error) {
 	web, err := filepath.Abs(filepath.Join(root, "web"))
 	if err != nil {
 		return nil, err
@@ -130,11 +132,11 @@ func scriptExt(entry string) string {
 }
 
 // licences is the text that the licences of bundled packages ask us to ship.
-func licences(packages []Package) ([]byte, error) {
+func licences(packages []npm.Package) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("The page's script, style and fonts contain these packages.\n")
 	sorted := slices.Clone(packages)
-	slices.SortFunc(sorted, func(a, b Package) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(sorted, func(a, b npm.Package) int { return strings.Compare(a.Name, b.Name) })
 	for _, p := range sorted {
 		text, err := os.ReadFile(filepath.Join(p.Dir, "LICENSE"))
 		if err != nil {

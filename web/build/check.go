@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/podhop/podhop/web/internal/npm"
 )
 
 // checkTypes runs the TypeScript compiler, which is a native program and needs no Node, over web/app.
@@ -20,8 +22,8 @@ func checkTypes(ctx context.Context, root string) error {
 		arch = runtime.GOARCH
 	}
 	suffix := "-" + runtime.GOOS + "-" + arch
-	tools, err := Install(ctx, filepath.Join(root, "web/build/tools.lock"), filepath.Join(root, ".build/tools"),
-		func(p Package) bool { return strings.HasSuffix(p.Name, suffix) })
+	tools, err := npm.Install(ctx, filepath.Join(root, "web/build/tools.lock"), filepath.Join(root, ".build/tools"),
+		func(p npm.Package) bool { return strings.HasSuffix(p.Name, suffix) })
 	if err != nil {
 		return err
 	}

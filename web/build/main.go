@@ -22,6 +22,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/podhop/podhop/web/internal/npm"
 )
 
 func main() {
@@ -70,8 +72,8 @@ func run(ctx context.Context, root string, check, watch bool) error {
 	}
 }
 
-func installPage(ctx context.Context, root string) ([]Package, error) {
-	return Install(ctx, filepath.Join(root, "web/build/packages.lock"), filepath.Join(root, ".build/npm"), nil)
+func installPage(ctx context.Context, root string) ([]npm.Package, error) {
+	return npm.Install(ctx, filepath.Join(root, "web/build/packages.lock"), filepath.Join(root, ".build/npm"), nil)
 }
 
 // Files maps paths under web/ to what belongs there.

@@ -50,7 +50,8 @@ export function openMenu(id: string, from: HTMLElement | null = tabButton(id)): 
     box.remove();
     if (document.activeElement === document.body) (tabButton(id) ?? from)?.focus();
   });
-  document.body.append(box);
+  // In the landmark where its tab is.
+  (tabButton(id)?.closest("section, aside, main") ?? document.body).append(box);
   box.showPopover();
   const anchor = (from ?? document.body).getBoundingClientRect();
   box.style.left = `${Math.max(8, Math.min(anchor.left, innerWidth - box.offsetWidth - 8))}px`;

@@ -127,6 +127,9 @@ effect(() => {
   for (const part of ["dock", "side", "lesson"] as const) frame.classList.toggle(`fold-${part}`, folded.value.has(part));
   frame.classList.toggle("whole", whole.value);
   (frame as HTMLElement).dataset.sight = sight.value;
+  // On a phone the lesson may be all there is.
+  const lesson = document.getElementById("lesson");
+  if (lesson) lesson.role = narrow.value && sight.value === "lesson" ? "main" : null;
 });
 
 // What is chosen is to be seen; but who goes through a list keeps the list.

@@ -24,7 +24,7 @@ addEventListener("keydown", (e) => {
 
 class PageSearch extends Part {
   protected view(): TemplateResult {
-    return html`<button type="button" class="chip search" aria-haspopup="dialog" aria-label="Search or run" @click=${search}>${icon("search")}<span class="word">Search or run</span><kbd aria-hidden="true">${searchKey}</kbd></button>`;
+    return html`<button type="button" class="chip search" aria-haspopup="dialog" @click=${search}>${icon("search")}<span class="word">Search or run</span><kbd aria-hidden="true">${searchKey}</kbd></button>`;
   }
 }
 

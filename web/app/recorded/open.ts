@@ -72,6 +72,8 @@ class OpenRecording extends Part {
     const s = state.value;
     const none = tape.value === null;
     document.body.classList.toggle("nothing-open", none);
+    if (none) this.setAttribute("role", "main"); // there is no other yet
+    else this.removeAttribute("role");
     if (!none && s.kind !== "bad") return over.value ? html`<div class="drop-here"><p>Drop the file to open it here</p></div>` : html``;
     return html`<div class=${`opener ${over.value ? "over" : ""} ${none ? "" : "above"}`}>
       ${none ? html`<h1>Open a recording</h1>` : nothing}

@@ -7,16 +7,21 @@ export interface How {
   place?: string; // where the terminal is; the learner's own machine without
 }
 
-const panel = () => import("../terminal/panel");
+/** Whether somebody wants a terminal of their own choice: then none is opened unasked. */
+export let wanted = false;
+
+function panel() {
+  wanted = true;
+  showTab("terminal");
+  return import("../terminal/panel");
+}
 
 /** Brings the terminal up, types a command into it, and Enter. */
 export function run(text: string, how: How = {}): void {
-  showTab("terminal");
   void panel().then((m) => m.run(text, how));
 }
 
 /** Opens a shell at a place: client, node/NAME, pod/NAMESPACE/NAME/CONTAINER. */
 export function openAt(place: string): void {
-  showTab("terminal");
   void panel().then((m) => m.openAt(place));
 }

@@ -5,7 +5,7 @@ import type { Terminal } from "../model";
 import { announce } from "../state/announce";
 import { moveInList } from "../state/keys";
 import { reveal } from "../state/reveal";
-import type { How } from "../state/terminals";
+import { type How, wanted } from "../state/terminals";
 import { chosen, close, current, look, nameOf, open, placeOf, refused, terminals } from "./list";
 import { readAloud, searching } from "./options";
 import { Screen } from "./screen";
@@ -47,7 +47,7 @@ export async function openAt(place: string): Promise<void> {
 
 /** What somebody who brings up the tab expects: a shell to type into. */
 export async function welcome(): Promise<void> {
-  await inTurn(async () => (terminals.peek()?.length === 0 && !refused.peek() ? open("client") : null));
+  await inTurn(async () => (!wanted && terminals.peek()?.length === 0 && !refused.peek() ? open("client") : null));
 }
 
 async function begin(host: HTMLElement): Promise<HTMLElement> {

@@ -1,4 +1,6 @@
-package main
+// Package npm gets packages of the npm registry: exactly those that a lock file names, each
+// verified. It runs nothing of them, and must not know what they are for.
+package npm
 
 import (
 	"archive/tar"
@@ -56,7 +58,7 @@ func Install(ctx context.Context, lock, cache string, want func(Package) bool) (
 				return nil, err
 			}
 		}
-		fmt.Fprintf(os.Stderr, "web/build: getting %s %s\n", p.Name, p.Version)
+		fmt.Fprintf(os.Stderr, "getting %s %s\n", p.Name, p.Version)
 		tarball, err := download(ctx, base, *p)
 		if err != nil {
 			return nil, err

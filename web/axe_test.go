@@ -1,0 +1,174 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/chromium"
+	"github.com/podhop/podhop/web/internal/npm"
+)
+
+// axe is axe-core, which knows what of WCAG a program can judge.
+var axe = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	packages, err := npm.Install(ctx, "build/tests.lock", "../.build/tests", nil)
+	if err != nil {
+		return "", err
+	}
+	script, err := os.ReadFile(filepath.Join(packages[0].Dir, "axe.min.js"))
+	return string(script), err
+})
+
+// excused is what axe finds and we mean. Boxes on the map are named in full, and drawn as short
+// as they have room for. Edges that are moved lie between the page's parts, in none of them.
+const excused = `v.id === "label-content-name-mismatch" && document.querySelector(n.target[0])?.closest("pod-map") || v.id === "region" && n.target[0].startsWith("page-edge")`
+
+// accessible fails with what axe finds wrong on the page as it is now.
+func (p *tab) accessible(state string) {
+	p.T.Helper()
+	script, err := axe()
+	if err != nil {
+		p.T.Fatal(err)
+	}
+	if !chromium.Eval[bool](p.Tab, `"axe" in window`) {
+		chromium.Eval[bool](p.Tab, script+"\n;true")
+	}
+	found := chromium.Eval[[]string](p.Tab, `axe.run(document, {
+		runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}, resultTypes: ["violations"],
+	}).then(r => r.violations.flatMap(v => v.nodes.filter(n => !(`+excused+`)).map(n => v.id + ": " + n.target.join(" ") + ": " + n.failureSummary.replace(/\s+/g, " ") + " in " + n.html.slice(0, 200))))`)
+	for i, f := range found {
+		if i == 12 {
+			p.T.Errorf("%s: and %d more", state, len(found)-i)
+			break
+		}
+		p.T.Errorf("%s: %s", state, f)
+	}
+}
+
+// looks are how the pages are looked at; still, so that nothing is judged half faded.
+var looks = []struct {
+	name   string
+	dark   string
+	width  int64
+	height int64
+}{
+	{"light", "light", 1480, 900},
+	{"dark", "dark", 1480, 900},
+	{"phone", "light", 390, 844},
+	{"dark phone", "dark", 390, 844},
+}
+
+// Each page, with what can be opened on it open, in light and dark, wide and narrow: axe
+// finds nothing, nobody else is asked for anything, and (as in each test) the policy of content is
+// kept to.
+func TestAccessible(t *testing.T) {
+	for _, l := range looks {
+		t.Run(l.name, func(t *testing.T) {
+			o := chromium.Options{Width: l.width, Height: l.height, Allow: "status of 4",
+				Features: map[string]string{"prefers-color-scheme": l.dark, "prefers-reduced-motion": "reduce"}}
+			t.Run("front", func(t *testing.T) { front(t, o) })
+			t.Run("playground", func(t *testing.T) { playground(t, o) })
+			t.Run("lesson", func(t *testing.T) { lesson(t, o) })
+			t.Run("recording", func(t *testing.T) {
+				p := openKept(t, "", o)
+				p.Click(".scrub-keys [aria-label='Next packet']")
+				p.Until(soFar + `.startsWith("1 of 8")`)
+				p.accessible("a recording")
+				p.alone()
+			})
+		})
+	}
+}
+
+// alone fails if anybody but the server was asked for something.
+func (p *tab) alone() {
+	p.T.Helper()
+	own := chromium.Eval[string](p.Tab, `location.host`)
+	if hosts := p.Hosts(); len(hosts) != 1 || hosts[0] != own {
+		p.T.Errorf("the page asked %v, its server is %s", hosts, own)
+	}
+}
+
+func (p *tab) visit(path, until string) {
+	p.T.Helper()
+	p.Do(chromedp.Navigate(chromium.Eval[string](p.Tab, `location.origin`) + path))
+	p.Until(until)
+}
+
+func front(t *testing.T, o chromium.Options) {
+	p := openTab(t, "/", o)
+	const all = `document.querySelectorAll("details").forEach(d => d.open = true)`
+	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone"} {
+		p.visit(path, `document.querySelector("main, open-recording")`)
+		chromium.Eval[bool](p.Tab, `(`+all+`, true)`)
+		p.accessible(path)
+	}
+	p.alone()
+}
+
+func playground(t *testing.T, o chromium.Options) {
+	p := openTab(t, "/s/full", o)
+	p.Until(live)
+	narrow := o.Width < 860
+	p.accessible("the first look")
+	for _, id := range []string{"editor", "terminal", "objects", "journeys", "whatif", "events"} {
+		p.Click("#tab-" + id)
+		p.Until(`!document.querySelector("#panel-` + id + `").hidden`)
+		switch id {
+		case "terminal":
+			p.Until(says("learner:~$"))
+			p.command("colors")
+			p.Until(says("true colour"))
+			p.Click("[data-search]")
+			p.Until(`document.querySelector(".terminal-search")`)
+			p.accessible("a terminal and its search")
+			p.Click("[data-aloud]")
+			p.Until(`document.querySelector(".xterm-accessibility-tree")?.textContent.includes("true colour")`)
+		case "editor":
+			p.Until(`document.querySelector(".cm-content")`)
+		}
+		p.accessible("tab " + id)
+	}
+	for _, id := range []string{"pod/default/allowed", "node/node-1", "service/default/my-service", "networkpolicy/default/my-network-policy", "client"} {
+		vertex := fmt.Sprintf("[data-vertex=%q]", id)
+		if !chromium.Eval[bool](p.Tab, `document.querySelector(`+chromium.Quote(vertex)+`) !== null`) {
+			continue // not drawn on the map
+		}
+		p.Click(vertex)
+		p.Until(`document.querySelector("page-inspector .head .kind")`)
+		p.accessible("details of " + id)
+	}
+	for _, popover := range chromium.Eval[[]string](p.Tab, `[...document.querySelectorAll("[popover]")].map(e => e.id).filter(id => id && id !== "toasts")`) {
+		chromium.Eval[bool](p.Tab, `(document.getElementById(`+chromium.Quote(popover)+`).showPopover(), true)`)
+		p.accessible("popover " + popover)
+		chromium.Eval[bool](p.Tab, `(document.getElementById(`+chromium.Quote(popover)+`).hidePopover(), true)`)
+	}
+	if !narrow {
+		p.Click("dock-tabs[area=left] .move-tab")
+		p.Until(`document.activeElement.role === "menuitem"`)
+		p.accessible("a tab's menu")
+		p.Press("Escape", 0)
+	}
+	p.server.Cluster("full").Cut()
+	p.alone()
+}
+
+func lesson(t *testing.T, o chromium.Options) {
+	p := openTab(t, "/s/demo?lesson=deployments&step=2", o)
+	p.Until(live)
+	chromium.Eval[bool](p.Tab, `(document.querySelectorAll("article:not([hidden]) details").forEach(d => d.open = true), true)`)
+	p.accessible("a lesson")
+	p.server.Cluster("demo").Tell(model.Message{Type: "closed"})
+	p.Until(`document.querySelector("[role=alertdialog]")`)
+	p.accessible("a session that is gone")
+	p.alone()
+}
