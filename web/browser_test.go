@@ -23,7 +23,7 @@ type tab struct {
 	server *devserver.Server
 }
 
-func openTab(t *testing.T, path string, o chromium.Options) *tab {
+func openTab(t testing.TB, path string, o chromium.Options) *tab {
 	t.Helper()
 	library, errs := lessons.Load(lessons.Content())
 	if len(errs) > 0 {
@@ -33,7 +33,7 @@ func openTab(t *testing.T, path string, o chromium.Options) *tab {
 }
 
 // openWith opens a page of a server that has some lessons.
-func openWith(t *testing.T, library lessons.Library, path string, o chromium.Options) *tab {
+func openWith(t testing.TB, library lessons.Library, path string, o chromium.Options) *tab {
 	t.Helper()
 	server := devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: func() lessons.Library { return library }}), Pace: pace})
 	hs := httptest.NewServer(server)

@@ -259,3 +259,10 @@ func (c *Cluster) rejected(id string, src side, asked string, service model.Vert
 }
 
 func shortName(id string) string { return id[strings.LastIndex(id, "/")+1:] }
+
+// Journeys are those that were told of requests.
+func (c *Cluster) Journeys() []model.Journey {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.journeys)
+}
