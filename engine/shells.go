@@ -53,11 +53,11 @@ func (s *Session) nodeDesk(m *machine) (d *desk.Desk, release func(), err error)
 		s.shells.byNode[m.Name] = sh
 	}
 	sh.users++
-	return sh.desk, sync.OnceFunc(func() { s.leave(m.Name, sh) }), nil
+	return sh.desk, sync.OnceFunc(func() { s.leaveShell(m.Name, sh) }), nil
 }
 
-// leave ends the shell of a node with its last terminal.
-func (s *Session) leave(node string, sh *nodeShell) {
+// leaveShell ends the shell of a node with its last terminal.
+func (s *Session) leaveShell(node string, sh *nodeShell) {
 	s.shells.mu.Lock()
 	defer s.shells.mu.Unlock()
 	if sh.users--; sh.users > 0 || s.shells.byNode[node] != sh {
