@@ -76,6 +76,7 @@ type Options struct {
 	Width, Height int64             // of the viewport; 1480 by 900 if zero
 	Features      map[string]string // of media: prefers-color-scheme, prefers-reduced-motion
 	Allow         string            // part of an error message that is meant to come
+	Theirs        bool              // the page is not ours, and may log what it likes
 }
 
 // Open opens a page in a tab of its own, which ends with the test.
@@ -104,7 +105,9 @@ func Open(t testing.TB, url string, o Options) *Tab {
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
-	p.listen()
+	if !o.Theirs {
+		p.listen()
+	}
 	p.watchHosts()
 	p.Do(chromedp.Navigate(url))
 	return p

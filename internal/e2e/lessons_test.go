@@ -59,13 +59,13 @@ func TestLessonsNew(t *testing.T) {
 }
 
 // TestLessonInBrowser has a learner do the first step of a lesson, and then somebody
-// edit one of their own.
+// edit one of their own, and take one of Killercoda's format.
 func TestLessonInBrowser(t *testing.T) {
 	mine := filepath.Join(t.TempDir(), "01-mine")
 	if out, err := exec.Command(podhop, "lessons", "new", mine).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	s := start(t, t.TempDir(), "--lessons", filepath.Dir(mine))
+	s := start(t, t.TempDir(), "--lessons", filepath.Dir(mine), "--lessons", course)
 	p := chromium.Open(t, s.URL+"/lessons/your-first-pod", chromium.Options{})
 	p.Click("form .primary")
 	const first = `document.querySelector("[data-step='1'] step-checks")`
@@ -126,4 +126,5 @@ func TestLessonInBrowser(t *testing.T) {
 	reloaded(filepath.Join(mine, "1-pod.md") + ":1: raw HTML is not allowed")
 	edit("1-pod.md", "<script>alert(1)</script>", "Say what")
 	reloaded("Edited")
+	t.Run("scenario", func(t *testing.T) { scenarioInBrowser(t, s) })
 }
