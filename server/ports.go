@@ -67,6 +67,21 @@ func targetOf(path string) (t target, err error, ok bool) {
 	return t, nil, true
 }
 
+// named is a first label of a host name that is of a port: PORT-HOST-ID.
+var named = regexp.MustCompile(`^([1-9][0-9]{0,4})-([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)-([a-z0-9]+)$`)
+
+// targetOfName understands the name that a request is for, where names below the server's
+// lead to it, too: what is asked for then needs no prefix, and may lead to absolute paths.
+func targetOfName(name, path string) (t target, ok bool) {
+	label, ok := byName(name)
+	m := named.FindStringSubmatch(label)
+	if !ok || m == nil {
+		return t, false
+	}
+	port, err := strconv.ParseUint(m[1], 10, 16)
+	return target{session: m[3], host: m[2], port: uint16(port), rest: path}, err == nil
+}
+
 // authority is what the Host header of a request to the target says.
 func (t target) authority() string {
 	host := t.host
@@ -95,7 +110,11 @@ const answerTimeout = 2 * time.Minute
 func (s *Server) ports(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, err, ok := targetOf(r.URL.EscapedPath())
+		byName := false
 		if !ok {
+			t, byName = targetOfName(r.Host, r.URL.EscapedPath())
+		}
+		if !ok && !byName {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -104,6 +123,10 @@ func (s *Server) ports(next http.Handler) http.Handler {
 			return
 		}
 		session, err := s.cfg.Engine.Session(t.session)
+		if err != nil && byName { // a server of such a name
+			next.ServeHTTP(w, r)
+			return
+		}
 		if err != nil {
 			s.failPort(w, r, err)
 			return

@@ -52,6 +52,29 @@ func TestPort(t *testing.T) {
 	}
 }
 
+func TestPortByName(t *testing.T) {
+	server, _ := withPort(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "/next")
+		fmt.Fprintf(w, "%s host=%s prefix=%q", r.RequestURI, r.Host, r.Header.Get("X-Forwarded-Prefix"))
+	})
+	handler := server.Config.Handler
+	r := ask(handler, "GET /api/sessions/s1?a=b", "", "Host: 8080-node-1-s1.localhost:9140")
+	if got := text(t, r); got != `/api/sessions/s1?a=b host=node-1:8080 prefix=""` || r.Header.Get("Location") != "/next" || !strings.HasPrefix(r.Header.Get("Content-Security-Policy"), "sandbox ") {
+		t.Errorf("%s %v", got, r.Header)
+	}
+	for name, want := range map[string]string{
+		"8080-node-1-none.localhost": `page: index`, // no session's: a server may be called that
+		"8080-node-1.localhost":      `page: index`,
+		"8080-node-1-s1":             `page: index`, // no label of several
+		"99999-node-1-s1.localhost":  `page: index`,
+		"81-node-1-s1.localhost":     `page: Nobody answers`,
+	} {
+		if got := text(t, ask(handler, "GET /", "", "Host: "+name, "Accept: text/html")); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func text(t *testing.T, r *http.Response) string {
 	t.Helper()
 	b, err := io.ReadAll(r.Body)

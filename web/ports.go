@@ -13,6 +13,7 @@ type portsData struct {
 	path  string // of this page
 	links []portLink
 	hosts []portHost // that may be asked for
+	id    string     // of the session
 }
 
 type portLink struct{ URL, Name, Text string }
@@ -22,7 +23,7 @@ type portHost struct{ Value, Text string }
 // portsOf finds the ports that lead to something by what the map shows.
 func portsOf(session model.Session, graph model.Graph) portsData {
 	base := sessionPath(session.ID)
-	d := portsData{back: "/s/" + url.PathEscape(session.ID), path: base + "ports", hosts: []portHost{{"client", "The learner's machine"}}}
+	d := portsData{id: session.ID, back: "/s/" + url.PathEscape(session.ID), path: base + "ports", hosts: []portHost{{"client", "The learner's machine"}}}
 	first := ""
 	for _, v := range graph.Vertices {
 		if v.Kind == "Node" {
