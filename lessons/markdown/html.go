@@ -92,8 +92,26 @@ func (n nodes) raw(w util.BufWriter, source []byte, node ast.Node, entering bool
 			b.Write(node.ClosureLine.Value(source))
 		}
 	}
-	_, err := w.WriteString(sanitizer().Sanitize(escapeOthers(b.String())))
+	_, err := w.WriteString(sanitizer().Sanitize(escapeOthers(sized(b.String()))))
 	return ast.WalkSkipChildren, err
+}
+
+var (
+	styled = regexp.MustCompile(`(?i)(<img\b[^>]*?)\sstyle\s*=\s*(?:"([^"]*)"|'([^']*)')`)
+	wide   = regexp.MustCompile(`(?i)(?:^|[;\s])width\s*:\s*([0-9]{1,4})(px|%)`)
+)
+
+// sized has the width that an image's style says be an attribute: pages of ours have no
+// style attributes, and authors of scenarios do it so.
+func sized(fragment string) string {
+	return styled.ReplaceAllStringFunc(fragment, func(tag string) string {
+		m := styled.FindStringSubmatch(tag)
+		w := wide.FindStringSubmatch(m[2] + m[3])
+		if w == nil {
+			return m[1]
+		}
+		return m[1] + ` width="` + strings.TrimSuffix(w[1]+w[2], "px") + `"`
+	})
 }
 
 // escapeOthers turns the tags of elements that do not shape a text into text: <pod> is

@@ -57,7 +57,7 @@ func Render(source []byte, o Options) (Text, []Mistake) {
 	source, closed := fences(source)
 	r := &rendering{options: o, closed: closed, source: source}
 	md := goldmark.New(
-		goldmark.WithExtensions(extension.Table, extension.Strikethrough,
+		goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), extension.Strikethrough,
 			highlighting.NewHighlighting(highlighting.WithFormatOptions(chromahtml.WithClasses(true)))),
 		goldmark.WithParserOptions(
 			parser.WithInlineParsers(util.Prioritized(braces{r}, 50)),

@@ -100,15 +100,16 @@ func TestActions(t *testing.T) {
 func TestLinks(t *testing.T) {
 	const away = ` target="_blank" rel="noopener noreferrer">`
 	for source, want := range map[string]string{
-		"[NGINX]({{TRAFFIC_HOST1_30080}})":                      `<a href="/s/-/port/host1/30080/"` + away + "NGINX</a>",
-		"[UI]({{TRAFFIC_HOST2_80}}/ui/?a=b)":                    `<a href="/s/-/port/host2/80/ui/?a=b"` + away + "UI</a>",
-		"[PORTS]({{TRAFFIC_SELECTOR}})":                         `<a href="/s/-/ports"` + away + "PORTS</a>",
-		"See {{TRAFFIC_HOST1_80}}.":                             `See <a href="/s/-/port/host1/80/"` + away + "host1:80</a>.",
-		`<a href="{{TRAFFIC_HOST1_80}}">x</a>`:                  `<a href="/s/-/port/host1/80/"` + away + "x</a>",
-		"[x](https://kubernetes.io/docs)":                       `<a href="https://kubernetes.io/docs"` + away + "x</a>",
-		"[x](./pod.yaml) [y](gone.md)":                          `<a href="/files/./pod.yaml" target="_blank">x</a> <a>y</a>`,
-		"![alt](a.png) <img src='a.png' width='50px'>":          `<img alt="alt" src="/files/a.png"/> <img width="50px" src="/files/a.png"/>`,
-		"![a graph](https://elsewhere.test/x.png) ![no](b.png)": `<a href="https://elsewhere.test/x.png"` + away + `a graph</a> <em>no</em>`,
+		"[NGINX]({{TRAFFIC_HOST1_30080}})":                       `<a href="/s/-/port/host1/30080/"` + away + "NGINX</a>",
+		"[UI]({{TRAFFIC_HOST2_80}}/ui/?a=b)":                     `<a href="/s/-/port/host2/80/ui/?a=b"` + away + "UI</a>",
+		"[PORTS]({{TRAFFIC_SELECTOR}})":                          `<a href="/s/-/ports"` + away + "PORTS</a>",
+		"See {{TRAFFIC_HOST1_80}}.":                              `See <a href="/s/-/port/host1/80/"` + away + "host1:80</a>.",
+		`<a href="{{TRAFFIC_HOST1_80}}">x</a>`:                   `<a href="/s/-/port/host1/80/"` + away + "x</a>",
+		"[x](https://kubernetes.io/docs)":                        `<a href="https://kubernetes.io/docs"` + away + "x</a>",
+		`<img src="a.png" style="max-width: none; width: 50px">`: `<img width="50" src="/files/a.png"/>`,
+		"[x](./pod.yaml) [y](gone.md)":                           `<a href="/files/./pod.yaml" target="_blank">x</a> <a>y</a>`,
+		"![alt](a.png) <img src='a.png' width='50px'>":           `<img alt="alt" src="/files/a.png"/> <img width="50px" src="/files/a.png"/>`,
+		"![a graph](https://elsewhere.test/x.png) ![no](b.png)":  `<a href="https://elsewhere.test/x.png"` + away + `a graph</a> <em>no</em>`,
 	} {
 		got := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(string(render(t, source).HTML)), "<p>"), "</p>")
 		if got != want {
@@ -133,7 +134,7 @@ func TestMarkdownThatTriesToScript(t *testing.T) {
 		"<details ontoggle=alert(1) open><summary>x", "</div></article></section></main><h1>mine</h1>", "<!-- --><script>alert(1)</script>", "<!--><img src=x onerror=alert(1)>-->",
 		"<![CDATA[<script>alert(1)</script>]]>", "<?php <script>alert(1)</script> ?>", "<img src=\"`\"`{{exec}} onerror=alert(1)>",
 		"`\"><img src=x onerror=alert(1)>`{{exec}}", "```\n\"><script>alert(1)</script>\n```{{exec}}", "```\"onmouseover=alert(1)\nx\n```{{copy}}", "```yaml {onclick=\"alert(1)\"}\nx: 1\n```",
-		"# x {onclick=alert(1)}", "<a <b href=javascript:alert(1)>x", "<img src=\"a.png", "<p title=\"</p><script>alert(1)</script>\">x</p>",
+		"# x {onclick=alert(1)}", "0) x", "| a | b |\n|:-:|--:|\n| c | d |", "<a <b href=javascript:alert(1)>x", "<img src=\"a.png", "<p title=\"</p><script>alert(1)</script>\">x</p>",
 		"<noscript><p title='</noscript><img src=x onerror=alert(1)>'>", "<textarea><script>alert(1)</script>", "<xmp><script>alert(1)</script></xmp>", "<template><script>alert(1)</script></template>",
 		"<b class=hidden id=lesson data-go=1>x</b>", "<step-checks></step-checks>", "\x00<script>alert(1)</script>", "<scr\x00ipt>alert(1)</scr\x00ipt>",
 	} {
@@ -176,6 +177,7 @@ func harmless(t *testing.T, source string, n *html.Node) {
 			n.Data == "button" && slices.Contains([]string{"type", "aria-label", "data-run", "data-copy", "data-interrupt"}, a.Key) ||
 			slices.Contains([]string{"span", "div", "pre", "code"}, n.Data) && (a.Key == "class" || a.Key == "tabindex") ||
 			n.Data == "a" && (a.Key == "target" || a.Key == "rel" || a.Key == "href" && (strings.HasPrefix(a.Val, "http") || strings.HasPrefix(a.Val, SessionPath))) ||
+			n.Data == "ol" && a.Key == "start" || (n.Data == "td" || n.Data == "th") && a.Key == "align" ||
 			n.Data == "img" && a.Key == "src" && strings.HasPrefix(a.Val, "/files/")
 		if !ok || strings.Contains(a.Val, "hidden") {
 			t.Errorf("%q makes <%s %s=%q>", source, n.Data, a.Key, a.Val)
