@@ -325,7 +325,7 @@ func (e *Engine) Close() error {
 	errs := make([]error, len(open))
 	var wg sync.WaitGroup
 	for i, s := range open {
-		wg.Go(func() { errs[i] = s.leave() })
+		wg.Go(func() { errs[i] = s.suspend() })
 	}
 	wg.Wait()
 	err := errors.Join(errs...)

@@ -92,9 +92,9 @@ func (s *Session) onClose(f func() error) { s.undo = append(s.undo, f) }
 // call waits for the first.
 func (s *Session) Close() error { return s.end(true) }
 
-// leave does the same with a session that goes on in the next server, if it is kept. What
+// suspend does the same with a session that goes on in the next server, if it is kept. What
 // its parts say when they end is not kept any more.
-func (s *Session) leave() error { return s.end(s.journal == nil) }
+func (s *Session) suspend() error { return s.end(s.journal == nil) }
 
 func (s *Session) end(forGood bool) error {
 	s.closing.Do(func() {
