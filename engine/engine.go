@@ -201,7 +201,8 @@ func (e *Engine) warm() {
 			return
 		}
 		// Beside those that there may be, and not to be kept.
-		s, err := e.make(ctx, o, (*slots).takeOver, "")
+		s, err := e.make(ctx, o, (*slots).takeExtra, "")
+		defer e.lessen()
 		if err != nil {
 			e.log.Debug("warming up", "err", err)
 			return
@@ -211,6 +212,13 @@ func (e *Engine) warm() {
 			e.log.Debug("warming up", "err", err)
 		}
 	})
+}
+
+// lessen takes back the place beside the others that warm has had.
+func (e *Engine) lessen() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.slots.most--
 }
 
 // Open makes a session and waits until its nodes are there. ctx bounds the opening

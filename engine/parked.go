@@ -67,9 +67,10 @@ func lockSessions(ctx context.Context, dir string) (*os.File, error) {
 		}
 	}
 	// A disk without room says so now, and not to the first learner.
-	_, err = f.WriteAt(make([]byte, 4096), 0)
+	probe := filepath.Join(dir, "probe")
+	err = journal.WriteFile(probe, make([]byte, 1<<20), true)
 	if err == nil {
-		err = f.Sync()
+		err = os.Remove(probe)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sessions cannot be kept: %w", err), f.Close())

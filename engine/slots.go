@@ -53,6 +53,12 @@ func (s *slots) takeOver() (int, bool) {
 	return len(s.taken) - 1, true
 }
 
+// takeExtra takes one beside those that there may be, which are one more from now on.
+func (s *slots) takeExtra() (int, bool) {
+	s.most++
+	return s.takeOver()
+}
+
 func (s *slots) give(i int) {
 	s.taken[i] = false
 	s.used--

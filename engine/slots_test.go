@@ -27,6 +27,14 @@ func TestSlots(t *testing.T) {
 	if got, ok := s.take(); !ok || got != 0 {
 		t.Errorf("slot %d, %v; want the lowest", got, ok)
 	}
+	if _, ok := s.takeExtra(); !ok {
+		t.Error("there is one beside the others")
+	}
+	if got, ok := s.take(); ok {
+		t.Errorf("slot %d, though there are three sessions", got)
+	}
+	s.give(3)
+	s.most--
 	s.give(1)
 	if got, ok := s.take(); !ok || got != 1 {
 		t.Errorf("slot %d, %v; want the one given back", got, ok)
