@@ -202,7 +202,9 @@ func tools() Recipe {
 			"/usr/bin/mtr", "/usr/bin/mtr-packet", "/usr/bin/iperf3", "/usr/bin/socat", "/sbin/ethtool", "/usr/bin/openssl", "/etc/ssl/openssl.cnf",
 			"/usr/bin/ab", "/usr/sbin/nft", "/usr/sbin/arping", "/usr/bin/watch", "/bin/ps", "/usr/bin/top", "/usr/bin/free", "/usr/bin/pgrep", "/usr/bin/pkill"},
 		Files: []File{{Path: "/usr/bin/nc", Link: "nc.openbsd"}, {Path: "/usr/bin/netcat", Link: "nc.openbsd"}, {Path: "/usr/bin/traceroute", Link: "traceroute.db"},
-			{Path: "/usr/bin/traceroute6", Link: "traceroute.db"}, {Path: "/usr/bin/ping4", Link: "ping"}, {Path: "/usr/bin/ping6", Link: "ping"}},
+			{Path: "/usr/bin/traceroute6", Link: "traceroute.db"}, {Path: "/usr/bin/ping4", Link: "ping"}, {Path: "/usr/bin/ping6", Link: "ping"},
+			// Debian's tcpdump goes on as this user, and not at all where there is none.
+			{Path: "/etc/passwd", Text: passwd + "tcpdump:x:102:102::/nonexistent:/usr/sbin/nologin\n"}, {Path: "/etc/group", Text: group + "tcpdump:x:102:\n"}},
 		Config: v1.Config{Env: []string{path0}, Cmd: []string{"bash"}, WorkingDir: "/root"},
 		Names: []Names{{Repositories: []string{"docker.io/nicolaka/netshoot", "ghcr.io/nicolaka/netshoot"}, Oldest: "0.1", Newest: "0.15"},
 			{Repositories: []string{"registry.k8s.io/e2e-test-images/jessie-dnsutils", "gcr.io/kubernetes-e2e-test-images/dnsutils"}, Oldest: "1.0", Newest: "1.7"},
