@@ -95,6 +95,7 @@ type Engine struct {
 	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
 	syncer     journal.Syncer
 	lock       *os.File // of the folder of sessions; nil if none are kept
+	desk       func()   // unpacks the learner's machine, once
 
 	mu       sync.Mutex
 	closed   bool
@@ -183,15 +184,17 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 func (e *Engine) warm() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.idle = cancel
+	// Not at once: it is large, and who only asks the API needs none.
+	e.desk = sync.OnceFunc(func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if !e.closed {
+			e.opening.Go(func() { e.prepare(ctx, deskImage) })
+		}
+	})
 	e.opening.Go(func() {
 		for _, name := range []string{dns.Image, ingress.Image, "nginx", "busybox"} {
-			img, err := e.images.Resolve(name)
-			if err == nil {
-				err = e.containers.Prepare(ctx, img)
-			}
-			if err != nil {
-				e.log.Debug("unpacking ahead", "image", name, "err", err)
-			}
+			e.prepare(ctx, name)
 		}
 	})
 	e.opening.Go(func() {
@@ -219,6 +222,17 @@ func (e *Engine) lessen() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.slots.most--
+}
+
+// prepare unpacks an image before somebody waits for it.
+func (e *Engine) prepare(ctx context.Context, name string) {
+	img, err := e.images.Resolve(name)
+	if err == nil {
+		err = e.containers.Prepare(ctx, img)
+	}
+	if err != nil {
+		e.log.Debug("unpacking ahead", "image", name, "err", err)
+	}
 }
 
 // Open makes a session and waits until its nodes are there. ctx bounds the opening

@@ -86,7 +86,7 @@ func (s *Session) openPodTerminal(ctx context.Context, name string) (model.Termi
 	t, err := s.terminals.Open(ctx, strings.Join([]string{"pod", pod.Namespace, pod.Name, on}, "/"), shell(c.Exec, "sh", "-c", anyShell))
 	switch {
 	case errors.Is(err, container.ErrExec):
-		err = fmt.Errorf("%w: container %s of pod %s has no shell: its image has no sh (%v)", model.ErrConflict, on, pod.Name, err)
+		err = fmt.Errorf("%w: container %s of pod %s has no shell: its image has neither bash nor sh", model.ErrConflict, on, pod.Name)
 	case errors.Is(err, container.ErrNotRunning):
 		err = fmt.Errorf("%w: container %s of pod %s does not run", model.ErrConflict, on, pod.Name)
 	}

@@ -96,6 +96,9 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 
 // watched turns the capture on with the first viewer and off with the last.
 func (s *Session) watched(on bool) {
+	if on {
+		s.engine.desk() // who looks may type
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !on {
