@@ -77,6 +77,15 @@ func TestLessonInBrowser(t *testing.T) {
 	p.Do(chromedp.Reload())
 	p.Until(first + `.textContent.includes("Done")`)
 
+	// A command of the lesson runs in the learner's terminal at a click, and a reload keeps
+	// what it said.
+	const terminal = `document.querySelector(".terminal-frame:not([hidden]) .xterm-rows")?.textContent`
+	const said = `/pod\/my-pod (created|configured|unchanged)/.test(` + terminal + `)`
+	p.Click("[data-step='1'] [data-run]")
+	p.UntilIn(time.Minute, said)
+	p.Do(chromedp.Reload())
+	p.UntilIn(time.Minute, said)
+
 	// A step that asks for packets is done by sending some, and not by the checks' own.
 	// What is sent before a step is begun does not count for it.
 	early := chromium.Eval[string](p, `(async () => {
