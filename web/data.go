@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,6 +67,15 @@ func (d learnData) title() string {
 
 // api is the path of the session's HTTP API.
 func (d learnData) api() string { return "/api/sessions/" + url.PathEscape(d.Session.ID) }
+
+// next is the lesson that comes after this one.
+func (d learnData) next() (lessons.Lesson, bool) {
+	i := slices.IndexFunc(d.All, func(l lessons.Lesson) bool { return l.Slug == d.Lesson.Slug })
+	if i < 0 || i+1 >= len(d.All) {
+		return lessons.Lesson{}, false
+	}
+	return d.All[i+1], true
+}
 
 // stepURL is the page's address with another step.
 func (d learnData) stepURL(step int) string { return "?" + d.query(step, d.Embedded) }

@@ -49,6 +49,7 @@ func TestPages(t *testing.T) {
 		{"unknown lesson's front", "/lessons/x", front("x"), 404, []string{"There is nothing here"}},
 		{"playground", "/s/abc", learn, 200, []string{"<pod-map", `"api":"/api/sessions/abc"`, `href="/api/sessions/abc/kubeconfig"`}},
 		{"lesson", "/s/abc?lesson=your-first-pod&step=2", learn, 200, []string{`data-step="1" hidden`, `data-step="2">`, "Your first Pod, step 2 of 4", "?lesson=your-first-pod&amp;step=3"}},
+		{"the way on", "/s/abc?lesson=your-first-pod&step=4", learn, 200, []string{`href="/lessons/containers-that-share"`, ">Next lesson</a>"}},
 		{"a step there isn't", "/s/abc?lesson=your-first-pod&step=99", learn, 200, []string{`data-step="4">`}},
 		{"unknown lesson", "/s/abc?lesson=<script>", learn, 404, []string{"There is no such lesson"}},
 		{"gone", "/s/abc", web.Gone, 410, []string{"no longer there", "Open a new playground"}},
