@@ -107,7 +107,7 @@ func (p *tab) visit(path, until string) {
 func front(t *testing.T, o chromium.Options) {
 	p := openTab(t, "/", o)
 	const all = `document.querySelectorAll("details").forEach(d => d.open = true)`
-	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone"} {
+	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone", "/s/full/ports"} {
 		p.visit(path, `document.querySelector("main, open-recording")`)
 		chromium.Eval[bool](p.Tab, `(`+all+`, true)`)
 		p.accessible(path)

@@ -8,7 +8,9 @@ import (
 )
 
 func TestPortsOf(t *testing.T) {
-	node := func(name string, ready bool) model.Vertex { return model.Vertex{Kind: "Node", Name: name, Ready: ready} }
+	node := func(name string, ready bool) model.Vertex {
+		return model.Vertex{Kind: "Node", Name: name, Ready: ready}
+	}
 	service := func(name string, external []string, ports ...model.Port) model.Vertex {
 		return model.Vertex{Kind: "Service", Namespace: "shop", Name: name, External: external, Ports: ports}
 	}

@@ -31,6 +31,7 @@ func TestScenario(t *testing.T) {
 	p.Click("[data-step='2'] summary")
 	p.Click("[data-step='2'] [data-copy]")
 	p.Until(`document.querySelector("#announce").textContent.includes("Copied")`)
+	p.accessible("a scenario's step")
 	p.Click("[data-step='2'] [data-go='3']")
 	if got := chromium.Eval[string](p.Tab, `document.querySelector("[data-step='3'] .prose a").getAttribute("href")`); got != "/s/new/port/host1/30080/" {
 		t.Errorf("the port is at %s", got)

@@ -139,12 +139,9 @@ func escapeOthers(fragment string) string {
 	}
 }
 
-// finish parses what was rendered, so that nothing in it stays open, and leads its
-// links and images to where they are.
+// finish parses what was rendered, so that nothing in it stays open, leads its links and
+// images to where they are, and lets those who have no mouse scroll its code.
 func (r *rendering) finish(rendered string) (string, error) {
-	if !strings.Contains(rendered, "<a") && !strings.Contains(rendered, "<img") && !r.options.HTML {
-		return rendered, nil
-	}
 	div := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
 	parsed, err := html.ParseFragment(strings.NewReader(rendered), div)
 	if err != nil {
@@ -170,6 +167,9 @@ func (r *rendering) lead(n *html.Node) {
 		r.lead(c)
 		if c.Type == html.ElementNode && c.DataAtom == atom.A {
 			r.link(c)
+		}
+		if c.Type == html.ElementNode && c.DataAtom == atom.Pre {
+			set(c, "tabindex", "0")
 		}
 		if c.Type == html.ElementNode && c.DataAtom == atom.Img {
 			r.image(n, c)
