@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -41,16 +42,15 @@ func asset(name string) string {
 	return "/static/" + file
 }
 
+// hashed are the names that esbuild makes of what is inside: all but the licences.
+var hashed = regexp.MustCompile(`-[A-Z0-9]{8}\.(js|css|woff2)$`)
+
 // Static serves /static/: the bundle, under names that change with the content
 // and so may be kept for ever.
 func (web *Web) Static() http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic(err) // the path is a constant
-	}
-	hashed := map[string]bool{}
-	for _, file := range assets() {
-		hashed[file] = true
 	}
 	zipped := gzipper(files)
 	serve := http.StripPrefix("/static/", http.FileServerFS(files))
@@ -61,7 +61,7 @@ func (web *Web) Static() http.Handler {
 			return
 		}
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if hashed[name] || strings.HasPrefix(name, "chunk-") {
+		if hashed.MatchString(name) {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		}
 		w.Header().Set("Vary", "Accept-Encoding")

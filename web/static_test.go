@@ -61,6 +61,15 @@ func TestStatic(t *testing.T) {
 		{"/static/../web.go", "", 404, false},
 		{"/static/page.js", "", 404, false},
 	}
+	for name := range distFiles(t) { // what is loaded later, too
+		if strings.HasSuffix(name, ".js") {
+			cases = append(cases, struct {
+				path, kind string
+				status     int
+				forEver    bool
+			}{"/static/" + name, "text/javascript", 200, true})
+		}
+	}
 	for _, c := range cases {
 		rec := httptest.NewRecorder()
 		web.Static().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, c.path, nil))
