@@ -187,3 +187,70 @@ func TestAreasAreResized(t *testing.T) {
 	p.Do(chromedp.Reload())
 	p.Until(live + fmt.Sprintf(` && Math.abs(document.querySelector("#panel-details").getBoundingClientRect().width - %f) < 3`, was+90))
 }
+
+// On a phone there is one part of the page at a time, as high as the page.
+func TestPhoneViews(t *testing.T) {
+	sizes := map[string][2]int64{"phone": {390, 844}, "on its side": {844, 390}, "tablet": {768, 1024}, "smallest": {320, 640}}
+	for name, size := range sizes {
+		t.Run(name, func(t *testing.T) {
+			p := openTab(t, "/s/demo?lesson=your-first-pod", chromium.Options{Width: size[0], Height: size[1]})
+			p.Until(live)
+			const fits = `document.documentElement.scrollWidth <= innerWidth`
+			const shown = `[["lesson", "#lesson"], ["map", "pod-map"], ["details", "page-inspector"], ["editor", "manifest-editor"], ["terminal", "terminal-panel"]].filter(([, s]) => document.querySelector(s).checkVisibility()).map(([n]) => n).join(" ")`
+			p.Until(shown + ` === "lesson" && ` + fits)
+			for _, v := range []struct{ button, shown string }{{"Map", "map"}, {"Journey", "details"}, {"Editor", "editor"}, {"Terminal", "terminal"}, {"Lesson", "lesson"}} {
+				button := `[...document.querySelectorAll(".jump button")].find(b => b.textContent.trim() === "` + v.button + `")`
+				p.Until(button)
+				chromium.Eval[bool](p.Tab, `(`+button+`.click(), true)`)
+				p.Until(shown + ` === "` + v.shown + `" && ` + fits)
+				p.Until(button + `.ariaCurrent === "true" && document.querySelectorAll(".jump [aria-current=true]").length === 1`)
+				if h := chromium.Eval[float64](p.Tab, button+`.offsetHeight`); h < 44 {
+					t.Errorf("%s is %v px high", v.button, h)
+				}
+			}
+			// What is put somewhere is shown there, and all is to be had.
+			p.Click("[data-step]:not([hidden]) [data-load]")
+			p.Until(shown + ` === "editor"`)
+			p.Click(".search")
+			p.Until(`document.activeElement.matches(".palette input") && document.querySelector(".palette").getBoundingClientRect().right <= innerWidth`)
+			p.Keys("my-pod")
+			p.Until(first + ` === "my-pod"`)
+			p.Keys(kb.Enter)
+			p.Until(shown + ` === "details"`)
+			p.Do(chromedp.Reload())
+			p.Until(live + ` && ` + shown + ` === "details"`)
+		})
+	}
+}
+
+// A terminal goes on when its tab is moved.
+func TestTerminalMoves(t *testing.T) {
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
+	p.Click("#tab-terminal")
+	p.Until(`document.querySelector(".xterm-screen")`)
+	chromium.Eval[bool](p.Tab, `(window.kept = document.querySelector(".xterm-screen"), true)`)
+	for _, to := range []string{"the side column", "the left group"} {
+		p.palette("move terminal to " + to)
+		p.Until(first + ` === "Move Terminal to ` + to + `"`)
+		p.Keys(kb.Enter)
+		area := map[string]string{"the side column": "side", "the left group": "left"}[to]
+		p.Until(inside("terminal", area) + ` && window.kept.isConnected && window.kept === document.querySelector(".xterm-screen") && window.kept.getBoundingClientRect().width > 0`)
+	}
+}
+
+// The map has the page, and gives it back.
+func TestWholeMap(t *testing.T) {
+	p := openTab(t, "/s/demo?lesson=your-first-pod", chromium.Options{})
+	p.Until(live)
+	p.focus("#tab-editor")
+	p.Keys("f")
+	p.Until(`document.querySelector(".stage").clientWidth === innerWidth && !document.querySelector("#lesson").checkVisibility() && !document.querySelector("dock-tabs").checkVisibility()`)
+	p.Keys("f")
+	p.Until(`document.querySelector(".stage").clientWidth < innerWidth && document.querySelector("manifest-editor").checkVisibility()`)
+	// A tab that is brought up has its place again.
+	p.Keys("f")
+	p.Until(`!document.querySelector("dock-tabs").checkVisibility()`)
+	p.Keys("l")
+	p.Until(`document.querySelector("journey-list").checkVisibility()`)
+}

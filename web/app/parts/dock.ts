@@ -47,6 +47,8 @@ const REORDER: Record<string, number> = { ArrowLeft: -1, ArrowUp: -1, ArrowRight
 const NAMES: Record<Area, string> = { left: recorded ? "Manifests and lists" : "Editor and lists", right: "Right group", side: "Side column" };
 
 class DockTabs extends Part {
+  #seen = "";
+
   get #area(): Area {
     return this.getAttribute("area") as Area;
   }
@@ -62,6 +64,14 @@ class DockTabs extends Part {
       ${narrow.value ? nothing : html`<span class="tab-tools"><button type="button" class="icon move-tab" aria-haspopup="menu" aria-label=${`Move ${nameOfTab(front)}`} title="Move this tab" @click=${this.#more}>⋯</button>
         ${area === "left" && placed.value.right.length > 0 ? nothing : html`<button type="button" class="icon fold" aria-expanded=${!shut} aria-label=${area === "side" ? "Side column" : "Tabs under the map"} title=${shut ? "Unfold" : "Fold"}
           @click=${() => fold(foldOf(area), !shut)}>${icon(shut ? "grow" : "shrink")}</button>`}</span>`}`;
+  }
+
+  // Of more tabs than fit, the one in front is in sight.
+  protected override drawn(): void {
+    const front = this.querySelector<HTMLElement>("[aria-selected=true]");
+    if (!front || front.id === this.#seen) return;
+    this.#seen = front.id;
+    front.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   #tab(id: string, front: boolean): TemplateResult {
