@@ -68,6 +68,8 @@ func TestBrowser(t *testing.T) {
 	}
 	p.Click("#tab-journeys")
 	p.Until(`document.querySelector("journey-list tr td")?.closest("table").textContent.includes("my-service")`)
+
+	browseObjects(p)
 }
 
 // TestBrowserVXLAN is a cluster that is not as usual: chosen where it is opened,
