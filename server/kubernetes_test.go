@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -334,5 +336,26 @@ func TestStreamRoute(t *testing.T) {
 	}
 	if opcode, _ := frame(); opcode != 8 {
 		t.Errorf("the server's end is not said: %d", opcode)
+	}
+}
+
+// kubectl is told whether to come again: while the server stops, the session will go on.
+func TestNoSessionOfKubectl(t *testing.T) {
+	for _, test := range []struct {
+		err    error
+		status int
+		want   string
+	}{
+		{model.ErrNotFound, http.StatusGone, "there is no session x"},
+		{fmt.Errorf("%w: the journal is damaged", model.ErrLost), http.StatusGone, "the journal is damaged"},
+		{model.ErrClosed, http.StatusServiceUnavailable, "is just closing"},
+		{errors.New("secret"), http.StatusServiceUnavailable, "Something went wrong"},
+	} {
+		engine := newEngine()
+		engine.findErr = test.err
+		response := ask(newServer(t, engine, nil).Handler(), "GET /k8s/x/api", "")
+		if got := textOf(response); response.StatusCode != test.status || !strings.Contains(got, test.want) || strings.Contains(got, "secret") {
+			t.Errorf("%v: got %d %s", test.err, response.StatusCode, got)
+		}
 	}
 }

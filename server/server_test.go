@@ -31,6 +31,7 @@ type fakeEngine struct {
 	mu       sync.Mutex
 	sessions map[string]*fakeSession
 	openErr  error
+	findErr  error // of sessions that are not there
 }
 
 func newEngine(ids ...string) *fakeEngine {
@@ -61,6 +62,9 @@ func (e *fakeEngine) find(id string) (*fakeSession, error) {
 	defer e.mu.Unlock()
 	if s := e.sessions[id]; s != nil {
 		return s, nil
+	}
+	if e.findErr != nil {
+		return nil, e.findErr
 	}
 	return nil, fmt.Errorf("session %s: %w", id, model.ErrNotFound)
 }
