@@ -142,12 +142,12 @@ func (f *Factory) StartWithContext(ctx context.Context) {
 	if f.closed {
 		return
 	}
-	f.run(ctx)
 	if !f.follow {
 		f.follow = true
 		f.ctx = ctx
 		f.wg.Go(func() { f.keepRunning(ctx) })
 	}
+	f.run(f.ctx) // one that ran by a later caller's could end before the others, and never be in sync
 }
 
 // lifetime is over when the informers have to end.

@@ -173,6 +173,31 @@ func TestSyncedEndsWithTheInformers(t *testing.T) {
 	}
 }
 
+// An informer that a later caller starts lives as long as the others: the caller may be over
+// already, and whoever waits for the informer is not.
+func TestTheFirstContextCounts(t *testing.T) {
+	p := newPresence(pods)
+	f := New(fake.NewClientset(), metadatafake.NewSimpleMetadataClient(metadatafake.NewTestScheme()), p)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer f.Shutdown()
+	defer cancel()
+	f.StartWithContext(ctx)
+	over, end := context.WithCancel(t.Context())
+	end()
+	v, release := f.View()
+	h, _ := names()
+	if _, err := v.Core().V1().Pods().Informer().AddEventHandler(h); err != nil {
+		t.Fatal(err)
+	}
+	v.StartWithContext(over)
+	release()
+	limited, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if err := v.Synced(limited); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLaterWaitsForAWrite(t *testing.T) {
 	p := newPresence(secrets, pods)
 	f := started(t, p)
