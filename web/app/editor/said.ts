@@ -4,10 +4,12 @@ import { StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, WidgetType } from "@codemirror/view";
 
 export const showSaid = StateEffect.define<readonly Diagnostic[]>();
+/** Leaves of what is shown only what is still said. */
+export const keepSaid = StateEffect.define<readonly Diagnostic[]>();
 
 class Said extends WidgetType {
   constructor(
-    private readonly text: string,
+    readonly text: string,
     private readonly doubtful: boolean,
   ) {
     super();
@@ -30,10 +32,20 @@ export const said = StateField.define<DecorationSet>({
   update(shown, tr) {
     let next = shown.map(tr.changes);
     for (const e of tr.effects) {
+      if (e.is(keepSaid)) {
+        const lines = new Set(e.value.map((d) => `${tr.state.doc.lineAt(d.from).from} ${d.message}`));
+        const stays = new Set<number>();
+        next.between(0, tr.state.doc.length, (from, _, value) => {
+          const widget = (value.spec as { widget?: Said }).widget;
+          const line = tr.state.doc.lineAt(from).from;
+          if (widget && lines.has(`${line} ${widget.text}`)) stays.add(line);
+        });
+        next = next.update({ filter: (from) => stays.has(tr.state.doc.lineAt(from).from) });
+      }
       if (!e.is(showSaid)) continue;
       const marks = e.value.flatMap((d) => {
         const line = tr.state.doc.lineAt(d.from);
-        const doubtful = d.severity === "warning";
+        const doubtful = d.severity !== "error";
         return [
           Decoration.line({ class: doubtful ? "doubtful" : "wrong" }).range(line.from),
           Decoration.widget({ widget: new Said(d.message, doubtful), side: 1 }).range(line.to),

@@ -1,31 +1,40 @@
-// What stands in the editor, kept over reloads, and what the API said of it.
-import { signal } from "@preact/signals-core";
+// The text of the file that is shown, and what the API said of each file.
+import { batch, computed, signal } from "@preact/signals-core";
 import type { ApplyResult } from "../model";
 import { announce } from "../state/announce";
 import { apply, Problem } from "../state/api";
-import { data, type Manifest } from "../state/data";
-import { forLong } from "../state/keep";
+import type { Manifest } from "../state/data";
+import { current, currentID, files, openFile, setText } from "./files";
 
-const key = keyOf(data?.session?.id ?? "");
-/** Where the text of a session's editor is kept. */
-export function keyOf(session: string): string {
-  return `podhop.editor.${session}`;
-}
-
-const LARGEST_KEPT = 200_000; // characters: the browser keeps a few megabytes for all pages together
+export { keyOf } from "./files";
 
 export type Applied = { kind: "none" } | { kind: "applying" } | { kind: "problem"; text: string } | { kind: "results"; results: ApplyResult[]; stale: boolean };
 
-export const text = signal(forLong.get(key) ?? "");
-export const applied = signal<Applied>({ kind: "none" });
+const none: Applied = { kind: "none" };
+
+export const text = computed(() => current.value.text);
+
+/** What the API said of each file, by its id. */
+export const answers = signal<ReadonlyMap<number, Applied>>(new Map());
+export const applied = computed<Applied>(() => answers.value.get(current.value.id) ?? none);
 
 /** Asks the editor to show a text; it answers to every new object. */
-export const loaded = signal<{ text: string } | null>(null);
+export const loaded = signal<{ file: number; text: string } | null>(null);
 
+/** What is wrong with the file that is shown, as far as it was tried since it changed. */
+export const tried = signal<{ errors: number; warnings: number; unchecked: number } | null>(null);
+
+function answer(file: number, a: Applied): void {
+  answers.value = new Map(answers.value).set(file, a);
+}
+
+/** Opens a manifest as a file of its name. */
 export function load(m: Manifest): void {
-  edit(m.text);
-  loaded.value = { text: m.text };
-  applied.value = { kind: "none" };
+  batch(() => {
+    const file = openFile(m.name || current.peek().name, m.text);
+    loaded.value = { file: file.id, text: m.text };
+    answer(file.id, none);
+  });
 }
 
 /** Puts a manifest behind what stands in the editor, of which nothing is lost. */
@@ -36,20 +45,47 @@ export function append(manifest: string): void {
 }
 
 export function edit(now: string): void {
-  text.value = now;
-  if (applied.value.kind === "results" && !applied.value.stale) applied.value = { ...applied.value, stale: true };
-  if (now.length <= LARGEST_KEPT) forLong.set(key, now);
+  const { id } = current.peek();
+  batch(() => {
+    setText(id, now);
+    const a = answers.value.get(id);
+    if (a?.kind === "results" && !a.stale) answer(id, { ...a, stale: true });
+  });
 }
 
 export async function applyNow(): Promise<void> {
-  if (applied.value.kind === "applying") return;
-  applied.value = { kind: "applying" };
+  const failed = await applyFile(currentID.peek());
+  if (failed) announce(failed);
+}
+
+/** Applies all files, one after the other, in their order. */
+export async function applyAll(): Promise<void> {
+  const said: string[] = [];
+  for (const f of files.peek().filter((x) => x.text.trim() !== "")) said.push(`${f.name}: ${await applyFile(f.id)}`);
+  announce(said.join(". "));
+}
+
+// Says what became of it.
+async function applyFile(id: number): Promise<string> {
+  const file = files.peek().find((f) => f.id === id);
+  if (!file || answers.value.get(id)?.kind === "applying") return "";
+  answer(id, { kind: "applying" });
   try {
-    const results = await apply(text.value);
-    applied.value = { kind: "results", results, stale: false };
+    const results = await apply(file.text);
+    const now = files.peek().find((f) => f.id === id)?.text;
+    answer(id, { kind: "results", results, stale: now !== file.text });
     const failed = results.filter((r) => r.errors?.length).length;
-    announce(failed ? `${failed} of ${results.length} documents were not taken` : `Applied ${results.length}`);
+    return failed ? `${failed} of ${results.length} documents were not taken` : `Applied ${results.length}`;
   } catch (e) {
-    applied.value = { kind: "problem", text: e instanceof Problem ? e.message : String(e) };
+    const why = e instanceof Problem ? e.message : String(e);
+    answer(id, { kind: "problem", text: why });
+    return why;
   }
+}
+
+/** How many documents of a file were not taken, when it was last applied. */
+export function refused(id: number): number {
+  const a = answers.value.get(id);
+  if (a?.kind === "problem") return 1;
+  return a?.kind === "results" ? a.results.filter((r) => r.errors?.length).length : 0;
 }

@@ -18,16 +18,16 @@ interface Body {
 }
 
 /** Asks for a path under the session's, and answers with the text that came. */
-export function ask(method: string, path: string, body?: Body): Promise<string> {
-  return askAt(`${data?.api}${path}`, method, body);
+export function ask(method: string, path: string, body?: Body, signal?: AbortSignal): Promise<string> {
+  return askAt(`${data?.api}${path}`, method, body, {}, signal);
 }
 
-async function askAt(url: string, method: string, body?: Body, more: Record<string, string> = {}): Promise<string> {
+async function askAt(url: string, method: string, body?: Body, more: Record<string, string> = {}, signal?: AbortSignal): Promise<string> {
   const headers: Record<string, string> = { Accept: "application/json, text/plain", ...more };
   if (body) headers["Content-Type"] = body.type;
   let answer: Response;
   try {
-    answer = await fetch(url, { method, headers, body: body?.text });
+    answer = await fetch(url, { method, headers, body: body?.text, signal });
   } catch {
     throw new Problem("The server could not be reached. Try again in a moment.");
   }
@@ -78,6 +78,11 @@ export async function access(): Promise<Access> {
 
 export async function apply(yaml: string): Promise<ApplyResult[]> {
   return JSON.parse(await ask("POST", "/apply", { type: "application/yaml", text: yaml })) as ApplyResult[];
+}
+
+/** What apply would answer; nothing is changed. With compare, answers have the objects besides. */
+export async function dryRun(yaml: string, compare: boolean, signal?: AbortSignal): Promise<ApplyResult[]> {
+  return JSON.parse(await ask("POST", `/apply?dryRun=true&compare=${compare}`, { type: "application/yaml", text: yaml }, signal)) as ApplyResult[];
 }
 
 export async function whatIf(request: WhatIfRequest): Promise<WhatIf> {

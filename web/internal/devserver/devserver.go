@@ -151,7 +151,13 @@ func apply(c *Cluster, w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusRequestEntityTooLarge, "Too large", "A paste may have at most 1 MiB; this one has more.")
 		return
 	}
-	answer(w, http.StatusOK, c.Apply(string(body)))
+	results := c.apply(string(body), r.URL.Query().Get("dryRun") == "true")
+	if r.URL.Query().Get("compare") != "true" {
+		for i := range results {
+			results[i].Before, results[i].After = "", ""
+		}
+	}
+	answer(w, http.StatusOK, results)
 }
 
 func request(c *Cluster, w http.ResponseWriter, r *http.Request) {

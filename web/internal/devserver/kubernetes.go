@@ -229,6 +229,8 @@ func (k *Kube) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusUnauthorized, failure(http.StatusUnauthorized, "Unauthorized", "Unauthorized"))
 	case path == "/api" || path == "/apis":
 		k.discover(w, path)
+	case strings.HasPrefix(path, "/openapi/v3"):
+		k.openAPI(w, path)
 	default:
 		k.resource(w, r, path)
 	}
