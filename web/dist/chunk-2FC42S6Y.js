@@ -1,0 +1,1 @@
+import{a as t}from"./chunk-YC4PNCIF.js";async function c(o){try{await navigator.clipboard.writeText(o)}catch{let e=document.createElement("textarea");e.value=o,document.body.append(e),e.select(),document.execCommand("copy"),e.remove()}t("Copied")}export{c as a};

@@ -1,0 +1,1 @@
+function d(c,i){let o=!1,n=!1,t=()=>{let e=o&&!document.hidden;e!==n&&i(n=e)},s=new IntersectionObserver(e=>{o=e.at(-1).isIntersecting,t()});return s.observe(c),document.addEventListener("visibilitychange",t),()=>{s.disconnect(),document.removeEventListener("visibilitychange",t),n&&i(!1)}}export{d as a};
