@@ -84,9 +84,12 @@ spec: {selector: {app: web}, ports: [{port: 80}]}
 	if status := s.call("POST", x.path("/recording"), nil, &kept); status != 201 {
 		t.Fatalf("sharing: %d", status)
 	}
+	if status := s.call("DELETE", x.path(""), nil, nil); status != 204 {
+		t.Errorf("closing: %d", status)
+	}
 	s.stop(syscall.SIGTERM)
 	s = start(t, data)
-	if status := s.call("GET", "/api/sessions/"+x.ID, nil, nil); status != 404 {
+	if status := s.call("GET", x.path(""), nil, nil); status != 404 {
 		t.Errorf("the session answers %d", status)
 	}
 	badRecordings(t, s, kept.ID)
