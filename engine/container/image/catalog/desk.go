@@ -16,7 +16,7 @@ var deskProfile string
 // start of a shell would take longer than all the rest of it.
 const kubectlCompletion = `# What kubectl itself knows of its completion.
 source <(kubectl completion bash)
-complete -o default -o nospace -F __start_kubectl k
+complete -o default -F __start_kubectl k
 `
 
 // desk is the learner's own machine, outside of the cluster: see engine/desk. What
