@@ -102,6 +102,9 @@ func TestClose(t *testing.T) {
 		x.node("POST", "/node-3/start")
 		x.node("DELETE", "/node-4")
 		x.look("node-1", "nft")
+		for _, place := range []string{"client", "client", "node/node-1"} {
+			x.terminal(place).shows("$ ")
+		}
 		if during := s.holds(); during.namespaces < 8 || during.children < 3 {
 			t.Fatalf("the test cannot see what it looks for: %v", during)
 		}

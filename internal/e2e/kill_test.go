@@ -106,6 +106,7 @@ func TestKill(t *testing.T) {
 	s := start(t, data)
 	x := s.open()
 	x.apply(article("3-my-deployment.yaml"))
+	x.terminal("client").shows("$ ")
 	until(t, 60*time.Second, "the pods run", func() string {
 		return map[bool]string{false: "not yet"}[len(x.pods("my-deployment")) == 3]
 	})
