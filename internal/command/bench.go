@@ -35,7 +35,7 @@ type benchmark struct {
 // benchmarks are in the order in which all of them run: the first wants an engine
 // that has opened no session yet.
 func benchmarks() []benchmark {
-	return []benchmark{{"sessions", benchSessions}, {"start-over", benchStartOver}, {"apply", benchApply}, {"pods", benchPods}, {"network", benchNetwork}, {"trace", benchTrace}, {"viewers", benchViewers}}
+	return []benchmark{{"sessions", benchSessions}, {"start-over", benchStartOver}, {"apply", benchApply}, {"pods", benchPods}, {"network", benchNetwork}, {"trace", benchTrace}, {"viewers", benchViewers}, {"terminals", benchTerminals}}
 }
 
 // A bencher is what benchmarks share.
@@ -56,7 +56,7 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(benchmarks(), func(b benchmark) bool { return b.name == name }) {
-			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, start-over, apply, pods, network, trace and viewers\n", name)
+			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, start-over, apply, pods, network, trace, viewers and terminals\n", name)
 			return errUsage
 		}
 	}
