@@ -106,3 +106,25 @@ func TestEmbedded(t *testing.T) {
 	p.Until(live + ` && location.search.includes("embed=true") && document.querySelector(".bar .mark[target=_blank]")`)
 	p.Until(editorText + `.trim() === "kind: Pod"`)
 }
+
+// Who closed the browser finds back to their cluster, at the step that was on view, until
+// its time is up or it is closed.
+func TestClustersOfThisBrowser(t *testing.T) {
+	p := openTab(t, "/s/demo?lesson=your-first-pod", chromium.Options{})
+	p.Until(live + ` && localStorage.getItem("podhop.mine")?.includes("demo")`)
+	p.Click("[data-step]:not([hidden]) [data-go='2']")
+	p.Until(`location.search.includes("step=2")`)
+	origin := chromium.Eval[string](p.Tab, `location.origin`)
+	p.Do(chromedp.Navigate(origin + "/"))
+	p.Until(`!document.querySelector(".mine").hidden && document.querySelector(".mine a[data-session=demo]").textContent.startsWith("Your first Pod, ")`)
+	p.Click(".mine a[data-session=demo]")
+	p.Until(live + ` && location.pathname === "/s/demo" && location.search.includes("step=2")`)
+
+	chromium.Eval[bool](p.Tab, `(localStorage.setItem("podhop.mine", JSON.stringify({over: {title: "x", at: "/s/over", ends: 1}, foreign: {title: "x", at: "https://example.org", ends: 9e15}})), true)`)
+	p.Do(chromedp.Navigate(origin + "/playground"))
+	p.Do(chromedp.Navigate(origin + "/"))
+	p.Until(`!document.querySelector(".progress-tools").hidden`)
+	if got := chromium.Eval[[]string](p.Tab, `[...document.querySelectorAll(".mine a")].map((a) => a.dataset.session)`); strings.Join(got, ",") != "demo" && len(got) != 0 {
+		t.Errorf("it leads to %v", got)
+	}
+}

@@ -17,6 +17,7 @@ import "./parts/menu";
 import "./parts/objects";
 import "./parts/player";
 import "./parts/record";
+import "./parts/remember";
 import "./parts/resize";
 import "./parts/send";
 import "./parts/terminal";
