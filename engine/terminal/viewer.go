@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// chunk is how much a viewer is given at once, in bytes.
-	chunk = 32 << 10
+	// Chunk is how much a viewer is given at once, in bytes.
+	Chunk = 32 << 10
 	// most is the largest size of a terminal that is passed on, in characters.
 	most = 1000
 )
@@ -68,7 +68,7 @@ func (v *Viewer) next() (seen Seen, changed <-chan struct{}, err error) {
 		v.lost, v.at = false, t.kept.whole()
 		seen.Reset = true
 	case v.at < t.kept.end:
-		seen.Data = t.kept.read(v.at, chunk)
+		seen.Data = t.kept.read(v.at, Chunk)
 		v.at += int64(len(seen.Data))
 		if t.kept.end-v.at <= int64(t.cfg.Ahead) {
 			v.spared = false

@@ -19,6 +19,10 @@ import (
 // parts. A larger one closes the line with 1009.
 const maxInput = 64 << 10
 
+// gather is how long a viewer is left alone after a frame that was not full: programs write
+// in small pieces, and thousands of frames a second are more than a page can draw.
+const gather = 4 * time.Millisecond
+
 // errSays is a viewer whose text frame is none of ours.
 var errSays = errors.New("text frames are JSON: {\"columns\":80,\"rows\":24}")
 
@@ -90,6 +94,9 @@ func (s *Stream) show(ctx context.Context, conn *websocket.Conn, v *terminal.Vie
 			err = s.showOne(ctx, conn, seen)
 		case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
 			err = writeFrame(ctx, conn, websocket.MessageBinary, nil, s.cfg.WriteTimeout)
+		}
+		if n := len(seen.Data); err == nil && n > 0 && n < terminal.Chunk {
+			err = rest(ctx, gather)
 		}
 		if err != nil {
 			return err

@@ -139,6 +139,31 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// TestSmallWrites: what a program writes in small pieces comes in large ones.
+func TestSmallWrites(t *testing.T) {
+	const lines = 50_000
+	url, _, _ := terminals(t, Config{}, terminal.Config{}, func(_ context.Context, p terminal.IO) (int, error) {
+		p.Started()
+		io.ReadFull(p.In, make([]byte, 1))
+		for range lines {
+			io.WriteString(p.Out, "y\r\n")
+		}
+		return 0, nil
+	})
+	r := attach(t, url)
+	if err := r.Type(t.Context(), []byte("!")); err != nil {
+		t.Fatal(err)
+	}
+	frames := 0
+	see(t, r, "all lines", func(screen []byte, last terminal.Seen) bool {
+		frames++
+		return last.Ended && len(screen) == 3*lines
+	})
+	if frames > lines/10 {
+		t.Errorf("%d frames for %d lines", frames, lines)
+	}
+}
+
 // TestEndCodeZero: that a program ended well is said in so many words.
 func TestEndCodeZero(t *testing.T) {
 	url, _, _ := terminals(t, Config{}, terminal.Config{}, func(_ context.Context, p terminal.IO) (int, error) { p.Started(); return 0, nil })
