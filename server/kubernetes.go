@@ -82,7 +82,11 @@ func serveStripped(w http.ResponseWriter, r *http.Request, session Session, path
 	if serverName(r) == "" && proxies.MatchString(path.Path) && r.Header.Get("Upgrade") == "" {
 		w = redirects{w, strings.TrimSuffix(r.URL.EscapedPath(), path.EscapedPath())}
 	}
-	session.API().ServeHTTP(w, stripped)
+	api := session.API()
+	if strings.HasPrefix(path.Path, schemas) {
+		api = compressed(api)
+	}
+	api.ServeHTTP(w, stripped)
 }
 
 var proxies = regexp.MustCompile(`^/api/v1/(nodes|namespaces/[^/]+/(pods|services))/[^/]+/proxy$`)
