@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/podhop/podhop/internal/chromium"
 )
@@ -65,4 +68,87 @@ func TestCompareShowsWhatWouldChange(t *testing.T) {
 	p.Until(`document.querySelector(".comparison .diff ins")?.textContent.includes("+   type: NodePort") && document.querySelector(".comparison .diff del")?.textContent.includes("-   type: ClusterIP")`)
 	p.Click(".comparison .panel-head .icon")
 	p.Until(`!document.querySelector(".comparison")`)
+}
+
+func TestEditOpensALiveObject(t *testing.T) {
+	p, _ := openObjects(t, "new", "ConfigMap", chromium.Options{}, settings)
+	openRow(p, "settings")
+	p.Click("[data-do=edit]")
+	text := `document.querySelector("#panel-editor .cm-content").textContent`
+	p.Until(`!document.querySelector("#panel-editor").hidden && document.querySelector(".files .on")?.textContent.includes("configmap-settings.yaml") && ` + text + `.includes("colour")`)
+	if got := chromium.Eval[string](p.Tab, text); strings.Contains(got, "uid") || strings.Contains(got, "resourceVersion") || !strings.Contains(got, "kind: ConfigMap") {
+		t.Errorf("its manifest is %q", got)
+	}
+
+	// What was written meanwhile is offered back when it is opened again.
+	p.Do(chromedp.Focus(chromedp.CSS("#panel-editor .cm-content")))
+	p.Keys("# mine ")
+	p.Until(text + `.startsWith("# mine ")`)
+	p.Click("[data-do=edit]")
+	p.Until(`!` + text + `.includes("# mine") && ` + toast("configmap-settings.yaml was replaced"))
+	chromium.Eval[bool](p.Tab, `(`+toast("configmap-settings.yaml was replaced")+`.querySelector(".quiet").click(), true)`)
+	p.Until(text + `.startsWith("# mine ") && !` + toast("configmap-settings.yaml was replaced"))
+}
+
+func TestEditSaysWhyNot(t *testing.T) {
+	p, k := openObjects(t, "new", "ConfigMap", chromium.Options{Allow: refused}, settings)
+	openRow(p, "settings")
+	p.Until(`document.querySelector("[data-do=edit]")`)
+	k.Refuse("/configmaps/settings", 403, "Forbidden", "configmaps \"settings\" is forbidden: you may not")
+	p.Click("[data-do=edit]")
+	p.Until(`[...document.querySelectorAll(".toast")].some(t => t.textContent.includes("is forbidden: you may not"))`)
+	if open := p.Text(".files"); strings.Contains(open, "configmap-settings") {
+		t.Errorf("the files are %q", open)
+	}
+}
+
+func TestDescriptionsOfFields(t *testing.T) {
+	p := openTab(t, "/s/new", chromium.Options{})
+	p.server.Cluster("new").Kube().Put(widgets)
+	p.Until(editing)
+	p.Paste(chromium.Quote("apiVersion: example.com/v1\nkind: Widget\nspec:\n  size: 3\n"))
+	p.Do(chromedp.Focus(chromedp.CSS(".cm-content")))
+	p.Until(`document.querySelector(".cm-content").textContent.includes("size: 3") && document.querySelector(".tried").textContent !== ""`) // what helps is there
+	p.Keys(kb.Home, chromedp.KeyModifiers(ctrl))
+	for range 3 {
+		p.Keys(kb.ArrowDown)
+	}
+	p.Keys(kb.End)
+	p.Keys("i", chromedp.KeyModifiers(ctrl))
+	p.UntilIn(patience, `["spec.size", "integer", "required", "How large it is."].every((x) => document.querySelector(".cm-tooltip .field-info")?.textContent.includes(x)) && document.querySelector("#announce").textContent.includes("spec.size, integer, required. How large it is.")`)
+	p.Keys(kb.Escape)
+	p.Until(`!document.querySelector(".cm-tooltip .field-info")`)
+
+	// The same by pointing at it.
+	at := chromium.Eval[[]float64](p.Tab, `(() => { const r = [...document.querySelectorAll(".cm-line")][3].getBoundingClientRect(); return [r.left + 28, r.top + r.height / 2] })()`)
+	p.Do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0]+1, at[1]), chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	p.UntilIn(patience, `document.querySelector(".cm-tooltip .field-info")?.textContent.includes("How large it is.")`)
+}
+
+func TestEditorFromThePalette(t *testing.T) {
+	p := openTab(t, "/s/new", chromium.Options{})
+	p.Until(editing)
+	run := func(query, title string) {
+		t.Helper()
+		p.palette(query)
+		p.Until(first + ` === ` + chromium.Quote(title))
+		p.Keys(kb.Enter)
+		p.Until(`!document.querySelector(".palette")`)
+	}
+	p.Paste(chromium.Quote("kind: Pod\nmetadata: {name: one}\n"))
+	p.Until(`document.querySelector(".cm-content").textContent.includes("one")`)
+	p.Click("#tab-events")
+	run("new file", "New file")
+	p.Until(`document.querySelectorAll(".files .file").length === 2 && !document.querySelector("#panel-editor").hidden && document.activeElement.closest("manifest-editor")`)
+	p.Paste(chromium.Quote("kind: Pod\nmetadata: {name: two}\n"))
+	p.Until(`document.querySelector(".cm-content").textContent.includes("two")`)
+	run("compare", "Compare with the cluster")
+	p.Until(`document.querySelector("dialog.comparison")?.textContent.includes("would be created")`)
+	p.Click(".comparison .panel-head .icon")
+	p.Until(`!document.querySelector(".comparison")`)
+	chromium.Eval[bool](p.Tab, `(URL.createObjectURL = (b) => (window.saved = b.text(), "about:blank#"), HTMLAnchorElement.prototype.click = function () { window.savedAs = this.download }, true)`)
+	run("download manifest", "Download manifest-2.yaml")
+	p.Until(`window.savedAs === "manifest-2.yaml" && window.saved.then((s) => s.includes("name: two"))`)
+	run("apply all", "Apply all files")
+	p.Until(`document.querySelector("[data-vertex='pod/default/one']") && document.querySelector("[data-vertex='pod/default/two']")`)
 }

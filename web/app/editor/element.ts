@@ -70,7 +70,8 @@ function barView(): TemplateResult {
       ${busy ? "Applying" : "Apply"}<kbd aria-hidden="true">${mac ? "⌘" : "Ctrl"} ⏎</kbd></button></div>`;
 }
 
-async function compare(): Promise<void> {
+/** Shows what applying the file that is shown would change. */
+export async function compare(): Promise<void> {
   comparing.value = true;
   try {
     const m = await import("./compare");

@@ -30,7 +30,8 @@ export function openMenu(from: HTMLElement): void {
   box.querySelector<HTMLElement>("[role=menuitem]")?.focus();
 }
 
-function choose(): void {
+/** Asks for files of the reader's own machine. */
+export function choose(): void {
   const input = document.createElement("input");
   input.type = "file";
   input.multiple = true;
@@ -39,7 +40,7 @@ function choose(): void {
   input.click();
 }
 
-function download(file: EditorFile): void {
+export function download(file: EditorFile): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([file.text], { type: "application/yaml" }));
   link.download = file.name;

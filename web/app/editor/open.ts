@@ -5,19 +5,6 @@ import { reveal } from "../state/reveal";
 import { toast } from "../state/toast";
 import { load } from "./text";
 
-const GROUPS: Record<string, string[]> = {
-  v1: ["Pod", "Service", "Node", "Namespace", "ReplicationController"],
-  "apps/v1": ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"],
-  "batch/v1": ["Job", "CronJob"],
-  "networking.k8s.io/v1": ["Ingress", "NetworkPolicy"],
-  "gateway.networking.k8s.io/v1": ["Gateway", "HTTPRoute", "GRPCRoute"],
-};
-
-/** The version of the API that objects on the map are edited in; undefined for what is no object. */
-export function apiVersionOf(kind: string): string | undefined {
-  return Object.keys(GROUPS).find((v) => GROUPS[v]!.includes(kind));
-}
-
 /**
  * Shows the manifest of a live object as a file of its own; says why, if it cannot. To apply
  * it is a server-side apply by force: what the text says is so then, whoever said otherwise

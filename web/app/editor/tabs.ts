@@ -71,7 +71,7 @@ export function closeFile(f: EditorFile): void {
 
 const focusFile = (): void => document.querySelector<HTMLElement>(".files [aria-current=true]")?.focus();
 
-const focusEditor = (): void => document.querySelector<HTMLElement>(".editor-text .cm-content, .editor-text textarea")?.focus();
+export const focusEditor = (): void => document.querySelector<HTMLElement>(".editor-text .cm-content, .editor-text textarea")?.focus();
 
 /** Opens files of the reader's own machine. */
 export async function openAll(list: readonly File[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { ApplyResult } from "../model";
 import { announce } from "../state/announce";
 import { apply, Problem } from "../state/api";
 import type { Manifest } from "../state/data";
+import { toast } from "../state/toast";
 import { current, currentID, files, openFile, setText } from "./files";
 
 export { keyOf } from "./files";
@@ -28,8 +29,14 @@ function answer(file: number, a: Applied): void {
   answers.value = new Map(answers.value).set(file, a);
 }
 
-/** Opens a manifest as a file of its name. */
+/** Opens a manifest as a file of its name. What an open one of that name had is offered back. */
 export function load(m: Manifest): void {
+  const before = files.peek().find((f) => f.name === m.name && f.text !== m.text && f.text.trim() !== "");
+  put(m);
+  if (before) toast(`${before.name} was replaced`, { undo: async () => put({ ...m, text: before.text }) });
+}
+
+function put(m: Manifest): void {
   batch(() => {
     const file = openFile(m.name || current.peek().name, m.text);
     loaded.value = { file: file.id, text: m.text };

@@ -1,7 +1,8 @@
 // <object-actions>: what can be done with the object in the details: shown on the map,
-// scaled, restarted, deleted. The API decides, and its words are shown.
+// edited, scaled, restarted, deleted. The API decides, and its words are shown.
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
+import { openObject } from "../editor/open";
 import { reveal } from "../state/reveal";
 import { Part } from "../state/part";
 import { recorded } from "../state/data";
@@ -26,6 +27,7 @@ class ObjectActions extends Part {
     }
     return html`<div class="actions">
         ${onMap(ref) ? html`<button type="button" class="quiet" data-do="map" @click=${() => toMap(ref)}>On the map</button>` : nothing}
+        ${kind?.verbs.includes("patch") ? html`<button type="button" class="quiet" data-do="edit" @click=${() => void openObject(ref.apiVersion, ref.kind, ref.namespace ?? "", ref.name)}>Edit</button>` : nothing}
         ${kind?.subresources.includes("scale") ? html`<button type="button" class="quiet" data-do="scale" aria-expanded=${scaling.value !== null} @click=${() => void this.#askScale(ref, kind)}>Scale</button>` : nothing}
         ${kind && RESTARTED.includes(kind.key) ? html`<button type="button" class="quiet" data-do="restart" @click=${() => void tried(restart(ref, kind))}>Restart</button>` : nothing}
         ${kind?.verbs.includes("delete") ? html`<button type="button" class="quiet" data-do="delete" @click=${() => void tried(askDelete(ref, kind))}>Delete</button>` : nothing}

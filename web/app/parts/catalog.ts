@@ -1,4 +1,5 @@
 // What the palette offers of the page's own: tabs, actions, keys, lessons, and all objects of the map.
+import "../editor/commands";
 import { share } from "../editor/given";
 import { applyNow } from "../editor/text";
 import type { Vertex } from "../model";

@@ -1,6 +1,5 @@
 // An object's details: what it is, how it was wired, what happened to it.
 import { html, nothing, type TemplateResult } from "lit-html";
-import { apiVersionOf, openObject } from "../editor/open";
 import type { CNI, Condition, Container, Event, Rule, Vertex } from "../model";
 import { recorded } from "../state/data";
 import { closeObject, showObject } from "../state/selection";
@@ -51,14 +50,12 @@ function actions(v: Vertex): TemplateResult | typeof nothing {
   const url = v.kind === "Pod" || v.kind === "Service" || v.kind === "Ingress" ? urlOf(v.id) : undefined;
   const term = termOf(v);
   const opens = portsOf(v);
-  const version = apiVersionOf(v.kind);
-  if (!sends && !url && !term && !version && opens.length === 0) return nothing;
+  if (!sends && !url && !term && opens.length === 0) return nothing;
   return html`<div class="actions">
     ${sends ? html`<button type="button" class="quiet" @click=${() => (from.value = v.id)}>Send from here</button>
     <button type="button" class="quiet" data-shell @click=${() => openAt(v.kind === "Client" ? "client" : v.id)}>Open a terminal here</button>` : nothing}
     ${url ? html`<button type="button" class="quiet" @click=${() => (to.value = url)}>Send to here</button>` : nothing}
     ${opens.map((o) => html`<a class="quiet" href=${o.url} target="_blank" rel="noopener noreferrer" title="As a browser on the learner's machine would">Open ${o.name}</a>`)}
-    ${version ? html`<button type="button" class="quiet edit" @click=${() => void openObject(version, v.kind, v.namespace ?? "", v.name)}>Edit</button>` : nothing}
     ${term ? html`<button type="button" class="quiet journeys-of" @click=${() => showJourneysOf(term)}>Journeys of this ${v.kind === "NetworkPolicy" ? "policy" : v.kind === "Pod" || v.kind === "Service" ? v.kind : v.kind.toLowerCase()}</button>` : nothing}
   </div>`;
 }

@@ -50,7 +50,11 @@ async function describeAt(text: string, pos: number): Promise<Found | null> {
 }
 
 function tooltip(f: Found): Tooltip {
-  return { pos: f.from, end: f.to, above: true, create: () => ({ dom: infoView(written(f.path), f.info) }) };
+  return { pos: f.from, end: f.to, above: true, create: () => {
+    const dom = document.createElement("div"); // CodeMirror's own frame
+    dom.append(infoView(written(f.path), f.info));
+    return { dom };
+  } };
 }
 
 const show = StateEffect.define<Tooltip | null>();
@@ -65,7 +69,11 @@ const shown = StateField.define<Tooltip | null>({
 
 function atCursor(view: EditorView): boolean {
   const { state } = view;
-  void describeAt(state.doc.toString(), state.selection.main.head).then((found) => {
+  const { head } = state.selection.main;
+  const line = state.doc.lineAt(head);
+  const key = line.from + /^[\s-]*/.exec(line.text)![0].length; // behind it, the line's own field is meant
+  const text = state.doc.toString();
+  void describeAt(text, head).then((found) => found ?? describeAt(text, key)).then((found) => {
     if (view.state !== state) return;
     view.dispatch({ effects: show.of(found && tooltip(found)) });
     announce(found ? `${written(found.path)}, ${found.info.type}${found.info.required ? ", required" : ""}. ${found.info.description}` : "There is no description here");
