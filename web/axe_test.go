@@ -108,7 +108,7 @@ func front(t *testing.T, o chromium.Options) {
 	p := openTab(t, "/", o)
 	const all = `document.querySelectorAll("details").forEach(d => d.open = true)`
 	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone", "/s/full/ports"} {
-		p.visit(path, `[...document.querySelectorAll("main, [role=main]")].some(m => m.checkVisibility())`)
+		p.visit(path, `[...document.querySelectorAll("main, [role=main]")].some(m => [m, ...m.children].some(x => x.checkVisibility()))`)
 		chromium.Eval[bool](p.Tab, `(`+all+`, true)`)
 		p.accessible(path)
 	}
