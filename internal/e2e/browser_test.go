@@ -69,6 +69,7 @@ func TestBrowser(t *testing.T) {
 	p.Click("#tab-journeys")
 	p.Until(`document.querySelector("journey-list tr td")?.closest("table").textContent.includes("my-service")`)
 
+	writeManifests(p)
 	browseObjects(p)
 }
 
