@@ -10,7 +10,7 @@ import (
 // schemas is where the API has its OpenAPI documents.
 const schemas = "/openapi/v3/"
 
-// compressed serves an API's OpenAPI documents to whoever takes gzip. They are the
+// compressed serves an API's OpenAPI documents as gzip or zstd to whoever takes it. They are the
 // largest answers that the page asks for, a megabyte and more, and upstream
 // compresses only objects and lists. Browsers keep them, by the hash in their addresses.
 func compressed(api http.Handler) http.Handler {
