@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"flag"
 	"math/rand/v2"
 	"net/netip"
@@ -327,5 +328,36 @@ func TestLookupIPv6(t *testing.T) {
 	}
 	if o := table.serviceAt(netip.MustParseAddr("fd00:10:96::a")); o == nil || o.Name != "kube-dns" {
 		t.Errorf("%+v", o)
+	}
+}
+
+// A packet for an address of the underlay's own ends there; of any other, nobody knows.
+func TestEndsInTheUnderlay(t *testing.T) {
+	j := join.New(join.Config{})
+	for _, b := range tracetest.Load(t, "../join/testdata/nodeport.json") {
+		j.Add(b, 1)
+	}
+	way := j.Take(1e12)[0]
+	for i := range way.Steps {
+		if way.Steps[i].Namespace() == join.Underlay {
+			way.Steps = way.Steps[:i+1]
+			break
+		}
+	}
+	for to, want := range map[string]string{
+		"control-plane": "It is for control-plane, which has its address here: what becomes of it is not captured.",
+		"node/node-1":   "Last seen here: nothing was heard of it since.",
+		"":              "Last seen here: nothing was heard of it since.",
+	} {
+		x := New(load(t), func(a netip.Addr) string {
+			if a == way.Steps[0].Packet().Destination.Addr() {
+				return to
+			}
+			return names(a)
+		})
+		got := x.Journey(&way)
+		if last := got.Hops[len(got.Hops)-1].Sentence; got.Verdict != Underway || got.To != cmp.Or(to, "underlay") || !strings.HasSuffix(last, want) {
+			t.Errorf("for %q: %s", to, tracetest.Render(got))
+		}
 	}
 }

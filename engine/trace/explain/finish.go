@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"strings"
+
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/trace/join"
 	"github.com/podhop/podhop/engine/trace/packet"
@@ -120,6 +122,10 @@ func (b *builder) lost(v *visit) {
 	}
 	if a == nil {
 		b.end = Underway
+		if who := b.x.names(v.packet().Destination.Addr()); v.namespace == join.Underlay && atHome(who) {
+			b.add("It is for %s, which has its address here: what becomes of it is not captured.", short(who))
+			return
+		}
 		b.add("Last seen here: nothing was heard of it since.")
 		return
 	}
@@ -139,6 +145,12 @@ func (b *builder) lost(v *visit) {
 	default:
 		b.reject(a, sentence("%s rejected it: %s.", who, a.Packet.Summary()))
 	}
+}
+
+// atHome reports whether a vertex has no namespace of its own: its address is one of
+// the underlay's.
+func atHome(vertex string) bool {
+	return vertex != "" && vertex != "client" && !strings.Contains(vertex, "/")
 }
 
 // reject puts the reason into the last hop, as a decision of who answered.

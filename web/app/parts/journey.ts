@@ -99,6 +99,6 @@ function verdictText(j: Journey): string {
     case "rejected":
       return "Rejected here: the sender is told at once.";
     default:
-      return "Not seen any further.";
+      return j.to === "control-plane" && j.hops?.at(-1)?.place.vertex === "underlay" ? "Reached the control plane, which is not looked into." : "Not seen any further.";
   }
 }
