@@ -9,7 +9,7 @@ import { drawFaults } from "./faults";
 import type { MachineBox, MapLayout, NodeBox, PodBox } from "./layout";
 import { fit } from "./measure";
 import { pathOf } from "./route";
-import type { AddressBox, EntryBox, ServiceBox } from "./rows";
+import { type AddressBox, type EntryBox, isOfCluster, type ServiceBox } from "./rows";
 
 export interface Marks {
   selected: string | null; // the object that is looked at
@@ -83,6 +83,7 @@ function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
   const v = p.vertex;
   const ip = v.ips?.[0] ?? "";
   const name = nameOf(v.id);
+  const shown = isOfCluster(v) ? v.name : name; // its namespace would leave no room for it
   const state = podState(v);
   const body = () => {
     const tall = p.density === "full" || p.density === "snug";
@@ -90,9 +91,9 @@ function drawPod(p: PodBox, m: Marks): SVGTemplateResult {
     const room = p.w - (tall ? 42 : 30);
     const air = p.density === "full" ? 20 : 16.5;
     if (tall)
-      return svg`<text class="name" x=${left} y=${p.y + air}>${fit(name, room)}</text>
+      return svg`<text class="name" x=${left} y=${p.y + air}>${fit(shown, room)}</text>
         <text class="mono" x=${left} y=${p.y + air + 15.5}>${state === "ready" ? ip : fit([v.status, ip].filter(Boolean).join(" "), room, "mono")}</text>`;
-    if (p.density === "line") return svg`<text class="name small" x=${left} y=${p.y + 15.5}>${fit(name, room)}</text>`;
+    if (p.density === "line") return svg`<text class="name small" x=${left} y=${p.y + 15.5}>${fit(shown, room)}</text>`;
     return svg`<text class="mono" x=${p.x + p.w / 2} y=${p.y + 14} text-anchor="middle">${ip ? `.${ip.split(".").pop()}` : "…"}</text>`;
   };
   const isolated = p.policies.length > 0 ? `, isolated by NetworkPolicy ${p.policies.map(nameOf).join(" and ")}` : "";

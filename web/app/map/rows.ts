@@ -32,7 +32,10 @@ export interface Waiting {
 export const GAP = 8;
 
 /** Services that every cluster has: they are on the map when somebody is about to look at them. */
-const always = (v: Vertex) => v.id === "service/default/kubernetes" || v.namespace === "kube-system" || v.namespace === "ingress-podhop";
+const always = (v: Vertex) => v.id === "service/default/kubernetes" || isOfCluster(v);
+
+/** Whether something came with the cluster. */
+export const isOfCluster = (v: Vertex): boolean => v.namespace === "kube-system" || v.namespace === "ingress-podhop";
 
 export const servicesOf = (all: Vertex[], active?: ReadonlySet<string>): Vertex[] =>
   all.filter((v) => v.kind === "Service" && (!always(v) || active?.has(v.id)));
