@@ -74,6 +74,24 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// A mouse that brings up the terminal gives it the keyboard; keys that do stay where they are.
+func TestTerminalTakesTheKeyboard(t *testing.T) {
+	const inside = `document.activeElement.closest(".terminal-frame")`
+	p := openTab(t, "/s/demo", chromium.Options{})
+	p.Until(live)
+	p.Do(chromedp.Click(chromedp.CSS("#tab-terminal")))
+	p.Until(says("learner:~$") + ` && ` + inside)
+	p.Do(chromedp.Click(chromedp.CSS("#tab-journeys")))
+	p.Until(`document.activeElement.id === "tab-journeys" && document.querySelector("#panel-terminal").hidden`)
+	p.Do(chromedp.Click(chromedp.CSS("#tab-terminal")))
+	p.Until(inside)
+	p.Do(chromedp.Focus(chromedp.CSS("#tab-terminal")))
+	p.Keys(kb.ArrowRight)
+	p.Keys(kb.ArrowLeft)
+	p.Keys(kb.Enter)
+	p.Until(`!document.querySelector("#panel-terminal").hidden && document.activeElement.id === "tab-terminal"`)
+}
+
 func TestSeveralTerminals(t *testing.T) {
 	p := openTerminal(t, "/s/demo", chromium.Options{})
 	c := p.server.Cluster("demo")
@@ -234,8 +252,9 @@ func TestClickToRun(t *testing.T) {
 	if all := p.server.Cluster("demo").Terminals(); len(all) != 1 || all[0].Place != "client" {
 		t.Errorf("the terminals are %+v", all)
 	}
-	// Again, in the same.
-	p.Click(button)
+	// Again, in the same, by a mouse: who pressed it goes on typing there.
+	p.Do(chromedp.Click(chromedp.CSS(button)))
+	p.Until(`document.activeElement.closest(".terminal-frame")`)
 	p.Until(folded + `.split(` + chromium.Quote(strings.Join(strings.Fields("told:"+command), "")) + `).length === 3`)
 	if n := len(p.server.Cluster("demo").Terminals()); n != 1 {
 		t.Errorf("%d terminals were opened", n)

@@ -6,12 +6,13 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { announce } from "../state/announce";
 import { type Area, areaOf, fold, folded, foldOf, fronts, isUp, lift, listed, panels, raise, shift, tab, tabs as placed, whole } from "../state/areas";
 import { recorded } from "../state/data";
-import { moveInList } from "../state/keys";
+import { byMouse, moveInList } from "../state/keys";
 import { Part } from "../state/part";
 import { conversationID, objectID, view } from "../state/selection";
 import { narrow, sight } from "../state/sight";
 import { hidden, shown } from "../state/shown";
 import { events, vertices } from "../state/store";
+import { enter } from "../state/terminals";
 import { icon } from "./icons";
 import { isObject } from "./objects";
 
@@ -77,8 +78,14 @@ class DockTabs extends Part {
   #tab(id: string, front: boolean): TemplateResult {
     const t = all.find((x) => x.id === id)!;
     return html`<button type="button" role="tab" id=${`tab-${id}`} aria-controls=${`panel-${id}`} data-tab=${id} aria-keyshortcuts="Shift+F10"
-        aria-selected=${front} tabindex=${front ? 0 : -1} @click=${() => raise(id)}>${t.name}
+        aria-selected=${front} tabindex=${front ? 0 : -1} @click=${(e: Event) => this.#click(id, e)}>${t.name}
         ${t.count() > 0 ? html`<span class=${id === "events" && warnings.value > 0 ? "count warn" : "count"}>${t.count()}</span>` : ""}${t.of && t.of() > 0 ? html`<span class="count"> of ${t.count() + t.of()}</span>` : ""}</button>`;
+  }
+
+  // A mouse that brings up the terminal is followed by typing; arrow keys stay at the tabs.
+  #click(id: string, event: Event): void {
+    raise(id);
+    if (id === "terminal" && byMouse(event)) enter();
   }
 
   #key = (event: KeyboardEvent): void => {

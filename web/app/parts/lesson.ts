@@ -6,6 +6,7 @@ import { reveal } from "../state/reveal";
 import { copy } from "../state/copy";
 import { begin } from "../state/progress";
 import { fill } from "../state/sending";
+import { byMouse } from "../state/keys";
 import { run } from "../state/terminals";
 import { load } from "../editor/text";
 import { showTab } from "./dock";
@@ -40,7 +41,7 @@ class LessonText extends HTMLElement {
       if (action?.apply) toEditor(action.apply);
       if (action?.send) this.#toSendBar(action.send);
     } else if (target.dataset.run !== undefined) {
-      run(target.dataset.run, { interrupt: target.dataset.interrupt !== undefined });
+      run(target.dataset.run, { interrupt: target.dataset.interrupt !== undefined, enter: byMouse(event) });
     } else if (target.dataset.copy !== undefined) {
       void copy(target.dataset.copy);
     }

@@ -1,6 +1,10 @@
-// Arrow keys over a list of which only one item is in the tab order.
+// Arrow keys over a list of which only one item is in the tab order, and what tells
+// a mouse from a keyboard.
 
 const STEP: Record<string, number> = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+
+/** Whether a mouse made a click: keys press no button, and after a touch a focus would bring up a keyboard. */
+export const byMouse = (event: Event): boolean => (event as PointerEvent).detail > 0 && (event as PointerEvent).pointerType !== "touch";
 
 /** Moves the focus among the items of the list that the event came from. */
 export function moveInList(event: KeyboardEvent, selector: string): HTMLElement | null {

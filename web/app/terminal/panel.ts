@@ -36,6 +36,7 @@ export async function run(text: string, how: How): Promise<void> {
   chosen.value = t.id;
   reveal("dock");
   announce(`Typed into the terminal: ${text}`);
+  if (how.enter) screens.get(t.id)?.focus();
   await screens.get(t.id)?.run(text, how.interrupt ?? false);
 }
 
@@ -48,6 +49,14 @@ export async function openAt(place: string): Promise<void> {
 /** What somebody who brings up the tab expects: a shell to type into. */
 export async function welcome(): Promise<void> {
   await inTurn(async () => (!wanted && terminals.peek()?.length === 0 && !refused.peek() ? open("client") : null));
+}
+
+/** Puts the focus into the terminal that is in front, once there is one. */
+export async function enter(): Promise<void> {
+  const on = document.activeElement;
+  await welcome();
+  const now = current.peek();
+  if (now && document.activeElement === on) screens.get(now.id)?.focus();
 }
 
 async function begin(host: HTMLElement): Promise<HTMLElement> {
