@@ -10,7 +10,7 @@ import { clock, type Cue, program, schedule, stopped } from "../state/player";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
 import { hop, journey, landing, object, objectID, showHop, showJourney, showObject, view } from "../state/selection";
-import { filtered, shown, shownIDs } from "../state/shown";
+import { filtered, shown, shownIDs, sifted } from "../state/shown";
 import { edges, onCaptured, ready, vertices } from "../state/store";
 import { idOf, nameOf } from "../state/text";
 import { classes, drawMap } from "./draw";
@@ -72,7 +72,7 @@ class PodMap extends Part {
       }),
       effect(() => {
         const ids = shownIDs.value;
-        if (filtered.value) flights.keep((j) => ids.has(j.conversation));
+        if (sifted.value) flights.keep((j) => ids.has(j.conversation));
       }),
     ];
     this.addEventListener("click", this.#click);
@@ -170,7 +170,7 @@ class PodMap extends Part {
   #fly(journeys: Journey[]): void {
     if (document.hidden) return;
     const flights = this.#flights!;
-    const wanted = filtered.peek() ? journeys.filter((j) => shownIDs.peek().has(j.conversation)) : journeys;
+    const wanted = sifted.peek() ? journeys.filter((j) => shownIDs.peek().has(j.conversation)) : journeys;
     let left = 0;
     for (const j of wanted) {
       if (flights.full) left++;

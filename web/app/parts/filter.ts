@@ -7,7 +7,8 @@ import { recorded } from "../state/data";
 import { format, type Key, KEYS, parse, protocols, type Term, VERDICTS } from "../state/filter";
 import { Part } from "../state/part";
 import { reveal } from "../state/reveal";
-import { addTerms, clearTerms, draft, filtered, hidden, onlyTerm, removeTerm, shown, terms } from "../state/shown";
+import { calls } from "../state/calls";
+import { addTerms, apart, clearTerms, draft, filtered, hidden, onlyTerm, removeTerm, showCalls, shown, terms, withCalls } from "../state/shown";
 import { conversations, forgotten, vertices } from "../state/store";
 import { plural } from "../state/text";
 import { showTab } from "./dock";
@@ -38,6 +39,8 @@ class JourneyFilter extends Part {
       </div>
       <span class="filter-count" id="filter-count" role="status">${problem.value ? html`<span class="bad">${problem.value}</span>` : filtered.value ? html`${shown.value.length} shown, ${hidden.value} hidden` : nothing}</span>
       ${filtered.value ? html`<button type="button" class="quiet clear" @click=${this.#clear}>Clear</button>` : nothing}
+      ${calls.value.size > 0 ? html`<label class="calls" title="What kubectl, or curl, says to the control plane's own address. It is captured like all the rest."><input type="checkbox" .checked=${!withCalls.value} @change=${(e: Event) => showCalls(!(e.target as HTMLInputElement).checked)}>
+        without calls of the API server${apart.value > 0 ? html`, <span class="number">${apart.value}</span> hidden` : nothing}</label>` : nothing}
       <span class="filter-rest">${forgotten.value > 0 ? html`<span class="muted forgotten" title="The page keeps the latest 2000 packets">${plural(forgotten.value, "older packet")} not kept here</span>` : nothing}
         ${recorded ? nothing : html`<a class="link" href=${packetsURL()} download title="All packets that the session keeps, for Wireshark">pcapng</a>`}</span>
     </div>`;

@@ -3,7 +3,7 @@ import { html, type TemplateResult } from "lit-html";
 import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { conversation, object, view } from "../state/selection";
-import { clearTerms, hidden, shown } from "../state/shown";
+import { apart, clearTerms, hidden, showCalls, shown } from "../state/shown";
 import { journeyView, recentView } from "./journey";
 import { shownRef } from "../state/resource";
 import { objectView } from "./object";
@@ -16,6 +16,7 @@ class PageInspector extends Part {
     if (conversation.value) return journeyView(conversation.value);
     if (shown.value.length > 0) return recentView(shown.value.slice(0, 30));
     if (hidden.value > 0) return html`<h2>Journeys</h2><p class="muted">The filter hides ${hidden.value === 1 ? "the only one" : `all ${hidden.value}`} there ${hidden.value === 1 ? "is" : "are"}. <button type="button" class="link" @click=${clearTerms}>Clear the filter</button></p>`;
+    if (apart.value > 0) return html`<h2>Journeys</h2><p class="muted">Nothing so far but calls of the API server, as kubectl makes them: ${apart.value} of them, left out here. <button type="button" class="link" @click=${() => showCalls(true)}>Show them</button></p>`;
     if (recorded) return html`<h2>Journeys</h2><p class="muted">No packet has been sent yet. Play on, or step to the first one.</p>`;
     return html`<h2>Journeys</h2>
       <p class="muted">No packet has been sent yet. Each one will be told here, as the kernel saw it.</p>

@@ -9,8 +9,7 @@ import { recorded } from "../state/data";
 import { Part } from "../state/part";
 import { choose, current, type Row, rows, sight, unfold, unfolded } from "../state/rows";
 import { conversationID, journeyID } from "../state/selection";
-import { clearTerms } from "../state/shown";
-import { conversations } from "../state/store";
+import { apart, clearTerms, hidden, showCalls } from "../state/shown";
 import { clock, duration, nameOf } from "../state/text";
 import "./filter";
 import { icon } from "./icons";
@@ -143,9 +142,9 @@ export class JourneyList extends Part {
 }
 
 function empty(): TemplateResult {
-  const hidden = conversations.value.length;
-  return hidden > 0
-    ? html`<p class="empty">None of ${hidden} conversations is what the filter asks for. <button type="button" class="link" @click=${clearTerms}>Clear the filter</button></p>`
+  if (hidden.value > 0) return html`<p class="empty">None of ${hidden.value} conversations is what the filter asks for. <button type="button" class="link" @click=${clearTerms}>Clear the filter</button></p>`;
+  return apart.value > 0
+    ? html`<p class="empty">Only calls of the API server so far, ${apart.value} of them. <button type="button" class="link" @click=${() => showCalls(true)}>Show them</button></p>`
     : html`<p class="empty">${recorded ? "No packets up to this moment." : "No packets yet. Send a request, and each of its packets is captured here, hop by hop."}</p>`;
 }
 

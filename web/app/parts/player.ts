@@ -6,9 +6,9 @@ import { recorded } from "../state/data";
 import { speed, SPEEDS, speedText, stopped } from "../state/player";
 import { Part } from "../state/part";
 import { conversation, hop, journey } from "../state/selection";
-import { clearTerms, filtered, hidden } from "../state/shown";
+import { clearTerms, filtered, hidden, shown } from "../state/shown";
 import { canStep, step } from "../state/steps";
-import { conversations, holding, waiting } from "../state/store";
+import { holding, waiting } from "../state/store";
 import { placeOf, plural } from "../state/text";
 import { findJourneys } from "./filter";
 import { icon } from "./icons";
@@ -39,7 +39,7 @@ function place(): TemplateResult {
   const j = journey.value;
   const hops = j?.hops ?? [];
   const at = hops[hop.value];
-  if (!j || hops.length === 0) return html`<p>${conversations.value.length > 0 ? "Choose a conversation, and follow its packets." : recorded ? "Play on, or step to the next packet." : "Send a request, and its packets cross the map."}</p>`;
+  if (!j || hops.length === 0) return html`<p>${shown.value.length > 0 ? "Choose a conversation, and follow its packets." : recorded ? "Play on, or step to the next packet." : "Send a request, and its packets cross the map."}</p>`;
   return html`<p><b>${hop.value + 1}</b> of ${hops.length}${at ? html`<span class="place">${placeOf(at.place)}</span><span class="mono header">${j.summary} ${at.header.source} → ${at.header.destination}</span>` : ""}</p>`;
 }
 

@@ -2,7 +2,7 @@
 // its hops. The map, the lists and the inspector all show the same selection.
 import { batch, computed, effect, signal } from "@preact/signals-core";
 import { type Conversation, isDecided, requestOf } from "./conversation";
-import { shown as listed, terms } from "./shown";
+import { shown as listed, terms, withCalls } from "./shown";
 import { conversations, journeys, pinned, vertices } from "./store";
 
 export const view = signal<"journey" | "object">("journey");
@@ -124,6 +124,7 @@ export function dismissJourney(): void {
 // A filter that hides what is looked at shows the first that it leaves instead.
 effect(() => {
   void terms.value;
+  void withCalls.value;
   const id = conversationID.peek();
   if (id === null || listed.peek().some((c) => c.id === id)) return;
   const looking = view.peek();

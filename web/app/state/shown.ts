@@ -2,6 +2,7 @@
 // all show this and nothing else.
 import { batch, computed, signal } from "@preact/signals-core";
 import type { Conversation } from "./conversation";
+import { calls } from "./calls";
 import { data } from "./data";
 import { format, parse, select, type Term, wants } from "./filter";
 import { forTab } from "./keep";
@@ -23,6 +24,19 @@ export const draft = signal<readonly Term[]>([]);
 const all = computed(() => [...terms.value, ...draft.value]);
 export const filtered = computed(() => all.value.length > 0);
 
+const callsKey = `podhop.calls.${data?.session?.id ?? ""}`;
+/** Whether calls of the API server are shown too: who works with kubectl makes many, and looks at something else. */
+export const withCalls = signal(forTab.get(callsKey) === "yes");
+export function showCalls(on: boolean): void {
+  withCalls.value = on;
+  forTab.set(callsKey, on ? "yes" : "");
+}
+const offered = computed(() => (withCalls.value || calls.value.size === 0 ? conversations.value : conversations.value.filter((c) => !calls.value.has(c.id))));
+/** How many conversations are left out as calls, before the filter. */
+export const apart = computed(() => conversations.value.length - offered.value.length);
+/** Whether anything of what is captured is left out. */
+export const sifted = computed(() => filtered.value || apart.value > 0);
+
 // A busy list changes all the time, but most of its conversations do not.
 const verdicts = computed(() => {
   void all.value;
@@ -30,7 +44,7 @@ const verdicts = computed(() => {
 });
 
 export const shown = computed<readonly Conversation[]>(() => {
-  const list = conversations.value;
+  const list = offered.value;
   const wanted = all.value;
   if (wanted.length === 0) return list;
   const known = verdicts.value;
@@ -48,7 +62,7 @@ export const shown = computed<readonly Conversation[]>(() => {
   return list.filter((c) => (tied.has(c.id) ? together.has(c) : single(c)));
 });
 
-export const hidden = computed(() => conversations.value.length - shown.value.length);
+export const hidden = computed(() => offered.value.length - shown.value.length);
 export const shownIDs = computed(() => new Set(shown.value.map((c) => c.id)));
 
 /** The conversation after one (1) or before (-1) in the list; the first if there is none. */
