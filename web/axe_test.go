@@ -32,8 +32,24 @@ var axe = sync.OnceValues(func() (string, error) {
 // as they have room for. Edges that are moved lie between the page's parts, in none of them.
 const excused = `v.id === "label-content-name-mismatch" && document.querySelector(n.target[0])?.closest("pod-map") || v.id === "region" && n.target[0].startsWith("page-edge")`
 
-// accessible fails with what axe finds wrong on the page as it is now.
+// accessible fails with what axe finds wrong on the page as it is now, light and dark: of what
+// it looks for, contrast alone depends on that, and a phone has the colours of a wide page.
 func (p *tab) accessible(state string) {
+	p.T.Helper()
+	p.judge(state, `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}`)
+	if chromium.Eval[int](p.Tab, `innerWidth`) < 860 {
+		return
+	}
+	p.Media(map[string]string{"prefers-color-scheme": "dark", "prefers-reduced-motion": "reduce"})
+	p.judge(state+", dark", `{type: "rule", values: ["color-contrast"]}`)
+	p.Media(still)
+}
+
+// still is how the pages are looked at, so that nothing is judged half faded.
+var still = map[string]string{"prefers-color-scheme": "light", "prefers-reduced-motion": "reduce"}
+
+// judge fails with what some rules find, once what is drawn by the frame has been drawn.
+func (p *tab) judge(state, rules string) {
 	p.T.Helper()
 	script, err := axe()
 	if err != nil {
@@ -42,9 +58,9 @@ func (p *tab) accessible(state string) {
 	if !chromium.Eval[bool](p.Tab, `"axe" in window`) {
 		chromium.Eval[bool](p.Tab, script+"\n;true")
 	}
-	found := chromium.Eval[[]string](p.Tab, `axe.run(document, {
-		runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}, resultTypes: ["violations"],
-	}).then(r => r.violations.flatMap(v => v.nodes.filter(n => !(`+excused+`)).map(n => v.id + ": " + n.target.join(" ") + ": " + n.failureSummary.replace(/\s+/g, " ") + " in " + n.html.slice(0, 200))))`)
+	found := chromium.Eval[[]string](p.Tab, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => axe.run(document, {
+		runOnly: `+rules+`, resultTypes: ["violations"],
+	})).then(r => r.violations.flatMap(v => v.nodes.filter(n => !(`+excused+`)).map(n => v.id + ": " + n.target.join(" ") + ": " + n.failureSummary.replace(/\s+/g, " ") + " in " + n.html.slice(0, 200))))`)
 	for i, f := range found {
 		if i == 12 {
 			p.T.Errorf("%s: and %d more", state, len(found)-i)
@@ -54,29 +70,17 @@ func (p *tab) accessible(state string) {
 	}
 }
 
-// looks are how the pages are looked at; still, so that nothing is judged half faded.
-var looks = []struct {
-	name   string
-	dark   string
-	width  int64
-	height int64
-}{
-	{"light", "light", 1480, 900},
-	{"dark", "dark", 1480, 900},
-	{"phone", "light", 390, 844},
-	{"dark phone", "dark", 390, 844},
-}
-
-// Each page, with what can be opened on it open, in light and dark, wide and narrow: axe
+// Each page, with what can be opened on it open, wide in light and dark, and narrow: axe
 // finds nothing, nobody else is asked for anything, and (as in each test) the policy of content is
 // kept to.
 func TestAccessible(t *testing.T) {
-	for _, l := range looks {
-		t.Run(l.name, func(t *testing.T) {
-			o := chromium.Options{Width: l.width, Height: l.height, Allow: "status of 4",
-				Features: map[string]string{"prefers-color-scheme": l.dark, "prefers-reduced-motion": "reduce"}}
+	for name, width := range map[string]int64{"wide": 1480, "phone": 390} {
+		t.Run(name, func(t *testing.T) {
+			o := chromium.Options{Width: width, Height: 850, Allow: "status of 4", Features: still}
 			t.Run("front", func(t *testing.T) { front(t, o) })
 			t.Run("playground", func(t *testing.T) { playground(t, o) })
+			t.Run("resources", func(t *testing.T) { resources(t, o) })
+			t.Run("dialogs", func(t *testing.T) { dialogs(t, o) })
 			t.Run("lesson", func(t *testing.T) { lesson(t, o) })
 			t.Run("recording", func(t *testing.T) {
 				p := openKept(t, "", o)
@@ -107,8 +111,9 @@ func (p *tab) visit(path, until string) {
 func front(t *testing.T, o chromium.Options) {
 	p := openTab(t, "/", o)
 	const all = `document.querySelectorAll("details").forEach(d => d.open = true)`
-	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone", "/s/full/ports"} {
-		p.visit(path, `[...document.querySelectorAll("main, [role=main]")].some(m => [m, ...m.children].some(x => x.checkVisibility()))`)
+	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone", "/s/full/ports",
+		"/embed/playground", "/embed/lessons/your-first-pod"} {
+		p.visit(path, `[...document.querySelectorAll("main, .opener")].some(m => m.checkVisibility())`)
 		chromium.Eval[bool](p.Tab, `(`+all+`, true)`)
 		p.accessible(path)
 	}
@@ -159,6 +164,65 @@ func playground(t *testing.T, o chromium.Options) {
 		p.Press("Escape", 0)
 	}
 	p.server.Cluster("full").Cut()
+	p.alone()
+}
+
+// resources goes through the API's objects, and all sides of one.
+func resources(t *testing.T, o chromium.Options) {
+	p, k := openObjects(t, "demo", "ConfigMap", o, settings)
+	p.Until(row("settings"))
+	p.accessible("all resources")
+	chooseKind(p, "Secret")
+	openRow(p, "password")
+	for _, side := range []string{"yaml", "data", "events"} {
+		p.Click("#side-" + side)
+		p.Until(`document.querySelector("object-` + side + `")?.textContent.trim()`)
+		if side == "data" {
+			p.Click("[aria-label='Show word']")
+		}
+		p.accessible("a Secret's side " + side)
+	}
+	k.Log("default", "my-pod", "my-container", "a line", "\x1b[31mred\x1b[0m")
+	p.Click("#tab-objects") // on a phone the details had its place
+	p.Until(`document.querySelector("resource-browser").checkVisibility()`)
+	chooseKind(p, "Pod")
+	openRow(p, "my-pod")
+	for _, side := range []string{"logs", "related"} {
+		p.Click("#side-" + side)
+		p.Until(`document.querySelector("object-` + side + `")?.textContent.trim()`)
+		p.accessible("a pod's side " + side)
+	}
+	p.alone()
+}
+
+// dialogs opens what lies above the page.
+func dialogs(t *testing.T, o chromium.Options) {
+	p := openTab(t, "/s/demo?lesson=your-first-pod&embed=true", o)
+	p.Until(live)
+	p.accessible("a session in a frame")
+	p.Click(".search")
+	p.Until(`document.activeElement.matches(".palette[open] input")`)
+	p.accessible("the palette")
+	p.Keys("my-serv")
+	p.Until(first + ` === "my-service"`)
+	p.accessible("the palette with what it found")
+	p.Keys("qqqq")
+	p.Until(`document.querySelector(".palette .empty")`)
+	p.accessible("the palette that found nothing")
+	p.Press("Escape", 0)
+	p.Until(`!document.querySelector(".palette")`)
+	p.palette("remove node-2")
+	p.Until(first + `.startsWith("Remove node-2")`)
+	p.Press("Enter", 0)
+	p.Until(`document.querySelector("dialog.ask[open]")`)
+	p.accessible("a question")
+	p.Press("Escape", 0)
+	p.Until(`!document.querySelector("dialog.ask")`)
+	p.palette("stop node-2")
+	p.Until(first + ` === "Stop node-2"`)
+	p.Press("Enter", 0)
+	p.Until(toast("node-2 was stopped"))
+	p.accessible("a notice")
 	p.alone()
 }
 

@@ -84,7 +84,7 @@ data: {word: czNjcjN0, raw: /w==}
 func TestAllResources(t *testing.T) {
 	p, k := openObjects(t, "demo", "Pod", chromium.Options{Allow: refused}, settings)
 	p.Until(row("my-pod") + `.textContent.includes("Running")`)
-	sections := chromium.Eval[string](p.Tab, `[...document.querySelectorAll(".kinds-list h3")].map(h => h.textContent).join()`)
+	sections := chromium.Eval[string](p.Tab, `[...document.querySelectorAll(".kinds-list h2")].map(h => h.textContent).join()`)
 	if sections != "Workloads,Network,Config and storage,Access,Cluster" {
 		t.Errorf("the sections are %s", sections)
 	}

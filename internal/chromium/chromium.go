@@ -98,13 +98,7 @@ func Open(t testing.TB, url string, o Options) *Tab {
 		o.Width, o.Height = 1480, 900
 	}
 	p.Do(chromedp.EmulateViewport(o.Width, o.Height))
-	media := emulation.SetEmulatedMediaParams{}
-	for name, value := range o.Features {
-		media.Features = append(media.Features, &emulation.MediaFeature{Name: name, Value: value})
-	}
-	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
-		t.Fatal(err)
-	}
+	p.Media(o.Features)
 	if !o.Theirs {
 		p.listen()
 	}
@@ -147,6 +141,19 @@ func (p *Tab) listen() {
 			}
 		}
 	}()
+}
+
+// Media tells the page of features of media, as prefers-color-scheme; of none that it was
+// told before and that is not among them.
+func (p *Tab) Media(features map[string]string) {
+	p.T.Helper()
+	media := emulation.SetEmulatedMediaParams{}
+	for name, value := range features {
+		media.Features = append(media.Features, &emulation.MediaFeature{Name: name, Value: value})
+	}
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, media); err != nil {
+		p.T.Fatal(err)
+	}
 }
 
 // Do runs steps of chromedp.

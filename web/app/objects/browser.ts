@@ -71,7 +71,7 @@ class ResourceBrowser extends Part {
     return html`<div class="kinds">
         <input type="search" class="kinds-filter" placeholder="Filter kinds" aria-label="Filter kinds" autocomplete="off" spellcheck="false" .value=${kindFilter.value} @input=${typing(kindFilter)} @keydown=${(e: KeyboardEvent) => this.#first(e, left[0]?.all[0])}>
         <nav class="kinds-list" aria-label="Kinds" @keydown=${(e: KeyboardEvent) => moveInList(e, "button")}>
-          ${left.length === 0 ? html`<p class="muted">No kind has that name.</p>` : left.map((g) => html`<h3>${g.name}</h3>${g.all.map((k) => kindButton(k, k === kind))}`)}</nav>
+          ${left.length === 0 ? html`<p class="muted">No kind has that name.</p>` : left.map((g) => html`<h2>${g.name}</h2>${g.all.map((k) => kindButton(k, k === kind))}`)}</nav>
       </div>
       <div class="resources">
         <div class="resources-bar">

@@ -22,7 +22,7 @@ const chosen = computed(() => over.value ?? table.value.rows[place.value.row]?.c
 export function tableView(): TemplateResult {
   const t = table.value;
   return html`<section class="what-reach" aria-labelledby="what-reach" aria-busy=${asking.value}>
-    <div class="what-head"><h3 id="what-reach">Who reaches whom${trial.value.kind === "now" ? "" : " then"}</h3>
+    <div class="what-head"><h2 id="what-reach">Who reaches whom${trial.value.kind === "now" ? "" : " then"}</h2>
       <label class="field"><span>namespace</span><select name="namespace" @change=${(e: Event) => (namespace.value = (e.target as HTMLSelectElement).value)}>
         <option value="" ?selected=${namespace.value === ""}>all</option>
         ${namespaces.value.map((n) => html`<option value=${n} ?selected=${namespace.value === n}>${n}</option>`)}</select></label>

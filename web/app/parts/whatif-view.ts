@@ -75,7 +75,7 @@ function changedList(): TemplateResult | typeof nothing {
   if (!w) return nothing;
   const all = w.conversations ?? [];
   return html`<section class="what-conversations" aria-labelledby="what-conversations">
-    <h3 id="what-conversations">Conversations now going on that would change</h3>
+    <h2 id="what-conversations">Conversations now going on that would change</h2>
     ${all.length === 0 ? nothing : html`<ul>${all.map(changed)}</ul>`}
     <p class="muted">${plural(w.seen, "conversation was", "conversations were")} seen in the last ${plural(Math.round(w.window / 60), "minute")}, among the journeys that are kept${all.length === 0 && w.seen > 0 ? "; none of them would change" : ""}.
       A connection that is open goes on under a new policy: the next one is what changes.</p>
