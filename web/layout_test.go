@@ -195,7 +195,7 @@ func TestPhoneViews(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := openTab(t, "/s/demo?lesson=your-first-pod", chromium.Options{Width: size[0], Height: size[1]})
 			p.Until(live)
-			const fits = `document.documentElement.scrollWidth <= innerWidth`
+			const fits = `document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight`
 			const shown = `[["lesson", "#lesson"], ["map", "pod-map"], ["details", "page-inspector"], ["editor", "manifest-editor"], ["terminal", "terminal-panel"]].filter(([, s]) => document.querySelector(s).checkVisibility()).map(([n]) => n).join(" ")`
 			p.Until(shown + ` === "lesson" && ` + fits)
 			for _, v := range []struct{ button, shown string }{{"Map", "map"}, {"Journey", "details"}, {"Editor", "editor"}, {"Terminal", "terminal"}, {"Lesson", "lesson"}} {
