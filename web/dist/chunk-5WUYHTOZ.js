@@ -1,1 +1,0 @@
-import{m as o}from"./chunk-YY44TGPA.js";var i=!1;function e(){return i=!0,o("terminal"),import("./panel-NS3XUZEF.js")}function a(t,n={}){e().then(r=>r.run(t,n))}function u(t){e().then(n=>n.openAt(t))}export{i as a,a as b,u as c};

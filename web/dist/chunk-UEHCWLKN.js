@@ -1,1 +1,0 @@
-var t={ArrowDown:1,ArrowRight:1,ArrowUp:-1,ArrowLeft:-1};function i(e,l){let n=[...e.currentTarget.querySelectorAll(l)],o=n.findIndex(s=>s.contains(e.target)),r;if(e.key in t)r=n[o+t[e.key]];else if(e.key==="Home")r=n[0];else if(e.key==="End")r=n[n.length-1];else return null;return e.preventDefault(),r?.focus(),r??null}export{i as a};
