@@ -1,9 +1,16 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/podhop/podhop/engine/model"
 )
 
 // hostile is what a session may be filled with by somebody who means it.
@@ -80,6 +87,7 @@ func TestHostile(t *testing.T) {
 		}
 		return out
 	})
+	besides(t, bad, good)
 	until(t, patience, "the memory hog is killed for it", func() string {
 		out := field("hog", ".status.containerStatuses[0].lastState.terminated.reason") + " " + field("hog", ".status.containerStatuses[0].lastState.terminated.exitCode")
 		if out == "OOMKilled 137" {
@@ -100,4 +108,68 @@ func TestHostile(t *testing.T) {
 	if out := good.kubectl("get", "pod", "my-pod", "-o", "jsonpath={.status.phase} {.status.containerStatuses[0].restartCount}"); out != "Running 0" {
 		t.Errorf("the other session's pod: %s", out)
 	}
+}
+
+// besides has one learner's terminal write without end to a viewer who does not read, and
+// their editor paste as fast as it can, while another learner works.
+func besides(t *testing.T, bad, good *session) {
+	t.Helper()
+	flood := bad.terminal("client")
+	flood.shows("client:~$ ")
+	flood.types("cat /dev/urandom & yes & head -c 10000000 /dev/zero | tr '\\0' x; echo never-the-others; yes\n")
+
+	var pasting sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	defer pasting.Wait()
+	defer stop()
+	var answers sync.Map
+	for n := range 8 {
+		pasting.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				path := "/apply" + []string{"", "?dryRun=true"}[i%2]
+				text := fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: paste-%d}, data: {n: \"%d\"}}\n", n, i)
+				request, err := http.NewRequestWithContext(ctx, "POST", bad.URL+bad.path(path), strings.NewReader(text))
+				if err != nil {
+					return
+				}
+				request.Header.Set("Content-Type", "application/yaml")
+				answer, err := http.DefaultClient.Do(request)
+				if err != nil {
+					continue
+				}
+				_, _ = io.Copy(io.Discard, answer.Body)
+				answer.Body.Close()
+				answers.Store(answer.StatusCode, path)
+			}
+		})
+	}
+
+	calm := good.terminal("client")
+	calm.shows("client:~$ ")
+	calm.types("kubectl get pod my-pod -o name; echo the-''end\n")
+	calm.shows("pod/my-pod\r\n")
+	calm.shows("the-end\r\n")
+	good.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: calm}, data: {n: \"1\"}}")
+	var list []model.Terminal
+	if code := good.call("GET", good.path("/terminals"), nil, &list); code != 200 || len(list) != 1 || strings.Contains(calm.text, "never-the-others") {
+		t.Errorf("the other learner has %+v (%d), and sees %q", list, code, calm.text)
+	}
+	if out := good.kubectl("get", "configmaps", "-o", "name"); strings.Contains(out, "paste-") {
+		t.Errorf("the other learner has %s", out)
+	}
+	stop()
+	pasting.Wait()
+	answers.Range(func(code, path any) bool {
+		if code != 200 && code != 409 && code != 429 {
+			t.Errorf("%v answered %v", path, code)
+		}
+		return true
+	})
+	until(t, time.Minute, "the one who pasted is heard as well", func() string {
+		if out, err := bad.tryKubectl("", "get", "configmap", "paste-0", "-o", "name"); err != nil || !strings.Contains(out, "configmap/paste-0") {
+			return out
+		}
+		return ""
+	})
+	bad.call("DELETE", bad.path("/terminals/"+flood.id), nil, nil)
 }
