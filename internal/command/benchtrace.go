@@ -14,8 +14,8 @@ import (
 
 const (
 	traceTurns = 7 // without and with a viewer
-	// Seconds, as a download that a person would watch: what it costs to begin in the midst
-	// of a flood, some 0.3 s until captures turn to the flow-edge filter, counts by that.
+	// Seconds, as a download that a person would watch from its beginning: turning to the
+	// flow-edge filter in its midst is part of what it costs.
 	streamTime  = 8 * time.Second
 	requestTime = 2 * time.Second
 	eventRate   = 5200 // packets a second, each of them a journey
