@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/begin"
 )
 
@@ -23,13 +24,9 @@ func (s *Server) beginStep(w http.ResponseWriter, r *http.Request, session Sessi
 		s.fail(w, r, err)
 		return
 	}
-	lesson, ok := s.cfg.Lesson(request.Lesson)
-	if !ok {
-		s.fail(w, r, noLesson())
-		return
-	}
-	if request.Step < 1 || request.Step > len(lesson.Steps) {
-		s.fail(w, r, invalid("step", "must be a whole number between 1 and "+strconv.Itoa(len(lesson.Steps))))
+	lesson, err := s.lesson(request.Lesson, request.Step)
+	if err != nil {
+		s.fail(w, r, err)
 		return
 	}
 	begun, err := begin.Step(r.Context(), session, lesson, request.Step)
@@ -41,6 +38,18 @@ func (s *Server) beginStep(w http.ResponseWriter, r *http.Request, session Sessi
 		return
 	}
 	answer(w, http.StatusOK, begun)
+}
+
+// lesson finds a lesson that has such a step, from 1.
+func (s *Server) lesson(slug string, step int) (lessons.Lesson, error) {
+	l, ok := s.cfg.Lesson(slug)
+	if !ok {
+		return l, noLesson()
+	}
+	if step < 1 || step > len(l.Steps) {
+		return l, invalid("step", "must be a whole number between 1 and "+strconv.Itoa(len(l.Steps)))
+	}
+	return l, nil
 }
 
 // portsOf is the address of a port of a session's first host, as whoever asks has it,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,13 +22,9 @@ func (s *Server) checks(w http.ResponseWriter, r *http.Request, session Session)
 		s.fail(w, r, err)
 		return
 	}
-	lesson, ok := s.cfg.Lesson(request.Lesson)
-	if !ok {
-		s.fail(w, r, noLesson())
-		return
-	}
-	if request.Step < 1 || request.Step > len(lesson.Steps) {
-		s.fail(w, r, invalid("step", "must be a whole number between 1 and "+strconv.Itoa(len(lesson.Steps))))
+	lesson, err := s.lesson(request.Lesson, request.Step)
+	if err != nil {
+		s.fail(w, r, err)
 		return
 	}
 	for _, k := range request.Kinds {
