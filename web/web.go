@@ -66,23 +66,23 @@ func (web *Web) Index(w http.ResponseWriter, r *http.Request) {
 // is, and a button that opens a session. A GET opens none, because browsers and
 // chat programs fetch links that nobody followed.
 func (web *Web) Front(w http.ResponseWriter, r *http.Request, slug string) {
-	lesson, ok := web.library().Lesson(slug)
-	if slug != "" && !ok {
-		web.NotFound(w, r)
-		return
-	}
-	web.write(w, r, http.StatusOK, frontPage(lesson))
+	web.before(w, r, slug, frontPage)
 }
 
 // Embed answers GET /embed/playground (an empty slug) and /embed/lessons/{slug}: Front, for
 // a frame in somebody else's page.
 func (web *Web) Embed(w http.ResponseWriter, r *http.Request, slug string) {
+	web.before(w, r, slug, embedPage)
+}
+
+// before answers with a page about a lesson, or with an empty slug about a playground.
+func (web *Web) before(w http.ResponseWriter, r *http.Request, slug string, page func(lessons.Lesson) templ.Component) {
 	lesson, ok := web.library().Lesson(slug)
 	if slug != "" && !ok {
 		web.NotFound(w, r)
 		return
 	}
-	web.write(w, r, http.StatusOK, embedPage(lesson))
+	web.write(w, r, http.StatusOK, page(lesson))
 }
 
 // Learn answers GET /s/{id}: the learner's page. The query's lesson is the slug of

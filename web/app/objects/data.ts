@@ -3,31 +3,15 @@
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { copy } from "../state/copy";
-import type { Kind } from "./discovery";
-import { LiveObject } from "./object";
-import { SidePart } from "./part";
+import type { KubeObject } from "./object";
+import { WholePart } from "./whole";
 
 const SHOWN = 20_000; // characters of a value; all of it is copied
 
-class ObjectData extends SidePart {
-  #live: LiveObject | null = null;
+class ObjectData extends WholePart {
   readonly #open = signal<ReadonlySet<string>>(new Set());
 
-  protected override made(kind: Kind): void {
-    this.#live = new LiveObject(kind, this.ref);
-  }
-
-  protected begin(): () => void {
-    this.#live!.start();
-    return () => this.#live!.stop();
-  }
-
-  protected draw(): TemplateResult {
-    const live = this.#live!;
-    const o = live.object.value;
-    if (live.trouble.value) return html`<p class="bad" role="alert">${live.trouble.value}</p>`;
-    if (live.gone.value) return html`<p class="message not-ready" role="status">It has been deleted.</p>`;
-    if (!o) return html`<p class="muted" role="status">Asking…</p>`;
+  protected show(o: KubeObject): TemplateResult {
     const secret = this.ref.kind === "Secret";
     const values: [string, Value][] = [
       ...Object.entries(o.data ?? {}).map(([k, v]): [string, Value] => [k, secret ? decode(v) : { text: v, bytes: new TextEncoder().encode(v).length }]),

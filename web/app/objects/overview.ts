@@ -1,30 +1,13 @@
 // <object-overview>: what is to be said of an object that is not on the map: its columns
 // as kubectl get prints them, its labels and conditions.
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Kind } from "./discovery";
 import { conditions, linkTo } from "./link";
-import { LiveObject } from "./object";
-import { SidePart } from "./part";
+import type { KubeObject, LiveObject } from "./object";
 import { human, isAge, text, tone } from "./table";
+import { WholePart } from "./whole";
 
-class ObjectOverview extends SidePart {
-  #live: LiveObject | null = null;
-
-  protected override made(kind: Kind): void {
-    this.#live = new LiveObject(kind, this.ref);
-  }
-
-  protected begin(): () => void {
-    this.#live!.start();
-    return () => this.#live!.stop();
-  }
-
-  protected draw(): TemplateResult {
-    const live = this.#live!;
-    const o = live.object.value;
-    if (live.trouble.value) return html`<p class="bad" role="alert">${live.trouble.value}</p>`;
-    if (live.gone.value) return html`<p class="message not-ready" role="status">It has been deleted.</p>`;
-    if (!o) return html`<p class="muted" role="status">Asking…</p>`;
+class ObjectOverview extends WholePart {
+  protected show(o: KubeObject, live: LiveObject): TemplateResult {
     const m = o.metadata;
     const rows: [string, unknown][] = [];
     if (m.namespace) rows.push(["Namespace", linkTo({ apiVersion: "v1", kind: "Namespace", name: m.namespace })]);
