@@ -18,6 +18,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/server/stream"
 )
@@ -57,6 +58,9 @@ type Config struct {
 	Certificates *Certificates
 	// Origins may use the API from other pages than our own; usually none.
 	Origins []string
+	// Store has the server's documents: all that must outlast it and is no session. Nil: they
+	// end with it.
+	Store keep.Store
 	// Recordings are those that people share; nil: none are kept.
 	Recordings *shelf.Shelf
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
@@ -94,6 +98,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
+	}
+	if cfg.Store == nil {
+		cfg.Store = keep.Memory()
 	}
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }

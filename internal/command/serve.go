@@ -23,6 +23,7 @@ import (
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/reload"
 	"github.com/podhop/podhop/server"
+	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/web"
 )
@@ -206,11 +207,16 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
+	documents, err := openDocuments(cfg)
+	if err != nil {
+		return err
+	}
+	defer documents.Close()
 	eng, err := engine.New(ctx, cfg.engine)
 	if err != nil {
 		return err
 	}
-	srv, err := newServer(env, cfg, eng, certificates, api.Addr())
+	srv, err := newServer(env, cfg, eng, documents, certificates, api.Addr())
 	if err != nil {
 		return errors.Join(err, eng.Close())
 	}
@@ -242,7 +248,7 @@ func certify(c *engine.Config, more ...string) (*server.Certificates, error) {
 }
 
 // newServer puts pages, lessons and engine behind HTTP.
-func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificates *server.Certificates, api net.Addr) (*server.Server, error) {
+func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents keep.Store, certificates *server.Certificates, api net.Addr) (*server.Server, error) {
 	port := 0
 	if tcp, ok := api.(*net.TCPAddr); ok {
 		port = tcp.Port
@@ -255,7 +261,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, certificat
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
-		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings,
+		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings, Store: documents,
 		Version: env.version, Log: cfg.engine.Log,
 	})
 }

@@ -17,8 +17,8 @@ var (
 
 // A Document is what is under a key, as somebody wrote it.
 type Document struct {
-	Key   string // segments of [a-z0-9._-], with slashes between
-	Value []byte // at most 1 MiB
+	Key   string // segments of [a-z0-9._-] that begin with no dot, with slashes between; at most MaxKey
+	Value []byte // at most MaxValue
 	// Revision grows with each write to the key, and is never 0.
 	Revision uint64
 }
@@ -30,14 +30,15 @@ type Event struct {
 }
 
 // A Store keeps documents. It is safe for concurrent use, and by several servers where it is
-// one of those. What Put has acknowledged outlasts the server.
+// one of those. What Put has acknowledged outlasts the server. An error that is none of this
+// package's leaves open whether something was written.
 type Store interface {
 	// Get may fail with ErrNotFound.
 	Get(ctx context.Context, key string) (Document, error)
 	// List has all documents whose keys begin so, by key.
 	List(ctx context.Context, prefix string) ([]Document, error)
 	// Put writes if the document is of that revision still, 0 meaning that there must be none,
-	// and fails with ErrConflict if it is not.
+	// and fails with ErrConflict if it is not, and with ErrInvalid as Check does.
 	Put(ctx context.Context, key string, value []byte, revision uint64) (Document, error)
 	// Delete is Put of nothing. A document that is not there is ErrNotFound.
 	Delete(ctx context.Context, key string, revision uint64) error
