@@ -296,6 +296,15 @@ func (e *Engine) release(slot int) {
 	e.slots.give(slot)
 }
 
+// leave gives a closed session's slot to whoever comes.
+func (e *Engine) leave(s *Session) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.heir == nil {
+		e.slots.give(s.slot)
+	}
+}
+
 // Session finds a session; one of a server before this is opened first, which takes as long
 // as opening one does. It fails with model.ErrNotFound, with model.ErrLost, and with
 // model.ErrClosed when the engine closes.

@@ -45,6 +45,7 @@ type Session struct {
 	journal  *journal.Journal // nil if it is not kept
 	nodes    *nodes
 	changing chan struct{} // holds a token while machines or network change
+	heir     *parked       // under engine.mu: who has its slot after it; nil: whoever comes
 
 	users      *nsexec.UserNS
 	network    *network.Network
@@ -111,7 +112,7 @@ func (s *Session) end(forGood bool) error {
 			errs = append(errs, s.undo[i]())
 		}
 		s.work.Wait()
-		s.engine.release(s.slot)
+		s.engine.leave(s)
 		if s.err = errors.Join(errs...); s.err != nil {
 			s.log.Warn("closing the session", "err", s.err)
 		}

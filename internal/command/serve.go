@@ -207,15 +207,15 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
-	documents, err := openDocuments(cfg)
-	if err != nil {
-		return err
-	}
-	defer documents.Close()
 	eng, err := engine.New(ctx, cfg.engine)
 	if err != nil {
 		return err
 	}
+	documents, err := openDocuments(cfg)
+	if err != nil {
+		return errors.Join(err, eng.Close())
+	}
+	defer documents.Close()
 	srv, err := newServer(env, cfg, eng, documents, certificates, api.Addr())
 	if err != nil {
 		return errors.Join(err, eng.Close())
