@@ -43,6 +43,9 @@ type Config struct {
 	// Sessions is the folder in which sessions are kept while they last, so that they
 	// outlast the server; "": they end with it. New fails if another server has it.
 	Sessions string
+	// Keeper is where sessions are kept instead if several servers share them. Nothing there
+	// is opened by itself, nor when somebody asks: see Engine.Adopt.
+	Keeper journal.Keeper
 	// Nodes, CNI and DualStack are what a session gets that does not say otherwise;
 	// see model.SessionOptions.
 	Nodes     int
@@ -94,8 +97,9 @@ type Engine struct {
 	idle       context.CancelFunc
 	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
 	syncer     journal.Syncer
-	lock       *os.File // of the folder of sessions; nil if none are kept
-	desk       func()   // unpacks the learner's machine, once
+	keeper     journal.Keeper // nil if no sessions are kept
+	lock       *os.File       // of the folder of sessions; nil if there is none
+	desk       func()         // unpacks the learner's machine, once
 
 	mu       sync.Mutex
 	closed   bool
@@ -118,10 +122,14 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	if cfg.Sessions != "" {
+	switch {
+	case cfg.Keeper != nil:
+		e.keeper = cfg.Keeper
+	case cfg.Sessions != "":
 		if e.lock, err = lockSessions(ctx, cfg.Sessions); err != nil {
 			return e, err
 		}
+		e.keeper = journal.Folder{Dir: cfg.Sessions, Syncer: &e.syncer}
 	}
 	for _, warning := range cfg.World.Warnings {
 		e.log.Warn("the server's namespaces", "err", warning)
@@ -169,8 +177,8 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	if cfg.Sessions != "" {
-		if err = e.park(); err != nil {
+	if e.lock != nil {
+		if err = e.park(ctx); err != nil {
 			return e, err
 		}
 	}
@@ -204,7 +212,7 @@ func (e *Engine) warm() {
 			return
 		}
 		// Beside those that there may be, and not to be kept.
-		s, err := e.make(ctx, o, (*slots).takeExtra, "")
+		s, err := e.make(ctx, o, (*slots).takeExtra, nil)
 		defer e.lessen()
 		if err != nil {
 			e.log.Debug("warming up", "err", err)
@@ -246,12 +254,12 @@ func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, er
 	if o.DualStack && !e.cfg.World.Sysctl {
 		return nil, &model.FieldError{Field: "dualStack", Detail: "must be false: this server runs where /proc/sys is read-only"}
 	}
-	return e.make(ctx, o, (*slots).take, e.cfg.Sessions)
+	return e.make(ctx, o, (*slots).take, e.keeper)
 }
 
 // make opens a session of options that are complete, in the slot that is taken. It is kept
-// below a folder, unless that is "".
-func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*slots) (int, bool), below string) (*Session, error) {
+// by a keeper, unless that is nil.
+func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*slots) (int, bool), by journal.Keeper) (*Session, error) {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -267,10 +275,7 @@ func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*sl
 	defer e.opening.Done()
 
 	// 26 lower-case letters and digits, fit for a host name and not to be guessed.
-	b := birth{id: strings.ToLower(rand.Text()), slot: slot, options: o}
-	if below != "" {
-		b.dir = filepath.Join(below, b.id)
-	}
+	b := birth{id: strings.ToLower(rand.Text()), slot: slot, options: o, keeper: by}
 	s, err := e.open(ctx, b)
 	if err != nil {
 		e.release(slot)
@@ -286,7 +291,9 @@ func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*sl
 		return nil, errors.Join(model.ErrClosed, s.Close())
 	}
 	now := time.Now()
-	s.begin(now, now.Add(e.cfg.Lifetime))
+	if err := s.begin(now, now.Add(e.cfg.Lifetime)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open a session: %w", withoutPath(err)), s.Close())
+	}
 	return s, nil
 }
 

@@ -1,14 +1,14 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -59,10 +59,10 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("a newer Podhop has written it, in format %d; this one reads formats up to %d", e.version, keptVersion)
 }
 
-// readKept reads a session's folder, but for its journal. Its errors are fs.ErrNotExist
-// if there is no session, *newerError, and journal.ErrDamaged.
-func readKept(dir string) (k keptFile, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, keptName))
+// readKept reads a session's file. Its errors are fs.ErrNotExist if there is no session,
+// *newerError, journal.ErrDamaged, and what the keeper says.
+func readKept(ctx context.Context, from journal.Keeper, id string) (k keptFile, err error) {
+	text, err := from.File(ctx, id)
 	if err != nil {
 		return k, err
 	}
@@ -74,7 +74,7 @@ func readKept(dir string) (k keptFile, err error) {
 		return k, &newerError{format.Version}
 	}
 	if err = json.Unmarshal(text, &k); err == nil {
-		err = k.check(filepath.Base(dir))
+		err = k.check(id)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s: %w", journal.ErrDamaged, keptName, err)
@@ -146,23 +146,29 @@ func (s *Session) save() error {
 	if err != nil {
 		return err
 	}
-	sync := s.saved
-	s.saved = true
-	return journal.WriteFile(filepath.Join(s.dir, keptName), append(text, '\n'), sync)
+	return s.journal.Save(append(text, '\n'))
 }
 
 // keep begins the session's journal.
 func (s *Session) keep(begin store.State, now func() store.State) (store.Journal, error) {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return nil, withoutPath(err)
-	}
-	j, err := journal.Create(journal.Config{Dir: s.dir, State: func() journal.State { return toJournal(now()) },
-		Syncer: &s.engine.syncer, Log: s.log}, toJournal(begin))
+	ctx, cancel := context.WithTimeout(s.ctx, reopenTimeout)
+	defer cancel()
+	j, err := s.birth.keeper.Create(ctx, s.id, toJournal(begin), func() journal.State { return toJournal(now()) }, s.log)
 	if err != nil {
 		return nil, withoutPath(err)
 	}
 	s.journal = j
-	return keeper{j}, nil
+	return keeper{j, sync.OnceFunc(s.fenced)}, nil
+}
+
+// fenced closes the session here: another server has it.
+func (s *Session) fenced() {
+	s.log.Warn("another host has the session: it is closed here")
+	s.engine.behind(func() {
+		if err := s.engine.Park(context.Background(), s.id); err != nil && !errors.Is(err, model.ErrNotFound) {
+			s.log.Warn("closing what another host has", "err", err)
+		}
+	})
 }
 
 // dropJournal ends what is kept: for good, or until the session is opened again. Changes
@@ -171,20 +177,21 @@ func (s *Session) dropJournal(forGood bool) error {
 	if s.journal == nil {
 		return nil
 	}
-	if !forGood {
-		return s.journal.Close()
+	end := s.journal.Close
+	if forGood {
+		end = s.journal.Remove
 	}
-	// Without it there is no session, whatever ends the server in the middle.
-	err := os.Remove(filepath.Join(s.dir, keptName))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	if err := end(); !errors.Is(err, journal.ErrFenced) { // what is kept is somebody else's
+		return err
 	}
-	s.journal.Discard()
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return nil
 }
 
 // A keeper is a journal as the store tells it.
-type keeper struct{ journal *journal.Journal }
+type keeper struct {
+	journal journal.Writer
+	fenced  func() // is called when somebody else has the session
+}
 
 // Append implements store.Journal. Leases, which kubelets renew every ten seconds, are not
 // worth a sync. Its errors are what clients of the API are told.
@@ -195,6 +202,9 @@ func (k keeper) Append(e store.Entry) error {
 		return nil
 	case errors.Is(err, journal.ErrClosed):
 		return apierrors.NewServiceUnavailable("the server is stopping")
+	case errors.Is(err, journal.ErrFenced):
+		k.fenced()
+		return apierrors.NewServiceUnavailable(err.Error())
 	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: 507, Reason: "InsufficientStorage",
 		Message: fmt.Sprintf("the session cannot keep this change, and has not made it: %v", withoutPath(err))}}

@@ -51,7 +51,7 @@ func keeping(t *testing.T, dir string) *Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Engine{cfg: Config{Sessions: dir}, log: slog.New(slog.DiscardHandler), slots: slots,
+	return &Engine{cfg: Config{Sessions: dir}, keeper: journal.Folder{Dir: dir}, log: slog.New(slog.DiscardHandler), slots: slots,
 		sessions: map[string]*Session{}, parked: map[string]*parked{}, lost: map[string]error{}}
 }
 
@@ -94,7 +94,7 @@ func TestPark(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := keeping(t, dir)
-	if err := e.park(); err != nil {
+	if err := e.park(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for id, p := range e.parked {
@@ -117,13 +117,13 @@ func TestPark(t *testing.T) {
 		"over":       {model.ErrNotFound, "", ""},
 		"unfinished": {model.ErrNotFound, "", ""},
 		"newer":      {model.ErrLost, "a newer Podhop has written it, in format 2; this one reads formats up to 1", keptID("newer")},
-		"old":        {model.ErrLost, "there is no format 0", asideName + "/" + keptID("old")},
-		"nodes":      {model.ErrLost, "0 nodes", asideName + "/" + keptID("nodes")},
-		"amany":      {model.ErrLost, "60 nodes", asideName + "/" + keptID("amany")},
-		"node":       {model.ErrLost, `no node "../../etc"`, asideName + "/" + keptID("node")},
-		"cni":        {model.ErrLost, "calico", asideName + "/" + keptID("cni")},
-		"other":      {model.ErrLost, "it is of session", asideName + "/" + keptID("other")},
-		"text":       {model.ErrLost, "unexpected end of JSON", asideName + "/" + keptID("text")},
+		"old":        {model.ErrLost, "there is no format 0", "damaged/" + keptID("old")},
+		"nodes":      {model.ErrLost, "0 nodes", "damaged/" + keptID("nodes")},
+		"amany":      {model.ErrLost, "60 nodes", "damaged/" + keptID("amany")},
+		"node":       {model.ErrLost, `no node "../../etc"`, "damaged/" + keptID("node")},
+		"cni":        {model.ErrLost, "calico", "damaged/" + keptID("cni")},
+		"other":      {model.ErrLost, "it is of session", "damaged/" + keptID("other")},
+		"text":       {model.ErrLost, "unexpected end of JSON", "damaged/" + keptID("text")},
 	} {
 		_, err := e.Session(keptID(name))
 		if !errors.Is(err, want.error) || !strings.Contains(err.Error(), want.text) {
@@ -155,7 +155,7 @@ func TestParkedEnds(t *testing.T) {
 	k.Until = time.Now().Add(50 * time.Millisecond)
 	keep(t, dir, k)
 	e := keeping(t, dir)
-	if err := e.park(); err != nil {
+	if err := e.park(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(time.Minute); e.Sessions() > 0; time.Sleep(time.Millisecond) {
@@ -181,8 +181,8 @@ func TestParkedEnds(t *testing.T) {
 func TestParkedDamage(t *testing.T) {
 	dir := t.TempDir()
 	keep(t, dir, good("one"))
-	b := birth{id: keptID("one"), dir: filepath.Join(dir, keptID("one")), kept: &keptFile{}}
-	if _, err := b.restored(nil); !errors.Is(err, journal.ErrDamaged) {
+	b := birth{id: keptID("one"), keeper: journal.Folder{Dir: dir}, kept: &keptFile{}}
+	if _, err := b.restored(t.Context(), nil); !errors.Is(err, journal.ErrDamaged) {
 		t.Errorf("without a snapshot: %v", err)
 	}
 }
@@ -219,6 +219,12 @@ func TestTwoServers(t *testing.T) {
 	}
 }
 
+// writerOf is as much of a journal.Writer as the store needs.
+type writerOf struct{ *journal.Journal }
+
+func (writerOf) Save([]byte) error { return nil }
+func (writerOf) Remove() error     { return nil }
+
 // What the store says comes back as it was, and its clients are told in the API's way what
 // cannot be kept.
 func TestKeeper(t *testing.T) {
@@ -240,7 +246,7 @@ func TestKeeper(t *testing.T) {
 	if got := fromJournal(read); got.Revision != 9 || !reflect.DeepEqual(got.Written, state.Written) || len(got.Objects) != 2 {
 		t.Errorf("got %+v", got)
 	}
-	k := keeper{j}
+	k := keeper{journal: writerOf{j}}
 	if err := k.Append(store.Entry{Revision: 10, Resource: leases, Prefix: "/leases/", Key: "/leases/x"}); err != nil {
 		t.Error(err)
 	}

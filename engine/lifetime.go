@@ -91,10 +91,11 @@ func shortly(d time.Duration) string {
 	return fmt.Sprintf("%dh%dm", h, m)
 }
 
-// begin has the session's time go from born to until. It is kept from now on.
-func (s *Session) begin(born, until time.Time) {
+// begin has the session's time go from born to until. It is kept from now on, unless begin
+// fails.
+func (s *Session) begin(born, until time.Time) error {
 	s.life.begin(born, until, s.over)
-	s.tell()
+	return s.tell()
 }
 
 // over is called when the time is up.
@@ -103,17 +104,20 @@ func (s *Session) over() {
 	s.Close()
 }
 
-// tell tells viewers what the session is now, and keeps it.
-func (s *Session) tell() {
+// tell tells viewers what the session is now, and keeps it. What cannot be kept is told in
+// the log, too.
+func (s *Session) tell() error {
 	s.life.telling.Lock()
 	defer s.life.telling.Unlock()
 	if s.ctx.Err() != nil {
-		return // it is closing: what is kept is kept, or removed
+		return nil // it is closing: what is kept is kept, or removed
 	}
-	if err := s.save(); err != nil {
+	err := s.save()
+	if err != nil {
 		s.log.Warn("keeping the session", "err", err)
 	}
 	s.feed.SetSession(s.Info())
+	return err
 }
 
 // Extend gives the session more time, as much as Config says. It fails with
@@ -122,7 +126,7 @@ func (s *Session) Extend(context.Context) error {
 	if err := s.life.extend(s.engine.cfg.Extension, s.engine.cfg.most()); err != nil {
 		return err
 	}
-	s.tell()
+	_ = s.tell() // it has the time, whatever becomes of it
 	return nil
 }
 
@@ -147,7 +151,7 @@ func (e *Engine) StartOver(ctx context.Context, id string, begin func(*Session) 
 	if !old.life.replace(true) {
 		return nil, fmt.Errorf("%w: somebody starts this session over already", model.ErrConflict)
 	}
-	s, err := e.make(ctx, old.asked, (*slots).takeOver, e.cfg.Sessions)
+	s, err := e.make(ctx, old.asked, (*slots).takeOver, e.keeper)
 	if err == nil {
 		if err = begin(s); err != nil {
 			s.Close()

@@ -14,6 +14,7 @@ import (
 	"github.com/podhop/podhop/engine/apply"
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/control"
+	"github.com/podhop/podhop/engine/journal"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
@@ -26,14 +27,14 @@ type birth struct {
 	id      string
 	slot    int
 	options model.SessionOptions // of a new one
-	dir     string               // where it is kept; "": nowhere
+	keeper  journal.Keeper       // where it is kept; nil: nowhere
 	kept    *keptFile            // what one of a server before goes on from
 }
 
 // open puts a session together, from the namespaces up. What has been made is
 // unmade again if a later step fails.
 func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
-	s = &Session{id: b.id, engine: e, birth: b, slot: b.slot, dir: b.dir, log: e.log.With("session", b.id), changing: make(chan struct{}, 1)}
+	s = &Session{id: b.id, engine: e, birth: b, slot: b.slot, log: e.log.With("session", b.id), changing: make(chan struct{}, 1)}
 	if s.asked, s.options = b.options, b.options; b.kept == nil {
 		s.nodes = newNodes(nodesOf(b.options))
 	} else {
@@ -142,13 +143,13 @@ func (s *Session) openContainers(context.Context, []network.Node) (err error) {
 
 func (s *Session) openAPI(ctx context.Context, nodes []network.Node) (err error) {
 	o := api.Options{ID: s.id, Nodes: s.engine.nodeObjects(nodes), DualStack: s.options.DualStack}
-	o.Restored, err = s.birth.restored(func(cut int) {
+	o.Restored, err = s.birth.restored(ctx, func(cut int) {
 		s.log.Warn("the end of the session's journal was not whole, and is cut off", "bytes", cut)
 	})
 	if err != nil {
 		return err
 	}
-	if s.dir != "" {
+	if s.birth.keeper != nil {
 		o.Journal = s.keep
 	}
 	s.api, err = s.engine.api.Open(ctx, o)

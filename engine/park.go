@@ -15,19 +15,26 @@ import (
 // again. One that is parked already stays so. Once begun it ends though ctx does. Park fails
 // with model.ErrNotFound, with model.ErrConflict if the session is not kept, or is being
 // started over, and with model.ErrClosed.
+//
+// With Config.Keeper it is no longer here: any server may adopt it. One that another has
+// adopted already is closed, and what is kept of it is the other's.
 func (e *Engine) Park(ctx context.Context, id string) error {
 	e.mu.Lock()
-	s, waits, closed, lost := e.sessions[id], e.parked[id] != nil, e.closed, e.lostOf(id)
+	s, waiting, closed, lost := e.sessions[id], e.parked[id], e.closed, e.lostOf(id)
 	switch {
 	case closed:
 		e.mu.Unlock()
 		return model.ErrClosed
 	case s == nil:
 		e.mu.Unlock()
-		if waits {
+		switch {
+		case waiting == nil:
+			return lost
+		case e.cfg.Keeper == nil:
 			return nil
 		}
-		return lost
+		waiting.settle()
+		return e.Park(ctx, id)
 	case s.journal == nil:
 		e.mu.Unlock()
 		return fmt.Errorf("%w: this server keeps no sessions", model.ErrConflict)
@@ -35,7 +42,7 @@ func (e *Engine) Park(ctx context.Context, id string) error {
 		e.mu.Unlock()
 		return fmt.Errorf("%w: somebody starts this session over", model.ErrConflict)
 	}
-	p := &parked{dir: s.dir, slot: s.slot, kept: keptFile{ID: id}}
+	p := &parked{slot: s.slot, kept: keptFile{ID: id}}
 	p.mu.Lock() // who asks from now on waits
 	s.heir = p
 	delete(e.sessions, id)
@@ -57,17 +64,20 @@ func (e *Engine) Park(ctx context.Context, id string) error {
 // parkInto closes a session that goes on as a parked one. p.mu is held.
 func (e *Engine) parkInto(p *parked, s *Session) error {
 	err := s.suspend()
-	kept, rerr := readKept(p.dir)
+	if e.cfg.Keeper != nil {
+		e.unpark(p, model.ErrNotFound)
+		s.log.Info("the session is parked")
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
+	defer cancel()
+	kept, rerr := readKept(ctx, e.keeper, p.kept.ID)
 	if rerr != nil {
 		if errors.Is(rerr, fs.ErrNotExist) { // somebody closed it for good meanwhile
 			rerr = model.ErrNotFound
 		}
 		rerr = fmt.Errorf("session %s: %w", p.kept.ID, rerr)
-		p.leave(rerr)
-		e.mu.Lock()
-		delete(e.parked, p.kept.ID)
-		e.slots.give(p.slot)
-		e.mu.Unlock()
+		e.unpark(p, rerr)
 		return rerr
 	}
 	p.kept = kept

@@ -3,10 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/podhop/podhop/engine/feed"
@@ -19,14 +16,13 @@ func keptSession(t *testing.T, e *Engine, name string) *Session {
 	t.Helper()
 	k := good(name)
 	keep(t, e.cfg.Sessions, k)
-	dir := filepath.Join(e.cfg.Sessions, k.ID)
 	state := func() journal.State { return journal.State{Revision: 5, Written: map[string]uint64{}} }
-	j, err := journal.Create(journal.Config{Dir: dir, State: state}, state())
+	j, err := e.keeper.Create(t.Context(), k.ID, state(), state, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &Session{id: k.ID, engine: e, dir: dir, journal: j, log: slog.New(slog.DiscardHandler), feed: feed.New(feed.Config{}, model.Session{}), ctx: ctx, cancel: cancel}
+	s := &Session{id: k.ID, engine: e, journal: j, log: slog.New(slog.DiscardHandler), feed: feed.New(feed.Config{}, model.Session{}), ctx: ctx, cancel: cancel}
 	s.life.begin(k.Born, k.Until, func() {})
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -51,7 +47,7 @@ func TestParkSession(t *testing.T) {
 	if p.kept.ID != s.id || p.slot != s.slot || e.Sessions() != 1 || e.slots.used != 1 {
 		t.Errorf("%+v, of %d sessions in %d places", p, e.Sessions(), e.slots.used)
 	}
-	if state, _, err := journal.Read(p.dir); err != nil || state.Revision != 5 {
+	if state, _, err := e.keeper.Read(t.Context(), s.id); err != nil || state.Revision != 5 {
 		t.Errorf("its journal is of %d, %v", state.Revision, err)
 	}
 	if err := e.Park(t.Context(), s.id); err != nil {
@@ -77,7 +73,7 @@ func TestParkNot(t *testing.T) {
 	// Somebody closes it while it is parked: it is gone, and so is its place.
 	s = keptSession(t, e, "closed")
 	used := e.slots.used
-	s.onClose(func() error { return os.RemoveAll(s.dir) })
+	s.onClose(func() error { return e.keeper.Remove(t.Context(), s.id) })
 	if err := e.Park(t.Context(), s.id); !errors.Is(err, model.ErrNotFound) || e.parked[s.id] != nil || e.slots.used != used-1 {
 		t.Errorf("one that is closed meanwhile: %v, %d places", err, e.slots.used)
 	}
@@ -86,7 +82,7 @@ func TestParkNot(t *testing.T) {
 	if err := e.Park(t.Context(), s.id); !errors.Is(err, model.ErrClosed) {
 		t.Errorf("when the server ends: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(s.dir, keptName)); errors.Is(err, fs.ErrNotExist) {
-		t.Error("it is gone")
+	if _, err := e.keeper.File(t.Context(), s.id); err != nil {
+		t.Errorf("it is gone: %v", err)
 	}
 }

@@ -22,14 +22,11 @@ const (
 	reopenTimeout = time.Minute
 	// lockPatience is how long another server may take to end.
 	lockPatience = 5 * time.Second
-	// asideName is the folder of sessions that are damaged.
-	asideName = "damaged"
 )
 
 // A parked session is one of a server before this: a folder, until somebody asks for it.
 // Its time goes on.
 type parked struct {
-	dir  string
 	kept keptFile
 	slot int
 	life lifetime
@@ -79,17 +76,16 @@ func lockSessions(ctx context.Context, dir string) (*os.File, error) {
 }
 
 // park finds the sessions of servers before this one, and removes what is over.
-func (e *Engine) park() error {
-	entries, err := os.ReadDir(e.cfg.Sessions)
+func (e *Engine) park(ctx context.Context) error {
+	ids, err := e.keeper.List(ctx)
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries {
-		id, dir := entry.Name(), filepath.Join(e.cfg.Sessions, entry.Name())
-		if !entry.IsDir() || !sessionID.MatchString(id) {
+	for _, id := range ids {
+		if !sessionID.MatchString(id) {
 			continue
 		}
-		kept, err := readKept(dir)
+		kept, err := readKept(ctx, e.keeper, id)
 		newer := new(newerError)
 		switch {
 		case errors.As(err, &newer):
@@ -98,14 +94,14 @@ func (e *Engine) park() error {
 		case errors.Is(err, journal.ErrDamaged):
 			e.setAside(id, err)
 		case errors.Is(err, fs.ErrNotExist): // nobody was told of it, or it was being removed
-			e.remove(dir)
+			e.remove(id)
 		case err != nil:
 			return fmt.Errorf("session %s: %w", id, err)
 		case !time.Now().Before(kept.Until):
 			e.log.Info("the session's time is over", "session", id)
-			e.remove(dir)
+			e.remove(id)
 		default:
-			e.parkOne(dir, kept)
+			e.parkOne(kept)
 		}
 	}
 	if n := len(e.parked); n > 0 {
@@ -114,8 +110,8 @@ func (e *Engine) park() error {
 	return nil
 }
 
-func (e *Engine) parkOne(dir string, kept keptFile) {
-	p := &parked{dir: dir, kept: kept}
+func (e *Engine) parkOne(kept keptFile) {
+	p := &parked{kept: kept}
 	p.slot, _ = e.slots.takeOver() // it has a place, however many there may be now
 	e.parked[kept.ID] = p
 	p.life.begin(kept.Born, kept.Until, func() { e.over(p) })
@@ -134,26 +130,32 @@ func (e *Engine) over(p *parked) {
 	e.slots.give(p.slot)
 	e.mu.Unlock()
 	e.log.Info("the session's time is over", "session", p.kept.ID)
-	e.remove(p.dir)
+	e.remove(p.kept.ID)
 }
 
-func (e *Engine) remove(dir string) {
-	if err := os.RemoveAll(dir); err != nil {
-		e.log.Warn("removing a session's folder", "err", err)
+func (e *Engine) remove(id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
+	defer cancel()
+	if err := e.keeper.Remove(ctx, id); err != nil {
+		e.log.Warn("removing what is kept of a session", "session", id, "err", err)
 	}
 }
 
-// setAside keeps a folder that cannot be read for who runs the server.
+// setAside keeps what cannot be read for who runs the server.
 func (e *Engine) setAside(id string, why error) {
-	to := filepath.Join(e.cfg.Sessions, asideName, id)
-	err := os.MkdirAll(filepath.Dir(to), 0o700)
-	if err == nil {
-		err = os.Rename(filepath.Join(e.cfg.Sessions, id), to)
-	}
-	e.log.Error("a session cannot be opened again, and is set aside", "session", id, "why", why, "folder", to, "err", err)
+	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
+	defer cancel()
+	to, err := e.keeper.SetAside(ctx, id)
+	e.log.Error("a session cannot be opened again, and is set aside", "session", id, "why", why, "at", to, "err", err)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost[id] = fmt.Errorf("%w: %w", model.ErrLost, withoutPath(why))
+}
+
+// settle waits until it is open, or closed, or stays parked.
+func (p *parked) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 }
 
 // leave notes why it is no longer parked. p.mu is held.
@@ -169,6 +171,11 @@ func (e *Engine) reopen(p *parked) (*Session, error) {
 	if p.gone != nil {
 		return e.Session(p.kept.ID) // as it is now
 	}
+	return e.openParked(p)
+}
+
+// openParked opens one that is parked still. p.mu is held.
+func (e *Engine) openParked(p *parked) (*Session, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
 	defer cancel()
 	select {
@@ -187,14 +194,10 @@ func (e *Engine) reopen(p *parked) (*Session, error) {
 	defer e.opening.Done()
 
 	begun := time.Now()
-	s, err := e.open(ctx, birth{id: p.kept.ID, slot: p.slot, dir: p.dir, kept: &p.kept})
+	s, err := e.open(ctx, birth{id: p.kept.ID, slot: p.slot, keeper: e.keeper, kept: &p.kept})
 	if errors.Is(err, journal.ErrDamaged) { // it will not be better next time
 		e.setAside(p.kept.ID, err)
-		p.leave(err)
-		e.mu.Lock()
-		delete(e.parked, p.kept.ID)
-		e.slots.give(p.slot)
-		e.mu.Unlock()
+		e.unpark(p, err)
 		return e.Session(p.kept.ID)
 	}
 	if err != nil {
@@ -205,18 +208,18 @@ func (e *Engine) reopen(p *parked) (*Session, error) {
 	delete(e.parked, s.id)
 	e.sessions[s.id] = s
 	e.mu.Unlock()
-	s.begin(p.kept.Born, p.kept.Until)
+	_ = s.begin(p.kept.Born, p.kept.Until) // it is kept as it was
 	s.again(ctx, p.kept)
 	s.log.Info("the session goes on", "took", time.Since(begun).Round(time.Millisecond))
 	return s, nil
 }
 
 // restored is what a session's API goes on from.
-func (b birth) restored(log func(cut int)) (*api.Restored, error) {
+func (b birth) restored(ctx context.Context, log func(cut int)) (*api.Restored, error) {
 	if b.kept == nil {
 		return nil, nil
 	}
-	state, report, err := journal.Read(b.dir)
+	state, report, err := b.keeper.Read(ctx, b.id)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: there is no snapshot", journal.ErrDamaged)
 	}

@@ -40,9 +40,7 @@ type Session struct {
 
 	asked    model.SessionOptions // as it was opened
 	birth    birth
-	dir      string           // where it is kept; "": nowhere
-	saved    bool             // under life.telling: it was kept before
-	journal  *journal.Journal // nil if it is not kept
+	journal  journal.Writer // nil if it is not kept
 	nodes    *nodes
 	changing chan struct{} // holds a token while machines or network change
 	heir     *parked       // under engine.mu: who has its slot after it; nil: whoever comes
