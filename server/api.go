@@ -40,11 +40,15 @@ func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	if !s.admit(w, r) {
+		return
+	}
 	session, err := s.open(r.Context(), options)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
+	s.noteSession(r, "session.open", session.Info().ID, "")
 	info := s.address(r, session.Info())
 	w.Header().Set("Location", "/api/sessions/"+info.ID)
 	answer(w, http.StatusCreated, info)
@@ -78,6 +82,7 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, session S
 		s.fail(w, r, err)
 		return
 	}
+	s.noteSession(r, "session.close", session.Info().ID, "")
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -32,6 +32,7 @@ const (
 	typeClosing     = "urn:podhop:problem:closing"
 	typeNotReady    = "urn:podhop:problem:not-ready"
 	typeCrossOrigin = "urn:podhop:problem:cross-origin"
+	typeNotAllowed  = "urn:podhop:problem:not-allowed"
 	typeTimeout     = "urn:podhop:problem:timeout"
 
 	titleInvalid = "Invalid request"

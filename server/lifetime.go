@@ -7,6 +7,7 @@ import (
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/begin"
+	"github.com/podhop/podhop/server/audit"
 )
 
 func (s *Server) extend(w http.ResponseWriter, r *http.Request, session Session) {
@@ -14,6 +15,7 @@ func (s *Server) extend(w http.ResponseWriter, r *http.Request, session Session)
 		s.fail(w, r, err)
 		return
 	}
+	s.noteSession(r, "session.extend", session.Info().ID, "")
 	answer(w, http.StatusOK, s.address(r, session.Info()))
 }
 
@@ -36,6 +38,7 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 		s.fail(w, r, err)
 		return
 	}
+	s.noteSession(r, "session.start-over", old.Info().ID, "as "+audit.Short(session.Info().ID))
 	info := s.address(r, session.Info())
 	w.Header().Set("Location", "/api/sessions/"+info.ID)
 	answer(w, http.StatusCreated, info)

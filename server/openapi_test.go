@@ -111,7 +111,7 @@ func TestSchemasAreTheTypes(t *testing.T) {
 	for name, value := range map[string]any{
 		"Problem": problem.Problem{}, "Session": model.Session{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "KeptRecording": model.KeptRecording{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
 		"RequestResult": model.RequestResult{}, "CheckRequest": model.CheckRequest{}, "StepRequest": model.StepRequest{}, "StepBegun": model.StepBegun{}, "CheckResult": model.CheckResult{}, "Access": model.Access{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
-		"Terminal": model.Terminal{}, "NewTerminal": model.NewTerminal{},
+		"Visitor": model.Visitor{}, "Terminal": model.Terminal{}, "NewTerminal": model.NewTerminal{},
 		"Fault": model.Fault{}, "FaultSettings": model.FaultSettings{}, "Kill": model.Kill{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
 		"Event": model.Event{}, "Message": model.Message{}, "Capture": model.Capture{}, "Why": model.Why{},

@@ -49,6 +49,9 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		options = withOptions(options, lesson.Options)
 		query.Set("lesson", slug)
 	}
+	if !s.admit(w, r) {
+		return
+	}
 	session, err := s.open(r.Context(), options)
 	if err != nil {
 		s.failPage(w, r, err)
@@ -59,6 +62,7 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		s.failPage(w, r, err)
 		return
 	}
+	s.noteSession(r, "session.open", session.Info().ID, slug)
 	to := url.URL{Path: "/s/" + session.Info().ID, RawQuery: query.Encode()}
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }

@@ -18,7 +18,9 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/keep"
+	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/server/stream"
 )
@@ -35,6 +37,8 @@ type Pages interface {
 	Ports(w http.ResponseWriter, r *http.Request, session model.Session, graph model.Graph)
 	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
 	NotFound(w http.ResponseWriter, r *http.Request)
+	// SignIn asks who somebody is.
+	SignIn(w http.ResponseWriter, r *http.Request, status int, with model.SignIn)
 	Gone(w http.ResponseWriter, r *http.Request)
 	// Recording shows the recording of that ID, or with none the page that opens files.
 	Recording(w http.ResponseWriter, r *http.Request, id string)
@@ -63,6 +67,10 @@ type Config struct {
 	Store keep.Store
 	// Recordings are those that people share; nil: none are kept.
 	Recordings *shelf.Shelf
+	// People tells who asks; nil: everybody may do everything but what is the operator's.
+	People *people.People
+	// Audit is told what people do that others may have to answer for.
+	Audit *audit.Log
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
 	MaxPaste int
 	// Ready says why the server is not ready; nil: it always is.
@@ -102,6 +110,12 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Store == nil {
 		cfg.Store = keep.Memory()
 	}
+	if cfg.People == nil {
+		var err error
+		if cfg.People, err = people.New(people.Config{}); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
@@ -120,7 +134,7 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.kubernetes(s.recover(s.ports(s.harden(protection.Handler(s.router)))))
+	s.plain = s.kubernetes(s.recover(s.ports(s.harden(s.visitors(protection.Handler(s.router))))))
 	s.secure = s.kubernetes(http.HandlerFunc(s.noSession))
 	return s, nil
 }
@@ -151,6 +165,9 @@ func (s *Server) routes() chi.Router {
 	r.Get("/s/{id}/ports", s.portsPage)
 	r.Get("/recordings", s.recordingPage)
 	r.Get("/recordings/{id}", s.recordingPage)
+	r.Get("/sign-in", s.signInPage)
+	r.Post("/sign-in", s.signIn)
+	r.Post("/sign-out", s.signOut)
 	r.Get("/static/*", s.cfg.Pages.Static().ServeHTTP)
 
 	r.Get("/api/openapi.yaml", serveOpenAPI)
@@ -195,6 +212,7 @@ func (s *Server) routes() chi.Router {
 	r.Post("/api/recordings", s.keepRecording)
 	r.Get("/api/recordings/{id}", s.sendRecording)
 	r.Delete("/api/recordings/{id}", s.deleteRecording)
+	r.Get("/api/me", s.getMe)
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 	r.Get("/metrics", s.metrics.handler.ServeHTTP)

@@ -352,7 +352,10 @@ func (p fakePages) Error(w http.ResponseWriter, _ *http.Request, status int, tit
 	p.page(w, status, title+" | "+detail)
 }
 func (p fakePages) NotFound(w http.ResponseWriter, _ *http.Request) { p.page(w, 404, "not found") }
-func (p fakePages) Gone(w http.ResponseWriter, _ *http.Request)     { p.page(w, 410, "gone") }
+func (p fakePages) SignIn(w http.ResponseWriter, _ *http.Request, status int, with model.SignIn) {
+	p.page(w, status, "sign in | "+with.To+" | "+with.Wrong)
+}
+func (p fakePages) Gone(w http.ResponseWriter, _ *http.Request) { p.page(w, 410, "gone") }
 func (p fakePages) Static() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.page(w, 200, r.URL.Path) })
 }

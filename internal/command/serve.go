@@ -36,6 +36,7 @@ type serveConfig struct {
 	keep              bool
 	engine            engine.Config
 	folders           folders // of lessons
+	people            peopleConfig
 	lessons           *reload.Lessons
 }
 
@@ -48,6 +49,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	registerLessons(fs, &c.folders)
 	fs.BoolVar(&c.keep, "keep-sessions", true, "keep sessions in --data while they last, so that they go on after a restart")
 	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
+	registerPeople(fs, &c.people)
 	registerEngine(fs, &c.engine)
 }
 
@@ -253,6 +255,10 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 	if tcp, ok := api.(*net.TCPAddr); ok {
 		port = tcp.Port
 	}
+	who, err := cfg.people.people(cfg.engine.Data)
+	if err != nil {
+		return nil, err
+	}
 	recordings, err := shelf.Open(shelf.Config{Dir: filepath.Join(cfg.engine.Data, "recordings")})
 	if err != nil {
 		return nil, err
@@ -262,7 +268,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings, Store: documents,
-		Version: env.version, Log: cfg.engine.Log,
+		People: who, Version: env.version, Log: cfg.engine.Log,
 	})
 }
 

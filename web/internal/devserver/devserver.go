@@ -51,6 +51,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("GET /embed/lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Embed(w, r, r.PathValue("slug")) })
 	mux.HandleFunc("GET /lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, r.PathValue("slug")) })
 	mux.HandleFunc("POST /playground", s.open)
+	mux.HandleFunc("GET /sign-in", signIn(cfg.Web))
 	mux.Handle("GET /static/", cfg.Web.Static())
 	mux.HandleFunc("GET /s/{id}", s.learn)
 	mux.HandleFunc("GET /s/{id}/ports", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { cfg.Web.Ports(w, r, c.Session(), c.graph()) }))

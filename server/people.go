@@ -1,0 +1,80 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/audit"
+	"github.com/podhop/podhop/server/people"
+)
+
+// only lets those do something who are of a role. Browsers that are nobody in particular are
+// led to where they can sign in.
+func (s *Server) only(role people.Role, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if who := people.From(r.Context()); who.Is(role) {
+			next(w, r)
+			return
+		}
+		s.refuse(w, r, notOfRole(role))
+	}
+}
+
+// notOfRole says what somebody would have to be.
+func notOfRole(role people.Role) *problem.Problem {
+	detail := map[people.Role]string{
+		people.Learner:    "Sign in first: this server opens clusters for those who have an account.",
+		people.Instructor: "This is for instructors: sign in as one at /sign-in.",
+		people.Operator:   "This is for whoever runs this server: sign in at /sign-in, or show the operator's token as a Bearer token.",
+	}[role]
+	return &problem.Problem{Type: typeNotAllowed, Title: "Not for you", Status: http.StatusForbidden, Detail: detail}
+}
+
+// admit is asked before anything that opens a session, joins or makes a class. It says whether
+// whoever asks may; if not, it has answered. Who may is known from then on, by a cookie.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
+	if !people.From(r.Context()).Is(people.Learner) {
+		s.refuse(w, r, notOfRole(people.Learner))
+		return false
+	}
+	s.cfg.People.Meet(w, r)
+	return true
+}
+
+// refuse answers somebody who may not, as what they asked for would be answered, and notes it.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why *problem.Problem) {
+	s.note(r, "person.refused", audit.Event{Detail: r.Method + " " + shortPath(r.URL.Path) + ": " + why.Title})
+	page := wantsPage(r)
+	switch {
+	case why.Type == typeNotAllowed && page && r.Method == http.MethodGet:
+		to := url.URL{Path: "/sign-in", RawQuery: url.Values{"to": {r.URL.RequestURI()}}.Encode()}
+		http.Redirect(w, r, to.String(), http.StatusSeeOther)
+	case page:
+		s.failPage(w, r, why)
+	default:
+		if why.Type == typeNotAllowed {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="podhop"`)
+		}
+		s.fail(w, r, why)
+	}
+}
+
+// clientAddress is where a request comes from; invalid if nobody knows. Only proxies that
+// are trusted are believed about it.
+func (s *Server) clientAddress(r *http.Request) netip.Addr { return s.cfg.People.Address(r) }
+
+// note writes down what somebody did, or was refused.
+func (s *Server) note(r *http.Request, action string, e audit.Event) {
+	e.Action, e.Person = action, people.From(r.Context()).ID
+	if at := s.clientAddress(r); at.IsValid() {
+		e.Address = at.String()
+	}
+	s.cfg.Audit.Record(r.Context(), e)
+}
+
+// noteSession writes down what somebody did with a session.
+func (s *Server) noteSession(r *http.Request, action, id, detail string) {
+	s.note(r, action, audit.Event{Session: audit.Short(id), Detail: detail})
+}
