@@ -33,6 +33,7 @@ const (
 	typeNotReady    = "urn:podhop:problem:not-ready"
 	typeCrossOrigin = "urn:podhop:problem:cross-origin"
 	typeNotAllowed  = "urn:podhop:problem:not-allowed"
+	typeTooOften    = "urn:podhop:problem:too-often"
 	typeTimeout     = "urn:podhop:problem:timeout"
 
 	titleInvalid = "Invalid request"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/audit"
+	"github.com/podhop/podhop/server/limit"
 	"github.com/podhop/podhop/server/people"
 )
 
@@ -34,18 +35,28 @@ func notOfRole(role people.Role) *problem.Problem {
 
 // admit is asked before anything that opens a session, joins or makes a class. It says whether
 // whoever asks may; if not, it has answered. Who may is known from then on, by a cookie.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool { return s.admitTo(w, r, "") }
+
+// admitTo is admit of somebody who holds a key or the right code of something that was admitted
+// before, as a class: limits are by the key, not by the address, which many share.
+func (s *Server) admitTo(w http.ResponseWriter, r *http.Request, key string) bool {
 	if !people.From(r.Context()).Is(people.Learner) {
 		s.refuse(w, r, notOfRole(people.Learner))
 		return false
 	}
-	s.cfg.People.Meet(w, r)
+	s.cfg.People.Meet(w, r) // first, so that the first time counts
+	if why := s.mayOpen(r, key); why != nil {
+		s.refuseOften(w, r, why)
+		return false
+	}
 	return true
 }
 
 // refuse answers somebody who may not, as what they asked for would be answered, and notes it.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why *problem.Problem) {
-	s.note(r, "person.refused", audit.Event{Detail: r.Method + " " + shortPath(r.URL.Path) + ": " + why.Title})
+	if limit.Take(s.limits.now(), limit.Claim{From: s.limits.refusals, Key: limit.Address(s.clientAddress(r))}) == 0 {
+		s.note(r, "person.refused", audit.Event{Detail: r.Method + " " + shortPath(r.URL.Path) + ": " + why.Title})
+	}
 	page := wantsPage(r)
 	switch {
 	case why.Type == typeNotAllowed && page && r.Method == http.MethodGet:

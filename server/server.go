@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -69,6 +70,8 @@ type Config struct {
 	Recordings *shelf.Shelf
 	// People tells who asks; nil: everybody may do everything but what is the operator's.
 	People *people.People
+	// Limits bound how often people do things; the zero Limits do not.
+	Limits Limits
 	// Audit is told what people do that others may have to answer for.
 	Audit *audit.Log
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
@@ -93,7 +96,10 @@ type Server struct {
 	recording chan struct{}
 	visits    visits
 	turns     *turns
-	metrics   *metrics
+	limits    *limits
+	// unbelieved is that somebody was told that X-Forwarded-For is not believed.
+	unbelieved sync.Once
+	metrics    *metrics
 }
 
 // New returns a Server. It serves nothing yet: see Serve, Handler and APIHandler.
@@ -119,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns()}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits)}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Log = s.address, cfg.Log
 	s.stream = stream.New(cfg.Stream)
@@ -134,7 +140,7 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.kubernetes(s.recover(s.ports(s.harden(s.visitors(protection.Handler(s.router))))))
+	s.plain = s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router)))))))
 	s.secure = s.kubernetes(http.HandlerFunc(s.noSession))
 	return s, nil
 }

@@ -28,9 +28,13 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, &problem.Problem{Status: http.StatusBadRequest, Detail: "The form could not be read."})
 		return
 	}
+	if !s.mayGuess(w, r) {
+		return
+	}
 	to := local(r.PostForm.Get("to"))
 	who, ok := s.cfg.People.SignInByToken(w, r, strings.TrimSpace(r.PostForm.Get("token")))
 	if !ok {
+		s.wrongGuess(r)
 		s.note(r, "person.sign-in-failed", audit.Event{Detail: "wrong token"})
 		s.cfg.Pages.SignIn(w, r, http.StatusForbidden, s.signInWith(to, "That is not a token of this server."))
 		return
@@ -85,6 +89,11 @@ func shortPath(path string) string {
 // visitors tells pages who asks.
 func (s *Server) visitors(next http.Handler) http.Handler {
 	return s.cfg.People.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.cfg.People.Unbelieved(r) {
+			s.unbelieved.Do(func() {
+				s.log.WarnContext(r.Context(), "X-Forwarded-For is not believed, so all who come that way count as one: name the proxy in --trusted-proxies", "from", r.RemoteAddr)
+			})
+		}
 		v := visitor(people.From(r.Context()))
 		next.ServeHTTP(w, r.WithContext(model.WithVisitor(r.Context(), v)))
 	}))

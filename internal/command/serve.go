@@ -267,8 +267,10 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
-		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates, Recordings: recordings, Store: documents,
-		People: who, Version: env.version, Log: cfg.engine.Log,
+		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates,
+		Recordings: recordings, Store: documents,
+		People: who, Limits: cfg.people.limits,
+		Version: env.version, Log: cfg.engine.Log,
 	})
 }
 
