@@ -22,6 +22,7 @@ const (
 	typeNoLesson    = "urn:podhop:problem:no-lesson"
 	typeBusy        = "urn:podhop:problem:busy"
 	typeNoRecording = "urn:podhop:problem:no-recording"
+	typeNoClass     = "urn:podhop:problem:no-class"
 	typeNoNode      = "urn:podhop:problem:no-node"
 	typeNoTerminal  = "urn:podhop:problem:no-terminal"
 	typeNoTarget    = "urn:podhop:problem:no-target"

@@ -116,6 +116,9 @@ func TestSchemasAreTheTypes(t *testing.T) {
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
 		"Event": model.Event{}, "Message": model.Message{}, "Capture": model.Capture{}, "Why": model.Why{},
 		"WhatIfRequest": model.WhatIfRequest{}, "WhatIf": model.WhatIf{}, "ChangedConversation": model.ChangedConversation{}, "Reachability": model.Reachability{},
+		"NewClass": model.NewClass{}, "Class": model.Class{}, "ClassChange": model.ClassChange{}, "Member": model.Member{}, "FailingCheck": model.FailingCheck{}, "Help": model.Help{}, "ClassEvent": model.ClassEvent{}, "ClassMessage": model.ClassMessage{}, "Push": model.Push{},
+		"PushResult": model.PushResult{}, "ClassView": model.ClassView{}, "JoinInfo": model.JoinInfo{}, "NewMember": model.NewMember{}, "Joined": model.Joined{}, "Membership": model.Membership{}, "MemberMessage": model.MemberMessage{}, "Notice": model.Notice{}, "MemberSession": model.MemberSession{},
+		"HelpRequest": model.HelpRequest{}, "Consent": model.Consent{}, "Progress": model.Progress{}, "ClassResults": model.ClassResults{}, "LessonResult": model.LessonResult{},
 		"ReachGroup": model.ReachGroup{}, "ReachTarget": model.ReachTarget{}, "PolicyVerdict": model.PolicyVerdict{},
 	} {
 		s, ok := d.Components.Schemas[name]

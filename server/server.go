@@ -219,6 +219,7 @@ func (s *Server) routes() chi.Router {
 	r.Get("/api/recordings/{id}", s.sendRecording)
 	r.Delete("/api/recordings/{id}", s.deleteRecording)
 	r.Get("/api/me", s.getMe)
+	s.classRoutes(r)
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 	r.Get("/metrics", s.metrics.handler.ServeHTTP)

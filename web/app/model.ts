@@ -457,3 +457,202 @@ export interface TerminalSay {
   ended?: boolean;
   code?: number;
 }
+
+export interface NewClass {
+  title: string;
+  instructor?: string;
+  lessons?: string[];
+  size?: number;
+  until?: string;
+}
+
+export interface ClassChange {
+  title?: string;
+  until?: string;
+  open?: boolean;
+  frozen?: boolean;
+  freezeText?: string;
+}
+
+export interface ClassMessage {
+  all?: boolean;
+  class?: Class;
+  members?: Member[];
+  events?: ClassEvent[];
+  member?: Member;
+  gone?: string;
+  event?: ClassEvent;
+}
+
+export interface Class {
+  key?: string;
+  code?: string;
+  title: string;
+  instructor: string;
+  lessons: string[] | null;
+  size: number;
+  members: number;
+  made: string;
+  until: string;
+  closed?: string;
+  keptUntil?: string;
+  open: boolean;
+  frozen: boolean;
+  freezeText?: string;
+}
+
+export interface Member {
+  id: string;
+  name: string;
+  joined: string;
+  online: boolean;
+  lastSeen: string;
+  idleSince: string;
+  session?: string;
+  lesson?: string;
+  step?: number;
+  steps?: number;
+  passed: number;
+  stepSince?: string;
+  failing?: FailingCheck[];
+  attempts: number;
+  hints: number;
+  errors: number;
+  lastError?: string;
+  lastErrorAt?: string;
+  help?: Help;
+  looking: boolean;
+  control?: string;
+  done?: Record<string, number>;
+}
+
+export interface FailingCheck {
+  check: number;
+  title: string;
+  saw?: string;
+}
+
+export interface Help {
+  since: string;
+  text?: string;
+}
+
+export interface ClassEvent {
+  time: string;
+  kind: string;
+  member?: string;
+  name?: string;
+  text: string;
+}
+
+export interface Push {
+  to?: string[];
+  kind: string;
+  text?: string;
+  manifest?: string;
+  apply?: boolean;
+  lesson?: string;
+  step?: number;
+  fault?: string;
+  settings?: FaultSettings;
+}
+
+export interface PushResult {
+  member: string;
+  name: string;
+  done: boolean;
+  text: string;
+  results?: ApplyResult[];
+}
+
+export interface ClassView {
+  view: string;
+  url: string;
+}
+
+export interface JoinInfo {
+  title: string;
+  instructor: string;
+  open: boolean;
+  left: number;
+  until: string;
+}
+
+export interface NewMember {
+  code: string;
+  name: string;
+}
+
+export interface Joined {
+  key: string;
+  id: string;
+  name: string;
+  class: Class;
+}
+
+export interface MemberMessage {
+  you?: Membership;
+  notice?: Notice;
+}
+
+export interface Membership {
+  id: string;
+  name: string;
+  class: Class;
+  session?: string;
+  sessionId?: string;
+  lesson?: string;
+  step?: number;
+  done?: Record<string, number>;
+  help?: Help;
+  looking?: string;
+  control?: string;
+}
+
+export interface Notice {
+  id: string;
+  time: string;
+  by: string;
+  push: Push;
+  result?: PushResult;
+}
+
+export interface MemberSession {
+  lesson?: string;
+}
+
+export interface HelpRequest {
+  on: boolean;
+  text?: string;
+}
+
+export interface Consent {
+  yes: boolean;
+}
+
+export interface Progress {
+  lesson: string;
+  step: number;
+  hint?: number;
+  solution?: boolean;
+}
+
+export interface ClassResults {
+  class: Class;
+  results: LessonResult[] | null;
+}
+
+export interface LessonResult {
+  member: string;
+  name: string;
+  joined: string;
+  lesson?: string;
+  title?: string;
+  steps: number;
+  passed: number;
+  begun?: string;
+  done?: string;
+  attempts: number;
+  hints: number;
+  errors: number;
+}
