@@ -135,6 +135,9 @@ func (s *Session) Token(context.Context) (string, error) { return s.api.AdminTok
 // API serves the session's Kubernetes API; the path is the API's own.
 func (s *Session) API() http.Handler { return s.api }
 
+// ReadOnlyAPI serves the same to somebody who may only read, and sees no Secrets.
+func (s *Session) ReadOnlyAPI() http.Handler { return s.api.ReadOnly() }
+
 // Apply takes a paste of manifests and answers each document. Its errors are
 // apply.Applier's.
 func (s *Session) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error) {

@@ -14,18 +14,6 @@ import (
 	"github.com/podhop/podhop/internal/problem"
 )
 
-// with finds the request's session.
-func (s *Server) with(next func(w http.ResponseWriter, r *http.Request, session Session)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		session, err := s.cfg.Engine.Session(chi.URLParam(r, "id"))
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		next(w, r, session)
-	}
-}
-
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -83,6 +71,9 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, session S
 		return
 	}
 	s.noteSession(r, "session.close", session.Info().ID, "")
+	if err := s.views.RevokeAll(context.WithoutCancel(r.Context()), session.Info().ID); err != nil {
+		s.log.WarnContext(r.Context(), "ending a session's links", "err", err)
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -214,6 +205,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, session Session) 
 		return
 	}
 	defer s.metrics.watching()()
+	if view, ok := viewOf(r); ok {
+		defer s.viewers.enter(view)()
+	}
 	s.stream.Serve(w, r, session.Subscribe(after))
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/begin"
+	"github.com/podhop/podhop/server/views"
 )
 
 // beginStep runs the scripts that a step begins with, the first time that it is begun.
@@ -64,11 +65,16 @@ func (s *Server) portsOf(r *http.Request, id string) string {
 
 // portsPage leads to the session's ports; with a host and a port, to that.
 func (s *Server) portsPage(w http.ResponseWriter, r *http.Request) {
-	session, err := s.cfg.Engine.Session(chi.URLParam(r, "id"))
+	session, rights, err := s.find(r, chi.URLParam(r, "id"))
+	if err == nil {
+		err = may(rights, views.Control) // ports are to be used, and who looks on uses nothing
+	}
 	if err != nil {
 		s.failPage(w, r, err)
 		return
 	}
+	r, done := s.through(r, session)
+	defer done()
 	info := s.address(r, session.Info())
 	if host, port := r.URL.Query().Get("host"), r.URL.Query().Get("port"); host != "" && port != "" {
 		http.Redirect(w, r, info.URL+"/port/"+url.PathEscape(host)+"/"+url.PathEscape(port)+"/", http.StatusSeeOther)

@@ -60,7 +60,7 @@ func (s *Server) runChecks(ctx context.Context, session Session, request model.C
 			return results
 		}
 	}
-	id := session.Info().ID
+	id := realID(session)
 	release, err := s.turns.look(ctx, id)
 	if err != nil {
 		return nil, err

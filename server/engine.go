@@ -100,6 +100,9 @@ type Session interface {
 	ViewTerminal(id string) (*terminal.Viewer, error)
 	// API is the session's Kubernetes API, at the root of its paths.
 	API() http.Handler
+	// ReadOnlyAPI is the same for somebody who may only read, and sees no Secrets,
+	// whoever requests say that they are from.
+	ReadOnlyAPI() http.Handler
 	// Token is what the owner of the session shows to its API.
 	Token(ctx context.Context) (string, error)
 	// Extend gives it more time, or fails with model.ErrConflict if there is none to be had.

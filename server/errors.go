@@ -32,6 +32,8 @@ const (
 	typeFull        = "urn:podhop:problem:full"
 	typeClosing     = "urn:podhop:problem:closing"
 	typeNotReady    = "urn:podhop:problem:not-ready"
+	typeRights      = "urn:podhop:problem:rights"
+	typeNoView      = "urn:podhop:problem:no-view"
 	typeCrossOrigin = "urn:podhop:problem:cross-origin"
 	typeNotAllowed  = "urn:podhop:problem:not-allowed"
 	typeTooOften    = "urn:podhop:problem:too-often"

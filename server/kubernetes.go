@@ -24,11 +24,13 @@ const prefix = "/k8s/"
 func (s *Server) kubernetes(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id, path, ok := byPath(r.URL); ok {
-			session, err := s.cfg.Engine.Session(id)
+			session, _, err := s.find(r, id)
 			if err != nil {
 				gone(w, id, err)
 				return
 			}
+			r, done := s.through(r, session)
+			defer done()
 			serveStripped(w, r, session, path)
 			return
 		}
@@ -37,7 +39,9 @@ func (s *Server) kubernetes(next http.Handler) http.Handler {
 			if !ok {
 				continue
 			}
-			if session, err := s.cfg.Engine.Session(id); err == nil {
+			if session, _, err := s.find(r, id); err == nil {
+				r, done := s.through(r, session)
+				defer done()
 				session.API().ServeHTTP(w, r)
 				return
 			} else if name != r.Host {
@@ -159,6 +163,9 @@ func status(w http.ResponseWriter, code int, reason metav1.StatusReason, message
 
 // address fills in a session's addresses as whoever asks sees them.
 func (s *Server) address(r *http.Request, info model.Session) model.Session {
+	if view, ok := viewOf(r); ok {
+		info = readdressed(info, view)
+	}
 	info.URL = "/s/" + url.PathEscape(info.ID)
 	info.APIServer = s.apiServer(r) + prefix + url.PathEscape(info.ID)
 	return info

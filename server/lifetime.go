@@ -32,7 +32,11 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 	}
 	defer s.metrics.opening()()
 	session, err := s.cfg.Engine.StartOver(r.Context(), old.Info().ID, func(session Session) error {
-		return s.furnish(r, session, lesson)
+		if err := s.furnish(r, session, lesson); err != nil {
+			return err
+		}
+		// Who looks on goes along, and before they are told that the old one is gone.
+		return s.views.Move(r.Context(), old.Info().ID, session.Info().ID)
 	})
 	if err != nil {
 		s.fail(w, r, err)

@@ -73,10 +73,12 @@ func withOptions(o model.SessionOptions, of lessons.Options) model.SessionOption
 }
 
 func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
-	session, err := s.cfg.Engine.Session(chi.URLParam(r, "id"))
+	session, _, err := s.find(r, chi.URLParam(r, "id"))
 	if err != nil {
 		s.failPage(w, r, err)
 		return
 	}
+	r, done := s.through(r, session)
+	defer done()
 	s.cfg.Pages.Learn(w, r, s.address(r, session.Info()))
 }

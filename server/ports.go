@@ -18,6 +18,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/views"
 )
 
 // A target is a port of a session, as an address of ours names it.
@@ -122,10 +123,13 @@ func (s *Server) ports(next http.Handler) http.Handler {
 			s.failPort(w, r, err)
 			return
 		}
-		session, err := s.cfg.Engine.Session(t.session)
+		session, rights, err := s.find(r, t.session)
 		if err != nil && byName { // a server of such a name
 			next.ServeHTTP(w, r)
 			return
+		}
+		if err == nil {
+			err = may(rights, views.Control)
 		}
 		if err != nil {
 			s.failPort(w, r, err)
@@ -141,7 +145,9 @@ func (s *Server) ports(next http.Handler) http.Handler {
 		case preflight(w, r):
 			return
 		}
-		release, err := s.visits.enter(t.session)
+		r, done := s.through(r, session)
+		defer done()
+		release, err := s.visits.enter(realID(session))
 		if err != nil {
 			s.failPort(w, r, err)
 			return

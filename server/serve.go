@@ -30,6 +30,9 @@ func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
 		servers = append(servers, server)
 		go func() { cancel(serve(server)) }()
 	}
+	following := make(chan struct{})
+	go func() { defer close(following); s.views.Run(ctx) }()
+	defer func() { cancel(nil); <-following }()
 	start(s.Handler(), func(server *http.Server) error { return server.Serve(plain) })
 	if secure != nil {
 		config := s.cfg.Certificates.TLS()

@@ -24,6 +24,7 @@ import (
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/server/stream"
+	"github.com/podhop/podhop/server/views"
 )
 
 // Pages answers with pages; the package web does.
@@ -95,6 +96,8 @@ type Server struct {
 	// recording holds a token for each recording that is being made or read.
 	recording chan struct{}
 	visits    visits
+	views     *views.Views
+	viewers   viewers
 	turns     *turns
 	limits    *limits
 	// unbelieved is that somebody was told that X-Forwarded-For is not believed.
@@ -109,6 +112,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Store == nil {
+		cfg.Store = keep.Memory()
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func() error { return nil }
@@ -129,6 +135,7 @@ func New(cfg Config) (*Server, error) {
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Log = s.address, cfg.Log
 	s.stream = stream.New(cfg.Stream)
+	s.views = views.New(cfg.Store, cfg.Log)
 	s.router = s.routes()
 
 	protection := http.NewCrossOriginProtection()
@@ -181,9 +188,13 @@ func (s *Server) routes() chi.Router {
 	const session = "/api/sessions/{id}"
 	r.Get(session, s.with(s.getSession))
 	r.Patch(session, s.with(s.changeSession))
-	r.Delete(session, s.with(s.deleteSession))
-	r.Post(session+"/extend", s.with(s.extend))
-	r.Post(session+"/start-over", s.with(s.startOver))
+	r.Delete(session, s.allow(views.Owner, s.deleteSession))
+	r.Post(session+"/extend", s.allow(views.Owner, s.extend))
+	r.Post(session+"/start-over", s.allow(views.Owner, s.startOver))
+	r.Get(session+"/views", s.allow(views.Owner, s.getViews))
+	r.Post(session+"/views", s.allow(views.Owner, s.makeView))
+	r.Delete(session+"/views/{key}", s.allow(views.Owner, s.revokeView))
+	r.Get(session+"/viewers", s.with(s.getViewers))
 	r.Post(session+"/nodes", s.with(s.addNode))
 	const node = session + "/nodes/{name}"
 	r.Delete(node, s.node(Session.RemoveNode))
@@ -213,7 +224,7 @@ func (s *Server) routes() chi.Router {
 	r.Post(session+"/terminals", s.with(s.openTerminal))
 	r.Delete(session+"/terminals/{tid}", s.with(s.closeTerminal))
 	r.Get(session+"/terminals/{tid}/stream", s.with(s.watchTerminal))
-	r.Get(session+"/recording", s.with(s.getRecording))
+	r.Get(session+"/recording", s.allow(views.Control, s.getRecording))
 	r.Post(session+"/recording", s.with(s.shareRecording))
 	r.Post("/api/recordings", s.keepRecording)
 	r.Get("/api/recordings/{id}", s.sendRecording)

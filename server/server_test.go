@@ -313,6 +313,12 @@ func (s *fakeSession) API() http.Handler {
 	})
 }
 
+func (s *fakeSession) ReadOnlyAPI() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "read-only %s %s token=%s", r.Method, r.URL.Path, r.Header.Get("Authorization"))
+	})
+}
+
 func (s *fakeSession) Close() error {
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/views"
 )
 
 func (s *Server) getTerminals(w http.ResponseWriter, _ *http.Request, session Session) {
@@ -54,6 +55,10 @@ func (s *Server) watchTerminal(w http.ResponseWriter, r *http.Request, session S
 	}
 	if err != nil {
 		s.fail(w, r, terminalError(err))
+		return
+	}
+	if view, ok := viewOf(r); ok && !view.Rights.Allow(views.Control) {
+		s.stream.ShowTerminal(w, r, viewer)
 		return
 	}
 	s.stream.ServeTerminal(w, r, viewer)

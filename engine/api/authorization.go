@@ -48,6 +48,7 @@ func (s *Server) authorize() (authorizer.RuleResolver, error) {
 		clusterrole.AuthorizerAdapter{Registry: clusterrole.NewRegistry(clusterRoles)},
 		clusterrolebinding.AuthorizerAdapter{Registry: clusterrolebinding.NewRegistry(clusterBindings)})
 	s.authorizer, err = union.New(
+		union.NamedAuthorizer{AuthorizerName: "viewers", Authorizer: authorizer.AuthorizerFunc(authorizeViewers)},
 		union.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)},
 		union.NamedAuthorizer{AuthorizerName: "node", Authorizer: authorizer.AuthorizerFunc(nodeOfSession)},
 		union.NamedAuthorizer{AuthorizerName: "rbac", Authorizer: rules})

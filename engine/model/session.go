@@ -12,6 +12,9 @@ type Session struct {
 	ExpiresAt string `json:"expiresAt"`
 	// Options are what it is made with, as they are now.
 	Options SessionOptions `json:"options"`
+	// Rights are look or control for who came by a view, whose key ID is then; empty for
+	// who knows the session's own.
+	Rights string `json:"rights,omitempty"`
 	// Stopped are the names of the nodes that are switched off.
 	Stopped []string `json:"stopped,omitempty"`
 	// Faults are what was broken on purpose, and is not mended yet.

@@ -26,6 +26,13 @@ import (
 // viewer who says something. One who is too slow is cut off without a word.
 const Gone = 4404
 
+// Ended is the close code of a stream whose viewer may not look any more.
+const Ended = 4403
+
+// ErrEnded is the cause of a request's context that ends because its viewer may not look
+// any more.
+var ErrEnded = errors.New("sharing has ended")
+
 var (
 	errStopping = errors.New("the server goes away")
 	errTalks    = errors.New("the viewer said something")
@@ -96,7 +103,7 @@ func (s *Stream) Serve(w http.ResponseWriter, r *http.Request, sub *feed.Subscri
 	// would cut the line without a word, and the words are said below.
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
 	defer cancel(nil)
-	defer context.AfterFunc(r.Context(), func() { cancel(errStopping) })()
+	defer context.AfterFunc(r.Context(), func() { cancel(stopping(r.Context())) })()
 	conn.SetReadLimit(512)
 	go func() {
 		_, _, err := conn.Reader(context.WithoutCancel(r.Context()))
@@ -109,12 +116,22 @@ func (s *Stream) Serve(w http.ResponseWriter, r *http.Request, sub *feed.Subscri
 	switch {
 	case errors.Is(err, feed.ErrClosed):
 		conn.Close(Gone, "the session is gone")
+	case context.Cause(ctx) == ErrEnded:
+		conn.Close(Ended, ErrEnded.Error())
 	case errors.Is(err, feed.ErrAway), context.Cause(ctx) == errStopping:
 		conn.Close(websocket.StatusGoingAway, "the server goes away")
 	case context.Cause(ctx) == errTalks:
 		conn.Close(websocket.StatusPolicyViolation, "viewers have nothing to say")
 	}
 	s.cfg.Log.DebugContext(r.Context(), "viewer left", "err", err, "lost", sub.Lost())
+}
+
+// stopping is why a request's context has ended.
+func stopping(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), ErrEnded) {
+		return ErrEnded
+	}
+	return errStopping
 }
 
 // send writes until something ends.

@@ -35,6 +35,16 @@ var errSays = errors.New("text frames are JSON: {\"columns\":80,\"rows\":24}")
 // taken from the line as the program takes it, so that a paste waits there; a viewer who
 // does not read is waited for as terminal.Config says, and cut off after WriteTimeout.
 func (s *Stream) ServeTerminal(w http.ResponseWriter, r *http.Request, v *terminal.Viewer) {
+	s.terminal(w, r, v, false)
+}
+
+// ShowTerminal is ServeTerminal for somebody who only looks: what they type, and how large
+// their page is, is read and forgotten.
+func (s *Stream) ShowTerminal(w http.ResponseWriter, r *http.Request, v *terminal.Viewer) {
+	s.terminal(w, r, v, true)
+}
+
+func (s *Stream) terminal(w http.ResponseWriter, r *http.Request, v *terminal.Viewer, looks bool) {
 	defer v.Close()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
@@ -44,19 +54,36 @@ func (s *Stream) ServeTerminal(w http.ResponseWriter, r *http.Request, v *termin
 	defer conn.CloseNow()
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context())) // as in Serve
 	defer cancel(nil)
-	defer context.AfterFunc(r.Context(), func() { cancel(errStopping) })()
+	defer context.AfterFunc(r.Context(), func() { cancel(stopping(r.Context())) })()
 	conn.SetReadLimit(maxInput)
-	go func() { cancel(listen(ctx, conn, v)) }()
+	go func() {
+		if looks {
+			cancel(ignore(ctx, conn))
+			return
+		}
+		cancel(listen(ctx, conn, v))
+	}()
 	err = s.show(ctx, conn, v)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(err, model.ErrClosed) || errors.Is(cause, model.ErrClosed):
 		conn.Close(Gone, "the terminal is gone")
+	case cause == ErrEnded:
+		conn.Close(Ended, ErrEnded.Error())
 	case cause == errStopping:
 		conn.Close(websocket.StatusGoingAway, "the server goes away")
 	case cause == errSays:
 		conn.Close(websocket.StatusPolicyViolation, errSays.Error())
 	}
 	s.cfg.Log.DebugContext(r.Context(), "viewer of a terminal left", "err", err)
+}
+
+// ignore reads what the viewer says, until they go.
+func ignore(ctx context.Context, conn *websocket.Conn) error {
+	for {
+		if _, _, err := conn.Read(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
 }
 
 // listen takes what the viewer says, until one of them goes.

@@ -26,6 +26,7 @@ export interface Session {
   apiServer: string;
   expiresAt: string;
   options: SessionOptions;
+  rights?: string;
   stopped?: string[];
   faults?: Fault[];
 }

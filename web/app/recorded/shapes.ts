@@ -2,7 +2,7 @@
 // Each field's type; a list ends in [], a map in {}, and what may be missing in a question mark.
 export const shapes: Record<string, Record<string, string>> = {
   Recording: { podhop: "string", version: "number", server: "string", kubernetes: "string", from: "number", to: "number", session: "Session", capture: "Capture", manifests: "string", graph: "Graph", moments: "Moment[]", left: "LeftOut" },
-  Session: { id: "string", url: "string", apiServer: "string", expiresAt: "string", options: "SessionOptions", stopped: "string[]?", faults: "Fault[]?" },
+  Session: { id: "string", url: "string", apiServer: "string", expiresAt: "string", options: "SessionOptions", rights: "string?", stopped: "string[]?", faults: "Fault[]?" },
   SessionOptions: { nodes: "number?", cni: "string?", dualStack: "boolean?" },
   Fault: { id: "string", kind: "string", target: "string", text: "string", settings: "FaultSettings" },
   FaultSettings: { direction: "string?", loss: "number?", delayMs: "number?", jitterMs: "number?", rateKbit: "number?" },
