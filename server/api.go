@@ -38,7 +38,7 @@ func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
 	}
 	s.noteSession(r, "session.open", session.Info().ID, "")
 	info := s.address(r, session.Info())
-	w.Header().Set("Location", "/api/sessions/"+info.ID)
+	w.Header().Set("Location", s.path(r, "/api/sessions/"+info.ID))
 	answer(w, http.StatusCreated, info)
 }
 
@@ -86,7 +86,7 @@ func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, session Sessi
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store") // it holds a secret
-	answer(w, http.StatusOK, model.Access{Path: prefix + session.Info().ID, Token: token})
+	answer(w, http.StatusOK, model.Access{Path: s.path(r, prefix+session.Info().ID), Token: token})
 }
 
 func (s *Server) getKubeconfig(w http.ResponseWriter, r *http.Request, session Session) {

@@ -60,7 +60,7 @@ func (s *Server) portsOf(r *http.Request, id string) string {
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host + "/s/" + url.PathEscape(id) + "/port/host1/PORT/"
+	return scheme + "://" + r.Host + s.path(r, "/s/"+url.PathEscape(id)+"/port/host1/PORT/")
 }
 
 // portsPage leads to the session's ports; with a host and a port, to that.

@@ -146,7 +146,7 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Pages.NotFound(w, r)
 		return
 	}
-	problem.Write(w, problem.Problem{Status: http.StatusNotFound, Detail: "There is nothing at " + r.URL.Path + ". /api/openapi.yaml lists what there is."})
+	problem.Write(w, problem.Problem{Status: http.StatusNotFound, Detail: "There is nothing at " + s.path(r, r.URL.Path) + ". " + s.path(r, "/api/openapi.yaml") + " lists what there is."})
 }
 
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +161,7 @@ func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	problem.Write(w, problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "What is at " + r.URL.Path + " takes " + strings.Join(allowed, ", ") + "."})
+	problem.Write(w, problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "What is at " + s.path(r, r.URL.Path) + " takes " + strings.Join(allowed, ", ") + "."})
 }
 
 func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request) {

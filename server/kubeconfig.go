@@ -37,7 +37,7 @@ func (s *Server) apiServer(r *http.Request) string {
 // under whatever name or address the learner reaches us.
 func (s *Server) kubeconfig(r *http.Request, id, token string) ([]byte, error) {
 	name := "podhop-" + id
-	cluster := &clientcmdapi.Cluster{Server: s.apiServer(r) + prefix + id}
+	cluster := &clientcmdapi.Cluster{Server: s.apiServer(r) + s.path(r, prefix+id)}
 	if s.cfg.Certificates != nil && s.cfg.APIServer == "" {
 		cluster.CertificateAuthorityData = s.cfg.Certificates.CA()
 		cluster.TLSServerName = id + "." + sessionDomain

@@ -12,16 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/basepath"
 )
 
 // prefix is where sessions have their Kubernetes API, each under its ID.
 const prefix = "/k8s/"
 
 // kubernetes leads requests for a session's Kubernetes API there: by path
-// (/k8s/ID/...), or by a name whose first label is the ID, either the one that
-// the TLS handshake asked for or the Host header's. kubectl get --raw drops the
-// path of the server's URL, and then the name alone says which session is meant.
+// (/k8s/ID/...), or else by name.
 func (s *Server) kubernetes(next http.Handler) http.Handler {
+	next = s.kubernetesByName(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if id, path, ok := byPath(r.URL); ok {
 			session, _, err := s.find(r, id)
@@ -34,6 +34,15 @@ func (s *Server) kubernetes(next http.Handler) http.Handler {
 			serveStripped(w, r, session, path)
 			return
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// kubernetesByName leads there by a name whose first label is the ID, either the one that
+// the TLS handshake asked for or the Host header's. kubectl get --raw drops the
+// path of the server's URL, and then the name alone says which session is meant.
+func (s *Server) kubernetesByName(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{serverName(r), r.Host} {
 			id, ok := byName(name)
 			if !ok {
@@ -84,7 +93,7 @@ func serveStripped(w http.ResponseWriter, r *http.Request, session Session, path
 	stripped.URL.Path, stripped.URL.RawPath = path.Path, path.RawPath
 	stripped.RequestURI = stripped.URL.RequestURI()
 	if serverName(r) == "" && proxies.MatchString(path.Path) && r.Header.Get("Upgrade") == "" {
-		w = redirects{w, strings.TrimSuffix(r.URL.EscapedPath(), path.EscapedPath())}
+		w = redirects{w, basepath.At(r.Context(), strings.TrimSuffix(r.URL.EscapedPath(), path.EscapedPath()))}
 	}
 	api := session.API()
 	if strings.HasPrefix(path.Path, schemas) {
@@ -149,7 +158,7 @@ func gone(w http.ResponseWriter, id string, err error) {
 }
 
 func (s *Server) noSession(w http.ResponseWriter, r *http.Request) {
-	status(w, http.StatusNotFound, metav1.StatusReasonNotFound, "no session is named: sessions are at "+prefix+"ID, and /api/sessions is on the other port")
+	status(w, http.StatusNotFound, metav1.StatusReasonNotFound, "no session is named: sessions are at "+s.path(r, prefix)+"ID, and /api/sessions is on the other port")
 }
 
 func status(w http.ResponseWriter, code int, reason metav1.StatusReason, message string) {
@@ -166,7 +175,7 @@ func (s *Server) address(r *http.Request, info model.Session) model.Session {
 	if view, ok := viewOf(r); ok {
 		info = readdressed(info, view)
 	}
-	info.URL = "/s/" + url.PathEscape(info.ID)
-	info.APIServer = s.apiServer(r) + prefix + url.PathEscape(info.ID)
+	info.URL = s.path(r, "/s/"+url.PathEscape(info.ID))
+	info.APIServer = s.apiServer(r) + s.path(r, prefix+url.PathEscape(info.ID))
 	return info
 }

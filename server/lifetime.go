@@ -44,7 +44,7 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 	}
 	s.noteSession(r, "session.start-over", old.Info().ID, "as "+audit.Short(session.Info().ID))
 	info := s.address(r, session.Info())
-	w.Header().Set("Location", "/api/sessions/"+info.ID)
+	w.Header().Set("Location", s.path(r, "/api/sessions/"+info.ID))
 	answer(w, http.StatusCreated, info)
 }
 

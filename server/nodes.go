@@ -17,7 +17,7 @@ func (s *Server) addNode(w http.ResponseWriter, r *http.Request, session Session
 		s.fail(w, r, err)
 		return
 	}
-	w.Header().Set("Location", "/api/sessions/"+session.Info().ID+"/nodes/"+url.PathEscape(name))
+	w.Header().Set("Location", s.path(r, "/api/sessions/"+session.Info().ID+"/nodes/"+url.PathEscape(name)))
 	answer(w, http.StatusCreated, model.NewNode{Name: name})
 }
 

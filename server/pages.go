@@ -63,7 +63,7 @@ func (s *Server) openPage(w http.ResponseWriter, r *http.Request, slug string, o
 		return
 	}
 	s.noteSession(r, "session.open", session.Info().ID, slug)
-	to := url.URL{Path: "/s/" + session.Info().ID, RawQuery: query.Encode()}
+	to := url.URL{Path: s.path(r, "/s/"+session.Info().ID), RawQuery: query.Encode()}
 	http.Redirect(w, r, to.String(), http.StatusSeeOther)
 }
 

@@ -109,24 +109,18 @@ const answerTimeout = 2 * time.Minute
 // a session's servers are that, and their forms are to reach them. What an address of
 // this kind does is between the session and who knows its ID.
 func (s *Server) ports(next http.Handler) http.Handler {
+	next = s.portsByName(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, err, ok := targetOf(r.URL.EscapedPath())
-		byName := false
 		if !ok {
-			t, byName = targetOfName(r.Host, r.URL.EscapedPath())
-		}
-		if !ok && !byName {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if err != nil {
-			s.failPort(w, r, err)
-			return
-		}
-		session, rights, err := s.find(r, t.session)
-		if err != nil && byName { // a server of such a name
-			next.ServeHTTP(w, r)
-			return
+		t.prefix = s.path(r, t.prefix)
+		var session Session
+		var rights views.Rights
+		if err == nil {
+			session, rights, err = s.find(r, t.session)
 		}
 		if err == nil {
 			err = may(rights, views.Control)
@@ -135,26 +129,53 @@ func (s *Server) ports(next http.Handler) http.Handler {
 			s.failPort(w, r, err)
 			return
 		}
-		switch {
-		case t.rest == "": // so that relative addresses lead below it
-			http.Redirect(w, r, t.prefix+"/"+query(r), http.StatusPermanentRedirect)
-			return
-		case r.Header.Get("Service-Worker") != "":
-			s.failPort(w, r, &problem.Problem{Status: http.StatusForbidden, Title: "No service workers", Detail: "A port of a session may not have a service worker."})
-			return
-		case preflight(w, r):
+		s.visit(w, r, t, session)
+	})
+}
+
+// portsByName leads to the ports that the name of the host says.
+func (s *Server) portsByName(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t, ok := targetOfName(r.Host, r.URL.EscapedPath())
+		var session Session
+		var rights views.Rights
+		if ok {
+			var err error
+			session, rights, err = s.find(r, t.session)
+			ok = err == nil // or else it is a server of such a name
+		}
+		if !ok {
+			next.ServeHTTP(w, r)
 			return
 		}
-		r, done := s.through(r, session)
-		defer done()
-		release, err := s.visits.enter(realID(session))
-		if err != nil {
+		if err := may(rights, views.Control); err != nil {
 			s.failPort(w, r, err)
 			return
 		}
-		defer release()
-		s.proxy(t, session).ServeHTTP(w, r)
+		s.visit(w, r, t, session)
 	})
+}
+
+func (s *Server) visit(w http.ResponseWriter, r *http.Request, t target, session Session) {
+	switch {
+	case t.rest == "": // so that relative addresses lead below it
+		http.Redirect(w, r, t.prefix+"/"+query(r), http.StatusPermanentRedirect)
+		return
+	case r.Header.Get("Service-Worker") != "":
+		s.failPort(w, r, &problem.Problem{Status: http.StatusForbidden, Title: "No service workers", Detail: "A port of a session may not have a service worker."})
+		return
+	case preflight(w, r):
+		return
+	}
+	r, done := s.through(r, session)
+	defer done()
+	release, err := s.visits.enter(realID(session))
+	if err != nil {
+		s.failPort(w, r, err)
+		return
+	}
+	defer release()
+	s.proxy(t, session).ServeHTTP(w, r)
 }
 
 func query(r *http.Request) string {

@@ -30,7 +30,7 @@ func (s *Server) getRecording(w http.ResponseWriter, r *http.Request, session Se
 func (s *Server) shareRecording(w http.ResponseWriter, r *http.Request, session Session) {
 	file, err := s.record(r, session)
 	if err == nil {
-		err = s.keep(w, file)
+		err = s.keep(w, r, file)
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -42,7 +42,7 @@ func (s *Server) shareRecording(w http.ResponseWriter, r *http.Request, session 
 func (s *Server) keepRecording(w http.ResponseWriter, r *http.Request) {
 	file, err := s.readRecording(w, r)
 	if err == nil {
-		err = s.keep(w, file)
+		err = s.keep(w, r, file)
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -139,7 +139,7 @@ func (s *Server) room(ctx context.Context) (release func(), err error) {
 }
 
 // keep answers where the file is to be found from now on.
-func (s *Server) keep(w http.ResponseWriter, file []byte) error {
+func (s *Server) keep(w http.ResponseWriter, r *http.Request, file []byte) error {
 	if s.cfg.Recordings == nil {
 		return &problem.Problem{Type: typeConflict, Title: "Not here", Status: http.StatusConflict, Detail: "This server keeps no recordings. Save it as a file."}
 	}
@@ -147,9 +147,9 @@ func (s *Server) keep(w http.ResponseWriter, file []byte) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", "/api/recordings/"+place.ID)
+	w.Header().Set("Location", s.path(r, "/api/recordings/"+place.ID))
 	answer(w, http.StatusCreated, model.KeptRecording{
-		ID: place.ID, URL: "/recordings/" + place.ID, Bytes: len(file), Key: place.Key, Until: place.Until.UTC().Format(time.RFC3339),
+		ID: place.ID, URL: s.path(r, "/recordings/"+place.ID), Bytes: len(file), Key: place.Key, Until: place.Until.UTC().Format(time.RFC3339),
 	})
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/keep"
@@ -62,6 +63,9 @@ type Config struct {
 	// Certificates are those of the TLS listener; nil if there is none, and then
 	// sessions offer their API in the clear.
 	Certificates *Certificates
+	// Base is what all addresses begin with, as basepath.Clean leaves it; "" for a server that
+	// has a host of its own.
+	Base string
 	// Origins may use the API from other pages than our own; usually none.
 	Origins []string
 	// Store has the server's documents: all that must outlast it and is no session. Nil: they
@@ -147,8 +151,8 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router)))))))
-	s.secure = s.kubernetes(http.HandlerFunc(s.noSession))
+	s.plain = s.below(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router))))))))
+	s.secure = basepath.Mount(cfg.Base, s.kubernetes(http.HandlerFunc(s.noSession)), s.kubernetes(http.HandlerFunc(s.noSession)))
 	return s, nil
 }
 

@@ -34,7 +34,7 @@ func (s *Server) openTerminal(w http.ResponseWriter, r *http.Request, session Se
 		s.fail(w, r, err)
 		return
 	}
-	w.Header().Set("Location", "/api/sessions/"+session.Info().ID+"/terminals/"+url.PathEscape(opened.ID))
+	w.Header().Set("Location", s.path(r, "/api/sessions/"+session.Info().ID+"/terminals/"+url.PathEscape(opened.ID)))
 	answer(w, http.StatusCreated, opened)
 }
 

@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,11 +37,22 @@ func openTab(t testing.TB, path string, o chromium.Options) *tab {
 // openWith opens a page of a server that has some lessons.
 func openWith(t testing.TB, library lessons.Library, path string, o chromium.Options) *tab {
 	t.Helper()
-	server := devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: func() lessons.Library { return library }}), Pace: pace})
-	hs := httptest.NewServer(server)
+	return openAt(t, "", library, path, o)
+}
+
+// openAt opens a page of a server below a base path.
+func openAt(t testing.TB, base string, library lessons.Library, path string, o chromium.Options) *tab {
+	t.Helper()
+	server := devserver.New(devserver.Config{Web: web.New(web.Config{Lessons: func() lessons.Library { return library }}), Pace: pace, Base: base})
+	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, base+"/") {
+			t.Errorf("the page asked for %s, which is not below %s", r.URL, base)
+		}
+		server.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		hs.CloseClientConnections()
 		hs.Close()
 	})
-	return &tab{Tab: chromium.Open(t, hs.URL+path, o), server: server}
+	return &tab{Tab: chromium.Open(t, hs.URL+base+path, o), server: server}
 }

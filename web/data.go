@@ -20,6 +20,7 @@ type learnData struct {
 	All     []lessons.Lesson
 	// Embedded: the page is a frame of somebody else's.
 	Embedded bool
+	Base     string // of the server's addresses
 }
 
 func (d learnData) class() string {
@@ -31,7 +32,7 @@ func (d learnData) class() string {
 
 // ownURL is the page's address without a frame around it.
 func (d learnData) ownURL() string {
-	address := url.URL{Path: "/s/" + d.Session.ID}
+	address := url.URL{Path: d.Base + "/s/" + d.Session.ID}
 	if d.hasLesson() {
 		address.RawQuery = d.query(d.Step, false)
 	}
@@ -66,7 +67,7 @@ func (d learnData) title() string {
 }
 
 // api is the path of the session's HTTP API.
-func (d learnData) api() string { return "/api/sessions/" + url.PathEscape(d.Session.ID) }
+func (d learnData) api() string { return d.Base + "/api/sessions/" + url.PathEscape(d.Session.ID) }
 
 // next is the lesson that comes after this one.
 func (d learnData) next() (lessons.Lesson, bool) {
@@ -82,7 +83,11 @@ func (d learnData) stepURL(step int) string { return "?" + d.query(step, d.Embed
 
 // html is a step's text, with the session's ports where the text leads to ports.
 func (d learnData) html(s lessons.Step) string {
-	return strings.ReplaceAll(string(s.HTML), `href="`+markdown.SessionPath, `href="`+sessionPath(d.Session.ID))
+	return strings.NewReplacer(
+		`href="`+markdown.SessionPath, `href="`+d.Base+sessionPath(d.Session.ID),
+		`href="/`, `href="`+d.Base+`/`, // of other lessons, and of files
+		`src="/`, `src="`+d.Base+`/`,
+	).Replace(string(s.HTML))
 }
 
 func sessionPath(id string) string { return "/s/" + url.PathEscape(id) + "/" }

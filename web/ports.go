@@ -20,10 +20,11 @@ type portLink struct{ URL, Name, Text string }
 
 type portHost struct{ Value, Text string }
 
-// portsOf finds the ports that lead to something by what the map shows.
-func portsOf(session model.Session, graph model.Graph) portsData {
-	base := sessionPath(session.ID)
-	d := portsData{id: session.ID, back: "/s/" + url.PathEscape(session.ID), path: base + "ports", hosts: []portHost{{"client", "The learner's machine"}}}
+// portsOf finds the ports that lead to something by what the map shows. All addresses
+// begin with root.
+func portsOf(root string, session model.Session, graph model.Graph) portsData {
+	base := root + sessionPath(session.ID)
+	d := portsData{id: session.ID, back: root + "/s/" + url.PathEscape(session.ID), path: base + "ports", hosts: []portHost{{"client", "The learner's machine"}}}
 	first := ""
 	for _, v := range graph.Vertices {
 		if v.Kind == "Node" {

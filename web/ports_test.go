@@ -20,7 +20,7 @@ func TestPortsOf(t *testing.T) {
 		service("inner", nil, model.Port{Protocol: "TCP", Port: 80}),
 		service("lb", []string{"203.0.113.1"}, model.Port{Protocol: "TCP", Port: 80, NodePort: 31000}, model.Port{Protocol: "UDP", Port: 53, NodePort: 31001}),
 	}}
-	d := portsOf(model.Session{ID: "s1"}, graph)
+	d := portsOf("", model.Session{ID: "s1"}, graph)
 	want := []portLink{
 		{"/s/s1/host/shop.test/", "shop.test", "Ingress web in shop"},
 		{"/s/s1/port/node-2/31000/", "node-2:31000", "Service lb in shop"},

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -32,14 +33,14 @@ var assets = sync.OnceValue(func() map[string]string {
 	return names
 })
 
-// asset is the path of a part of the bundle. A name that the bundle lacks is a
+// asset is the address of a part of the bundle. A name that the bundle lacks is a
 // mistake in a page, which every test of that page finds.
-func asset(name string) string {
+func asset(ctx context.Context, name string) string {
 	file, ok := assets()[name]
 	if !ok {
 		panic("web: the bundle has no " + name)
 	}
-	return "/static/" + file
+	return at(ctx, "/static/"+file)
 }
 
 // hashed are the names that esbuild makes of what is inside: all but the licences.

@@ -52,9 +52,9 @@ func TestStatic(t *testing.T) {
 		status     int
 		forEver    bool
 	}{
-		{asset("page.js"), "text/javascript", 200, true},
-		{asset("page.css"), "text/css", 200, true},
-		{asset("inter-latin-wght-normal.woff2"), "font/woff2", 200, true},
+		{asset(t.Context(), "page.js"), "text/javascript", 200, true},
+		{asset(t.Context(), "page.css"), "text/css", 200, true},
+		{asset(t.Context(), "inter-latin-wght-normal.woff2"), "font/woff2", 200, true},
 		{"/static/licenses.txt", "text/plain", 200, false},
 		{"/static/manifest.json", "", 404, false},
 		{"/static/", "", 404, false},
@@ -83,7 +83,7 @@ func TestStatic(t *testing.T) {
 }
 
 func TestStaticIsCompressed(t *testing.T) {
-	req := httptest.NewRequest(http.MethodGet, asset("page.js"), nil)
+	req := httptest.NewRequest(http.MethodGet, asset(t.Context(), "page.js"), nil)
 	req.Header.Set("Accept-Encoding", "gzip, br")
 	rec := httptest.NewRecorder()
 	New(Config{}).Static().ServeHTTP(rec, req)
@@ -98,7 +98,7 @@ func TestStaticIsCompressed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := distFiles(t)[strings.TrimPrefix(asset("page.js"), "/static/")]; !bytes.Equal(got, want) {
+	if want := distFiles(t)[strings.TrimPrefix(asset(t.Context(), "page.js"), "/static/")]; !bytes.Equal(got, want) {
 		t.Error("the compressed script is another one")
 	}
 }

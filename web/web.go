@@ -20,6 +20,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/lessons"
 )
 
@@ -104,12 +105,12 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 		step = 1
 	}
 	step = min(max(step, 1), max(len(lesson.Steps), 1))
-	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, All: library.Lessons, Embedded: embedded(r)}))
+	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, All: library.Lessons, Embedded: embedded(r), Base: basepath.Of(r.Context())}))
 }
 
 // Ports answers GET /s/{id}/ports: where the session's ports are.
 func (web *Web) Ports(w http.ResponseWriter, r *http.Request, session model.Session, graph model.Graph) {
-	web.write(w, r, http.StatusOK, portsPage(portsOf(session, graph)))
+	web.write(w, r, http.StatusOK, portsPage(portsOf(basepath.Of(r.Context()), session, graph)))
 }
 
 // Recording answers GET /recordings/{id}, and GET /recordings without an ID: the page that
@@ -198,5 +199,8 @@ func label(m lessons.Manifest) string {
 	}
 	return label
 }
+
+// at is the address of a path of this server.
+func at(ctx context.Context, path string) string { return basepath.At(ctx, path) }
 
 func nonceOf(ctx context.Context) string { return templ.GetNonce(ctx) }

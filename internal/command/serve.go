@@ -19,6 +19,7 @@ import (
 
 	"github.com/podhop/podhop/engine"
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/reload"
@@ -32,6 +33,7 @@ import (
 type serveConfig struct {
 	listen, listenAPI string
 	apiServer, hosts  string
+	base              string
 	log               string
 	keep              bool
 	engine            engine.Config
@@ -44,6 +46,10 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.listen, "listen", ":8080", "`address` of the page and its API")
 	fs.StringVar(&c.listenAPI, "listen-api", ":8443", "`address` of the Kubernetes API, over TLS, for kubectl")
 	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
+	fs.Func("base-path", "`path` that all addresses begin with, such as /podhop, where a proxy passes on what is below it (default: none)", func(text string) (err error) {
+		c.base, err = basepath.Clean(text)
+		return err
+	})
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
@@ -232,7 +238,7 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 		}
 	})
 	go cfg.lessons.Run(serving)
-	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr()))
+	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr())+cfg.base)
 	err = srv.Serve(serving, page, api)
 	return errors.Join(err, eng.Close())
 }
@@ -267,7 +273,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
-		APIServer: cfg.apiServer, TLSPort: port, Certificates: certificates,
+		APIServer: cfg.apiServer, Base: cfg.base, TLSPort: port, Certificates: certificates,
 		Recordings: recordings, Store: documents,
 		People: who, Limits: cfg.people.limits,
 		Version: env.version, Log: cfg.engine.Log,

@@ -54,7 +54,9 @@ func Find(session, server string) (*Session, error) {
 }
 
 // Server is the address that is asked.
-func (s *Session) Server() string { return s.base.Scheme + "://" + s.base.Host }
+func (s *Session) Server() string {
+	return strings.TrimSuffix(s.base.JoinPath("../../..").String(), "/")
+}
 
 // Info is what the server says of the session. It and those that follow fail with
 // model.ErrNotFound if there is none.

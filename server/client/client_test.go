@@ -41,6 +41,9 @@ func TestFind(t *testing.T) {
 		got := fmt.Sprint(err)
 		if err == nil {
 			got = s.base.String()
+			if at, _, _ := strings.Cut(got, "/api/"); s.Server() != at {
+				t.Errorf("%s at %s: the server is %s, want %s", c.session, c.server, s.Server(), at)
+			}
 		}
 		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
 			t.Errorf("%s at %s: %s, want %s", c.session, c.server, got, c.want)

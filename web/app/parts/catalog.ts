@@ -6,6 +6,7 @@ import type { Vertex } from "../model";
 import "../objects/search";
 import { areaOf, fold, folded, type Fold, move, resetLayout, tabs, whole } from "../state/areas";
 import { ask } from "../state/ask";
+import { at } from "../state/base";
 import { addNode, cni, isCordoned, isStopped, MOST_NODES, nodes, removeNode, switchNetwork, tellNode } from "../state/cluster";
 import { type Command, offer } from "../state/commands";
 import { data, recorded } from "../state/data";
@@ -42,7 +43,7 @@ offer(() => [
     } };
   }),
   ...(["system", "light", "dark"] as Theme[]).filter((t) => t !== theme.peek()).map((t): Command => ({ id: `theme ${t}`, title: `Theme: ${t === "system" ? "as the system" : t}`, run: () => setTheme(t) })),
-  { id: "lessons", title: "All lessons", run: () => location.assign("/") },
+  { id: "lessons", title: "All lessons", run: () => location.assign(at("/")) },
 ]);
 
 // What can be done with the cluster.
@@ -103,8 +104,8 @@ offer(() => [...vertices.peek().values()].flatMap((v): Command[] => [
 offer(() => (data?.lessons ?? []).flatMap((l, n): Command[] => {
   const here = l.slug === data?.lesson?.slug;
   return [
-    { id: `lesson ${l.slug}`, title: l.title, hint: here ? "this lesson" : `lesson ${n + 1}`, run: () => (here ? reveal("lesson") : location.assign(`/lessons/${encodeURIComponent(l.slug)}`)) },
-    ...l.steps.map((step, i): Command => ({ id: `lesson ${l.slug} ${i}`, title: step, hint: `${here ? "this lesson" : l.title}, step ${i + 1}`, run: () => (here ? toStep(i + 1) : location.assign(`/lessons/${encodeURIComponent(l.slug)}`)) })),
+    { id: `lesson ${l.slug}`, title: l.title, hint: here ? "this lesson" : `lesson ${n + 1}`, run: () => (here ? reveal("lesson") : location.assign(at(`/lessons/${encodeURIComponent(l.slug)}`))) },
+    ...l.steps.map((step, i): Command => ({ id: `lesson ${l.slug} ${i}`, title: step, hint: `${here ? "this lesson" : l.title}, step ${i + 1}`, run: () => (here ? toStep(i + 1) : location.assign(at(`/lessons/${encodeURIComponent(l.slug)}`))) })),
   ];
 }));
 

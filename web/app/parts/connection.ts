@@ -1,5 +1,6 @@
 // <link-state>: whether what is shown is live; and what to do when it is not.
 import { html, nothing, type TemplateResult } from "lit-html";
+import { at } from "../state/base";
 import { Part } from "../state/part";
 import { connection } from "../state/store";
 
@@ -13,7 +14,7 @@ class LinkState extends Part {
         <p id="gone-text">${c.reason} What you wrote in the editor is still on this page.</p>
         ${c.next
           ? html`<a class="primary" href=${c.next + location.search}>Go on with the new one</a>`
-          : html`<form method="post" action="/playground"><button class="primary">Open a new playground</button></form>`}
+          : html`<form method="post" action=${at("/playground")}><button class="primary">Open a new playground</button></form>`}
       </div>`}`;
   }
 }

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { keepRecording, Problem, removeRecording } from "../state/api";
+import { at } from "../state/base";
 import { forget, keyOf, remember } from "../state/kept";
 import { Part } from "../state/part";
 import { keptID, tape } from "./player";
@@ -44,7 +45,7 @@ function own(): TemplateResult | typeof nothing {
       <div class="actions"><button type="button" class="danger" ?disabled=${busy.value} @click=${() => act(async () => {
         await removeRecording(id, key);
         forget(id);
-        location.assign("/recordings");
+        location.assign(at("/recordings"));
       })}>Remove it</button>
         <button type="button" class="quiet" popovertarget="remove" popovertargetaction="hide">Keep it</button></div></div>`;
 }

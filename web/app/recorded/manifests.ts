@@ -4,6 +4,7 @@ import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { ApplyResult, LeftOut, Recording, Session } from "../model";
 import { keyOf } from "../editor/text";
+import { at } from "../state/base";
 import { copy } from "../state/copy";
 import { forLong } from "../state/keep";
 import { Part } from "../state/part";
@@ -35,7 +36,7 @@ function forked(): TemplateResult | typeof nothing {
   const f = fork.value;
   if (f.kind === "problem") return html`<p class="bad" role="alert">${f.text}</p>`;
   if (f.kind !== "partly") return nothing;
-  return html`<div role="alert"><p>${f.refused.length} of ${f.of} manifests were not taken. They are in the editor of your playground. <a href=${`/s/${encodeURIComponent(f.session.id)}`}>Go there</a></p>
+  return html`<div role="alert"><p>${f.refused.length} of ${f.of} manifests were not taken. They are in the editor of your playground. <a href=${at(`/s/${encodeURIComponent(f.session.id)}`)}>Go there</a></p>
     <ul class="plain bad">${f.refused.slice(0, 10).map((x) => html`<li>${x.errors?.[0]?.message}</li>`)}</ul></div>`;
 }
 
@@ -56,12 +57,12 @@ async function ask<T>(path: string, type: string, body: string): Promise<T> {
 async function open(r: Recording): Promise<void> {
   fork.value = { kind: "opening" };
   try {
-    const session = await ask<Session>("/api/sessions", "application/json", JSON.stringify(r.session.options));
+    const session = await ask<Session>(at("/api/sessions"), "application/json", JSON.stringify(r.session.options));
     forLong.set(keyOf(session.id), r.manifests);
-    const results = r.manifests ? await ask<ApplyResult[]>(`/api/sessions/${encodeURIComponent(session.id)}/apply`, "application/yaml", r.manifests) : [];
+    const results = r.manifests ? await ask<ApplyResult[]>(at(`/api/sessions/${encodeURIComponent(session.id)}/apply`), "application/yaml", r.manifests) : [];
     const refused = results.filter((x) => x.errors?.length);
     if (refused.length > 0) fork.value = { kind: "partly", session, refused, of: results.length };
-    else location.assign(`/s/${encodeURIComponent(session.id)}`);
+    else location.assign(at(`/s/${encodeURIComponent(session.id)}`));
   } catch (e) {
     fork.value = { kind: "problem", text: e instanceof Error && !(e instanceof TypeError) ? e.message : "The server could not be reached. Try again in a moment." };
   }

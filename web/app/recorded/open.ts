@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals-core";
 import { html, nothing, type TemplateResult } from "lit-html";
 import { announce } from "../state/announce";
+import { at } from "../state/base";
 import { data } from "../state/data";
 import { Part } from "../state/part";
 import { BadFile, read } from "./file";
@@ -21,7 +22,7 @@ async function openOwn(file: Blob): Promise<void> {
   if (keptID.value === "") return;
   keptID.value = ""; // it was the server's that was here before
   document.body.classList.add("own-file");
-  history.replaceState(null, "", "/recordings");
+  history.replaceState(null, "", at("/recordings"));
 }
 
 async function open(file: Blob, address: string): Promise<boolean> {
@@ -42,7 +43,7 @@ async function open(file: Blob, address: string): Promise<boolean> {
 export async function fetchKept(id: string, address: string): Promise<void> {
   let answer: Response;
   try {
-    answer = await fetch(`/api/recordings/${encodeURIComponent(id)}`);
+    answer = await fetch(at(`/api/recordings/${encodeURIComponent(id)}`));
     if (answer.ok) return void (await open(await answer.blob(), address));
   } catch {
     state.value = { kind: "bad", text: "The server could not be reached. Try again in a moment." };

@@ -1,5 +1,6 @@
 // The session's HTTP API. Errors are RFC 9457 problem documents.
 import type { Access, ApplyResult, CheckRequest, CheckResult, FaultSettings, KeptRecording, Kill, Request, RequestResult, Session, SessionOptions, StepBegun, StepRequest, WhatIf, WhatIfRequest } from "../model";
+import { at } from "./base";
 import { data } from "./data";
 
 export class Problem extends Error {
@@ -65,11 +66,11 @@ export async function shareRecording(since: string): Promise<KeptRecording> {
 
 /** Has the server keep a file that somebody opened here. */
 export async function keepRecording(file: Blob): Promise<KeptRecording> {
-  return JSON.parse(await askAt("/api/recordings", "POST", { type: "application/gzip", text: file })) as KeptRecording;
+  return JSON.parse(await askAt(at("/api/recordings"), "POST", { type: "application/gzip", text: file })) as KeptRecording;
 }
 
 export async function removeRecording(id: string, key: string): Promise<void> {
-  await askAt(`/api/recordings/${encodeURIComponent(id)}`, "DELETE", undefined, { Authorization: `Bearer ${key}` });
+  await askAt(at(`/api/recordings/${encodeURIComponent(id)}`), "DELETE", undefined, { Authorization: `Bearer ${key}` });
 }
 
 export async function access(): Promise<Access> {

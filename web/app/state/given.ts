@@ -1,6 +1,7 @@
 // Manifests that a link or a file brings into a playground. In a link they are in the
 // fragment, which browsers send to nobody: "#m=" and what pack made of the text, or "#text=" and
 // the text itself, for who writes such links by hand; "&name=" is the file's.
+import { at } from "./base";
 import { forTab } from "./keep";
 
 export interface Given {
@@ -42,7 +43,7 @@ export async function linkTo(g: Given): Promise<string> {
   let raw = "";
   for (const b of bytes) raw += String.fromCharCode(b);
   const packed = btoa(raw).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-  const url = new URL("/playground", location.href);
+  const url = new URL(at("/playground"), location.href);
   url.hash = `m=${packed}${g.name === "manifests.yaml" ? "" : `&name=${encodeURIComponent(g.name)}`}`;
   return url.href;
 }

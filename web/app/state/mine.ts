@@ -1,5 +1,6 @@
 // The clusters that this browser has open, so that who closed it finds back. The server keeps
 // no list of whose they are: an address is all that there is to know.
+import { at } from "./base";
 import { forLong } from "./keep";
 
 const KEY = "podhop.mine";
@@ -19,7 +20,7 @@ export function mine(): [string, Mine][] {
   } catch {
     return [];
   }
-  return Object.entries(all).filter(([, m]) => m.ends > Date.now() && String(m.at).startsWith("/s/")).reverse().slice(0, MOST);
+  return Object.entries(all).filter(([, m]) => m.ends > Date.now() && String(m.at).startsWith(at("/s/"))).reverse().slice(0, MOST);
 }
 
 function keep(all: [string, Mine][]): void {

@@ -13,10 +13,10 @@ import (
 
 // A Cluster tells of objects as the engine would, without having any.
 type Cluster struct {
-	id   string
-	pace time.Duration
-	feed *feed
-	kube *Kube
+	base, id string
+	pace     time.Duration
+	feed     *feed
+	kube     *Kube
 
 	terminals terminals
 
@@ -34,8 +34,8 @@ type Cluster struct {
 	packets  int // how many conversations there ever were
 }
 
-func newCluster(id string, pace time.Duration, o model.SessionOptions) *Cluster {
-	c := &Cluster{id: id, pace: pace, options: o, kube: newKube(), vertices: map[string]model.Vertex{}, edges: map[string]model.Edge{}, expires: time.Now().Add(2 * time.Hour)}
+func newCluster(base, id string, pace time.Duration, o model.SessionOptions) *Cluster {
+	c := &Cluster{base: base, id: id, pace: pace, options: o, kube: newKube(), vertices: map[string]model.Vertex{}, edges: map[string]model.Edge{}, expires: time.Now().Add(2 * time.Hour)}
 	c.feed = newFeed(c.snapshot)
 	for range max(1, o.Nodes) {
 		c.addNode()
@@ -89,7 +89,7 @@ func (c *Cluster) Session() model.Session {
 }
 
 func (c *Cluster) session() model.Session {
-	return model.Session{ID: c.id, URL: "/s/" + c.id, APIServer: "https://localhost:6443", Options: c.options, Stopped: slices.Clone(c.stopped), Faults: slices.Clone(c.faults), ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
+	return model.Session{ID: c.id, URL: c.base + "/s/" + c.id, APIServer: "https://localhost:6443", Options: c.options, Stopped: slices.Clone(c.stopped), Faults: slices.Clone(c.faults), ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
 }
 
 // Cut breaks the connections of everybody who looks.

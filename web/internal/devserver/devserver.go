@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/web"
 )
 
@@ -23,6 +24,8 @@ type Config struct {
 	Web *web.Web
 	// Pace is how long a pod takes from one state to the next.
 	Pace time.Duration
+	// Base is what all addresses begin with; none by default.
+	Base string
 }
 
 // Server is an http.Handler with the routes of the real one.
@@ -83,7 +86,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("POST /api/sessions/{id}/kill", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	s.terminalRoutes(mux)
 	mux.HandleFunc("/", cfg.Web.NotFound)
-	s.Handler = mux
+	s.Handler = basepath.Mount(cfg.Base, mux, http.NotFoundHandler())
 	return s
 }
 
@@ -96,7 +99,7 @@ func (s *Server) Cluster(id string) *Cluster {
 	defer s.mu.Unlock()
 	c, ok := s.clusters[id]
 	if !ok {
-		c = newCluster(id, s.cfg.Pace, defaults)
+		c = newCluster(s.cfg.Base, id, s.cfg.Pace, defaults)
 		s.clusters[id] = c
 	}
 	return c
@@ -106,7 +109,7 @@ func (s *Server) Cluster(id string) *Cluster {
 func (s *Server) make(id string, o model.SessionOptions) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.clusters[id] = newCluster(id, s.cfg.Pace, o)
+	s.clusters[id] = newCluster(s.cfg.Base, id, s.cfg.Pace, o)
 }
 
 func (s *Server) open(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +126,7 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 			query.Set(name, value)
 		}
 	}
-	http.Redirect(w, r, to+"?"+query.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, basepath.At(r.Context(), to)+"?"+query.Encode(), http.StatusSeeOther)
 }
 
 func (s *Server) learn(w http.ResponseWriter, r *http.Request) {

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/basepath"
 )
 
 // A Kube is what of the Kubernetes API a told cluster has: kinds that are discovered,
@@ -205,7 +206,7 @@ func (k *Kube) kindOf(o object) (kind, bool) {
 }
 
 func (k *Kube) access(w http.ResponseWriter, r *http.Request) {
-	answer(w, http.StatusOK, model.Access{Path: "/k8s/" + r.PathValue("id"), Token: "told"})
+	answer(w, http.StatusOK, model.Access{Path: basepath.At(r.Context(), "/k8s/"+r.PathValue("id")), Token: "told"})
 }
 
 func (k *Kube) ServeHTTP(w http.ResponseWriter, r *http.Request) {

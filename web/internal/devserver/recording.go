@@ -93,7 +93,7 @@ func (s *Server) recordingRoutes(mux *http.ServeMux) {
 			return
 		}
 		s.Keep("own", file)
-		answer(w, http.StatusCreated, kept("own", file))
+		answer(w, http.StatusCreated, s.kept("own", file))
 	})
 	mux.HandleFunc("DELETE /api/recordings/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer key" {
@@ -109,7 +109,7 @@ func (s *Server) recordingRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/sessions/{id}/recording", s.with(func(c *Cluster, w http.ResponseWriter, _ *http.Request) {
 		file := File(c.Recording())
 		s.Keep("of-"+c.id, file)
-		answer(w, http.StatusCreated, kept("of-"+c.id, file))
+		answer(w, http.StatusCreated, s.kept("of-"+c.id, file))
 	}))
 	mux.HandleFunc("POST /api/sessions", func(w http.ResponseWriter, r *http.Request) {
 		var o model.SessionOptions
@@ -120,8 +120,8 @@ func (s *Server) recordingRoutes(mux *http.ServeMux) {
 	})
 }
 
-func kept(id string, file []byte) model.KeptRecording {
-	return model.KeptRecording{ID: id, URL: "/recordings/" + id, Bytes: len(file), Key: "key", Until: time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
+func (s *Server) kept(id string, file []byte) model.KeptRecording {
+	return model.KeptRecording{ID: id, URL: s.cfg.Base + "/recordings/" + id, Bytes: len(file), Key: "key", Until: time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
 }
 
 func send(w http.ResponseWriter, file []byte) {
