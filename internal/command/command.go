@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 )
 
 // A subcommand is one word after podhop. run gets the arguments that follow it.
@@ -27,6 +26,7 @@ type environment struct {
 func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", "[flags]", "serve the playground", serve},
+		{"config", "[flags of serve]", "print what serve would be told, and by what", config},
 		{"images", "build|list [flags]", "build or list the catalogue of container images", images},
 		{"trace", "--session URL|ID [flags]", "print the journeys of a session's packets, or a recording's, hop by hop", trace},
 		{"lessons", "test|new [flags]", "test lessons, those in a folder of one's own too, or begin one", lessonsCommand},
@@ -79,34 +79,6 @@ func (env *environment) flags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet("podhop "+name, flag.ContinueOnError)
 	fs.SetOutput(env.stderr)
 	return fs
-}
-
-// parse reads the environment, then the arguments, which win. No argument may be
-// left over.
-func (env *environment) parse(fs *flag.FlagSet, args []string) error {
-	var bad error
-	fs.VisitAll(func(f *flag.Flag) {
-		name := "PODHOP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, ok := os.LookupEnv(name); ok {
-			if err := fs.Set(f.Name, v); err != nil && bad == nil {
-				bad = fmt.Errorf("%s=%q: %w", name, v, err)
-			}
-		}
-	})
-	if bad != nil {
-		return bad
-	}
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return errUsage // the flag set has said why
-	}
-	if fs.NArg() > 0 {
-		fmt.Fprintf(env.stderr, "%s: unexpected argument %q\n", fs.Name(), fs.Arg(0))
-		return errUsage
-	}
-	return nil
 }
 
 func version(_ context.Context, env *environment, args []string) error {

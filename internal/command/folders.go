@@ -22,6 +22,9 @@ func (f *folders) Set(list string) error {
 	return nil
 }
 
+// Separator is between the folders of a list.
+func (f *folders) Separator() string { return string(filepath.ListSeparator) }
+
 func registerLessons(fs *flag.FlagSet, f *folders) {
 	fs.Var(f, "lessons", "`folder` of lessons of one's own, loaded again when they are edited; may be given more than once")
 }

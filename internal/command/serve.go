@@ -43,6 +43,7 @@ type serveConfig struct {
 }
 
 func (c *serveConfig) register(fs *flag.FlagSet) {
+	registerConfig(fs)
 	fs.StringVar(&c.listen, "listen", ":8080", "`address` of the page and its API")
 	fs.StringVar(&c.listenAPI, "listen-api", ":8443", "`address` of the Kubernetes API, over TLS, for kubectl")
 	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
