@@ -44,7 +44,7 @@ func TestPrecedence(t *testing.T) {
 	t.Setenv("PODHOP_LISTEN_API", ":2")
 	t.Setenv("PODHOP_NODES", "2")
 	t.Setenv("PODHOP_CNI", "carrier pigeons, but a flag says otherwise")
-	out, err := said(t, `# a comment
+	_, err := said(t, `# a comment
 listen: :1
 listen-api: ":1"
 nodes: 1
@@ -59,7 +59,7 @@ registry-mirrors: {}
 	if err == nil || !strings.Contains(err.Error(), "podhop.yaml:11: registry-mirrors: must be one value, not keys and values") {
 		t.Fatalf("%v", err)
 	}
-	out, err = said(t, "listen: :1\nlisten-api: \":1\"\nnodes: 1\ndual-stack: true\nlifetime: 30m\nnode-memory: 1Gi\nimage-size: 2000000\nlessons: [/one, /two]\nhosts: [a.example, b.example]\n",
+	out, err := said(t, "listen: :1\nlisten-api: \":1\"\nnodes: 1\ndual-stack: true\nlifetime: 30m\nnode-memory: 1Gi\nimage-size: 2000000\nlessons: [/one, /two]\nhosts: [a.example, b.example]\n",
 		"--cni=vxlan", "--nodes", "3", "--nodes", "4")
 	if err != nil {
 		t.Fatal(err)
