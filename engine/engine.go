@@ -212,7 +212,7 @@ func (e *Engine) warm() {
 			return
 		}
 		// Beside those that there may be, and not to be kept.
-		s, err := e.make(ctx, o, (*slots).takeExtra, nil)
+		s, err := e.make(ctx, birth{options: o}, (*slots).takeExtra, nil)
 		defer e.lessen()
 		if err != nil {
 			e.log.Debug("warming up", "err", err)
@@ -254,12 +254,12 @@ func (e *Engine) Open(ctx context.Context, o model.SessionOptions) (*Session, er
 	if o.DualStack && !e.cfg.World.Sysctl {
 		return nil, &model.FieldError{Field: "dualStack", Detail: "must be false: this server runs where /proc/sys is read-only"}
 	}
-	return e.make(ctx, o, (*slots).take, e.keeper)
+	return e.make(ctx, birth{options: o}, (*slots).take, e.keeper)
 }
 
-// make opens a session of options that are complete, in the slot that is taken. It is kept
-// by a keeper, unless that is nil.
-func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*slots) (int, bool), by journal.Keeper) (*Session, error) {
+// make opens a session of a birth whose options are complete, in the slot that is taken. It is
+// kept by a keeper, unless that is nil.
+func (e *Engine) make(ctx context.Context, b birth, take func(*slots) (int, bool), by journal.Keeper) (*Session, error) {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
@@ -275,7 +275,7 @@ func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*sl
 	defer e.opening.Done()
 
 	// 26 lower-case letters and digits, fit for a host name and not to be guessed.
-	b := birth{id: strings.ToLower(rand.Text()), slot: slot, options: o, keeper: by}
+	b.id, b.slot, b.keeper = strings.ToLower(rand.Text()), slot, by
 	s, err := e.open(ctx, b)
 	if err != nil {
 		e.release(slot)
@@ -293,6 +293,10 @@ func (e *Engine) make(ctx context.Context, o model.SessionOptions, take func(*sl
 	now := time.Now()
 	if err := s.begin(now, now.Add(e.cfg.Lifetime)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open a session: %w", withoutPath(err)), s.Close())
+	}
+	if b.fork != nil {
+		s.birth.fork = nil // what it had is the session's own now, and large
+		s.again(ctx, *b.kept)
 	}
 	return s, nil
 }

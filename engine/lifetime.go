@@ -151,7 +151,7 @@ func (e *Engine) StartOver(ctx context.Context, id string, begin func(*Session) 
 	if !old.life.replace(true) {
 		return nil, fmt.Errorf("%w: somebody starts this session over already", model.ErrConflict)
 	}
-	s, err := e.make(ctx, old.asked, (*slots).takeOver, e.keeper)
+	s, err := e.make(ctx, birth{options: old.asked}, (*slots).takeOver, e.keeper)
 	if err == nil {
 		if err = begin(s); err != nil {
 			s.Close()

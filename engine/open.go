@@ -28,7 +28,8 @@ type birth struct {
 	slot    int
 	options model.SessionOptions // of a new one
 	keeper  journal.Keeper       // where it is kept; nil: nowhere
-	kept    *keptFile            // what one of a server before goes on from
+	kept    *keptFile            // what one of a server before goes on from, or a fork
+	fork    *fork                // what that has in the place of a journal
 }
 
 // open puts a session together, from the namespaces up. What has been made is
@@ -47,7 +48,7 @@ func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
 			for i := len(s.undo) - 1; i >= 0; i-- {
 				err = errors.Join(err, s.undo[i]())
 			}
-			err = errors.Join(err, s.dropJournal(b.kept == nil))
+			err = errors.Join(err, s.dropJournal(b.isNew()))
 			s.work.Wait()
 			s = nil
 		}

@@ -216,6 +216,9 @@ func (e *Engine) openParked(p *parked) (*Session, error) {
 
 // restored is what a session's API goes on from.
 func (b birth) restored(ctx context.Context, log func(cut int)) (*api.Restored, error) {
+	if b.fork != nil {
+		return &api.Restored{State: b.fork.state, Fork: true, Secrets: b.fork.secrets}, nil
+	}
 	if b.kept == nil {
 		return nil, nil
 	}

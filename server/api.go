@@ -44,8 +44,13 @@ func (s *Server) createSession(w http.ResponseWriter, r *http.Request) {
 
 // open opens a session and measures how long that took.
 func (s *Server) open(ctx context.Context, o model.SessionOptions) (Session, error) {
+	return s.opened(ctx, func(ctx context.Context) (Session, error) { return s.cfg.Engine.Open(ctx, o) })
+}
+
+// opened is open by another way.
+func (s *Server) opened(ctx context.Context, open func(context.Context) (Session, error)) (Session, error) {
 	defer s.metrics.opening()()
-	return s.cfg.Engine.Open(ctx, o)
+	return open(ctx)
 }
 
 func (s *Server) getSession(w http.ResponseWriter, r *http.Request, session Session) {
@@ -206,7 +211,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, session Session) 
 	}
 	defer s.metrics.watching()()
 	if view, ok := viewOf(r); ok {
-		defer s.viewers.enter(view)()
+		defer s.viewers.enter(session, view)()
 	}
 	s.stream.Serve(w, r, session.Subscribe(after))
 }

@@ -30,6 +30,9 @@ type Engine interface {
 	// other behind it. It fails as Open and begin do, with model.ErrNotFound, and with
 	// model.ErrConflict if somebody does it already.
 	StartOver(ctx context.Context, id string, begin func(Session) error) (Session, error)
+	// Fork opens a session with what another has, without values of Secrets unless it is told
+	// to. It fails as Session and Open do.
+	Fork(ctx context.Context, id string, secrets bool) (Session, error)
 }
 
 // A Session is one learner's cluster, as far as HTTP needs it.
@@ -91,6 +94,10 @@ type Session interface {
 	// Recording is what the session remembers since then, and from its beginning if since is zero.
 	Recording(ctx context.Context, since time.Time) (*model.Recording, error)
 	Subscribe(after uint64) *feed.Subscription
+	// Present tells who follows what somebody's page shows, nil that it is nothing any more,
+	// SetWatching everybody how many look on.
+	Present(p *model.Presenting)
+	SetWatching(count int)
 	// Terminals are the session's. OpenTerminal fails with a *model.FieldError for what is
 	// no place, and it and those that follow fail with model.ErrNotFound if there is
 	// nothing of the name, with model.ErrConflict if it cannot be now.
@@ -112,8 +119,8 @@ type Session interface {
 
 // Adapt makes an Engine of functions that return a Session type of their own.
 func Adapt[S Session](open func(context.Context, model.SessionOptions) (S, error), find func(id string) (S, error), count func() int,
-	startOver func(ctx context.Context, id string, begin func(S) error) (S, error)) Engine {
-	return adapter[S]{open, find, count, startOver}
+	startOver func(ctx context.Context, id string, begin func(S) error) (S, error), fork func(ctx context.Context, id string, secrets bool) (S, error)) Engine {
+	return adapter[S]{open, find, count, startOver, fork}
 }
 
 type adapter[S Session] struct {
@@ -121,6 +128,7 @@ type adapter[S Session] struct {
 	find      func(id string) (S, error)
 	count     func() int
 	startOver func(context.Context, string, func(S) error) (S, error)
+	fork      func(context.Context, string, bool) (S, error)
 }
 
 func (a adapter[S]) Open(ctx context.Context, o model.SessionOptions) (Session, error) {
@@ -143,6 +151,14 @@ func (a adapter[S]) Sessions() int { return a.count() }
 
 func (a adapter[S]) StartOver(ctx context.Context, id string, begin func(Session) error) (Session, error) {
 	s, err := a.startOver(ctx, id, func(s S) error { return begin(s) })
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (a adapter[S]) Fork(ctx context.Context, id string, secrets bool) (Session, error) {
+	s, err := a.fork(ctx, id, secrets)
 	if err != nil {
 		return nil, err
 	}

@@ -119,6 +119,7 @@ type viewed struct {
 	view views.View
 }
 
+// Info is as the view's holder sees it.
 func (v *viewed) Info() model.Session { return readdressed(v.Session.Info(), v.view) }
 
 func readdressed(info model.Session, view views.View) model.Session {

@@ -170,11 +170,16 @@ func status(w http.ResponseWriter, code int, reason metav1.StatusReason, message
 	})
 }
 
-// address fills in a session's addresses as whoever asks sees them.
+// address fills in a session's addresses as whoever asks sees them: by a view, those of the view.
 func (s *Server) address(r *http.Request, info model.Session) model.Session {
 	if view, ok := viewOf(r); ok {
 		info = readdressed(info, view)
 	}
+	return s.addressOwn(r, info)
+}
+
+// addressOwn is address of a session that is theirs.
+func (s *Server) addressOwn(r *http.Request, info model.Session) model.Session {
 	info.URL = s.path(r, "/s/"+url.PathEscape(info.ID))
 	info.APIServer = s.apiServer(r) + s.path(r, prefix+url.PathEscape(info.ID))
 	return info

@@ -109,7 +109,7 @@ func TestReferences(t *testing.T) {
 func TestSchemasAreTheTypes(t *testing.T) {
 	d, _ := readDocument(t)
 	for name, value := range map[string]any{
-		"Problem": problem.Problem{}, "Session": model.Session{}, "NewView": model.NewView{}, "View": model.View{}, "Viewers": model.Viewers{}, "ViewersBy": model.ViewersBy{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "KeptRecording": model.KeptRecording{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
+		"Problem": problem.Problem{}, "Session": model.Session{}, "NewView": model.NewView{}, "View": model.View{}, "Viewers": model.Viewers{}, "Presenting": model.Presenting{}, "PresentedFile": model.PresentedFile{}, "PresentedEdit": model.PresentedEdit{}, "Watching": model.Watching{}, "ViewersBy": model.ViewersBy{}, "SessionOptions": model.SessionOptions{}, "SessionChange": model.SessionChange{}, "NewNode": model.NewNode{}, "KeptRecording": model.KeptRecording{}, "ApplyResult": model.ApplyResult{}, "Request": model.Request{},
 		"RequestResult": model.RequestResult{}, "CheckRequest": model.CheckRequest{}, "StepRequest": model.StepRequest{}, "StepBegun": model.StepBegun{}, "CheckResult": model.CheckResult{}, "Access": model.Access{}, "Object": model.Object{}, "Graph": model.Graph{}, "Vertex": model.Vertex{},
 		"Visitor": model.Visitor{}, "Terminal": model.Terminal{}, "NewTerminal": model.NewTerminal{},
 		"Fault": model.Fault{}, "FaultSettings": model.FaultSettings{}, "Kill": model.Kill{},

@@ -199,6 +199,9 @@ func (s *Server) routes() chi.Router {
 	r.Post(session+"/views", s.allow(views.Owner, s.makeView))
 	r.Delete(session+"/views/{key}", s.allow(views.Owner, s.revokeView))
 	r.Get(session+"/viewers", s.with(s.getViewers))
+	r.Put(session+"/presenting", s.with(s.present))
+	r.Delete(session+"/presenting", s.with(s.presentNothing))
+	r.Post(session+"/fork", s.allow(views.Look, s.fork))
 	r.Post(session+"/nodes", s.with(s.addNode))
 	const node = session + "/nodes/{name}"
 	r.Delete(node, s.node(Session.RemoveNode))

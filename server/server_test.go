@@ -94,6 +94,19 @@ func (e *fakeEngine) startOver(ctx context.Context, id string, begin func(*fakeS
 	return s, old.Close()
 }
 
+// fork notes what of the other it has.
+func (e *fakeEngine) fork(ctx context.Context, id string, secrets bool) (*fakeSession, error) {
+	old, err := e.find(id)
+	if err != nil {
+		return nil, err
+	}
+	s, err := e.open(ctx, old.options)
+	if err == nil {
+		s.did = append(s.did, fmt.Sprintf("fork %s %v", id, secrets))
+	}
+	return s, err
+}
+
 type fakeSession struct {
 	engine  *fakeEngine
 	id      string
@@ -300,6 +313,8 @@ func (s *fakeSession) Script(_ context.Context, text string) (model.ScriptResult
 }
 func (s *fakeSession) Journey(id string) (model.Journey, bool)   { return s.feed.FindJourney(id) }
 func (s *fakeSession) Subscribe(after uint64) *feed.Subscription { return s.feed.Subscribe(after) }
+func (s *fakeSession) Present(p *model.Presenting)               { s.feed.Present(p) }
+func (s *fakeSession) SetWatching(count int)                     { s.feed.SetWatching(count) }
 func (s *fakeSession) Token(context.Context) (string, error)     { return "token-of-" + s.id, s.err }
 
 func (s *fakeSession) API() http.Handler {
@@ -369,7 +384,7 @@ func (p fakePages) Static() http.Handler {
 func newServer(t *testing.T, engine *fakeEngine, change func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{
-		Engine: Adapt(engine.open, engine.find, engine.count, engine.startOver), Pages: fakePages{}, TLSPort: 8443, Version: "test",
+		Engine: Adapt(engine.open, engine.find, engine.count, engine.startOver, engine.fork), Pages: fakePages{}, TLSPort: 8443, Version: "test",
 		Lesson: lesson,
 		Log:    slog.New(slog.DiscardHandler),
 	}

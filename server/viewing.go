@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -13,7 +12,6 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
-	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/views"
 )
 
@@ -50,9 +48,9 @@ func (s *Server) makeView(w http.ResponseWriter, r *http.Request, session Sessio
 		s.fail(w, r, err)
 		return
 	}
-	s.cfg.Audit.Record(r.Context(), audit.Event{Action: "view.make", Session: audit.Short(realID(session)), Detail: want.Rights})
-	w.Header().Set("Location", "/api/sessions/"+url.PathEscape(session.Info().ID)+"/views/"+key)
-	answer(w, http.StatusCreated, toView(made))
+	s.noteSession(r, "view.make", realID(session), want.Rights)
+	w.Header().Set("Location", s.path(r, "/api/sessions/"+url.PathEscape(session.Info().ID)+"/views/"+key))
+	answer(w, http.StatusCreated, s.toView(r, made))
 }
 
 // checkView completes what is wanted.
@@ -73,8 +71,8 @@ func checkView(want *model.NewView, now time.Time) (until time.Time, err error) 
 	return until, nil
 }
 
-func toView(v views.View) model.View {
-	return model.View{Key: v.Key, URL: "/s/" + v.Key, Rights: string(v.Rights), Name: v.By, Until: v.Until.Format(time.RFC3339)}
+func (s *Server) toView(r *http.Request, v views.View) model.View {
+	return model.View{Key: v.Key, URL: s.path(r, "/s/"+v.Key), Rights: string(v.Rights), Name: v.By, Until: v.Until.Format(time.RFC3339)}
 }
 
 func (s *Server) getViews(w http.ResponseWriter, r *http.Request, session Session) {
@@ -85,7 +83,7 @@ func (s *Server) getViews(w http.ResponseWriter, r *http.Request, session Sessio
 		return
 	}
 	for _, v := range have {
-		all = append(all, toView(v))
+		all = append(all, s.toView(r, v))
 	}
 	answer(w, http.StatusOK, all)
 }
@@ -107,7 +105,7 @@ func (s *Server) revokeView(w http.ResponseWriter, r *http.Request, session Sess
 		s.fail(w, r, err)
 		return
 	}
-	s.cfg.Audit.Record(r.Context(), audit.Event{Action: "view.revoke", Session: audit.Short(realID(session))})
+	s.noteSession(r, "view.revoke", realID(session), "")
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -118,55 +116,4 @@ func (s *Server) getViewers(w http.ResponseWriter, r *http.Request, session Sess
 		all.By = nil
 	}
 	answer(w, http.StatusOK, all)
-}
-
-// viewers counts the streams that are open by views. It is safe for concurrent use.
-type viewers struct {
-	mu  sync.Mutex
-	now map[string]map[string]*watchers // by session, by view
-}
-
-type watchers struct {
-	view  views.View
-	count int
-}
-
-// enter counts one more until release.
-func (v *viewers) enter(view views.View) (release func()) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.now == nil {
-		v.now = map[string]map[string]*watchers{}
-	}
-	of := v.now[view.Session]
-	if of == nil {
-		of = map[string]*watchers{}
-		v.now[view.Session] = of
-	}
-	w := of[view.Key]
-	if w == nil {
-		w = &watchers{view: view}
-		of[view.Key] = w
-	}
-	w.count++
-	return func() {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if w.count--; w.count > 0 {
-			return
-		}
-		if delete(of, view.Key); len(of) == 0 {
-			delete(v.now, view.Session)
-		}
-	}
-}
-
-func (v *viewers) of(session string) (all model.Viewers) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, w := range v.now[session] {
-		all.Count += w.count
-		all.By = append(all.By, model.ViewersBy{Name: w.view.By, Rights: string(w.view.Rights), Count: w.count})
-	}
-	return all
 }

@@ -11,10 +11,13 @@ import (
 	"github.com/podhop/podhop/engine/api/store"
 )
 
-// Restored is a session as it was when its server ended.
+// Restored is a session as it was when its server ended; or as another is, if it is a fork.
 type Restored struct {
 	State    store.State
 	Identity Identity
+	// Fork has the session be another than the one that the state is of, with an identity of
+	// its own in the place of Identity. Values of Secrets are left out unless Secrets says so.
+	Fork, Secrets bool
 }
 
 // revisionsLost is more than the writes that a server acknowledges between two syncs of a

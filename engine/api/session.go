@@ -86,14 +86,20 @@ func (s *Server) Open(ctx context.Context, o Options) (*Session, error) {
 // begin makes a session of what it begins with.
 func (s *Server) begin(t *store.Tenant, o Options) (*Session, error) {
 	var is *Identity
-	if o.Restored != nil {
+	switch {
+	case o.Restored == nil:
+		if err := bear(t, time.Now()); err != nil {
+			return nil, err
+		}
+	case !o.Restored.Fork:
 		is = &o.Restored.Identity
-	} else if err := bear(t, time.Now()); err != nil {
-		return nil, err
 	}
 	ss, err := s.newSession(o.ID, t, o.DualStack, is)
-	if err == nil && o.Restored == nil {
+	if err == nil && is == nil {
 		err = ss.adopt()
+	}
+	if err == nil && o.Restored != nil && o.Restored.Fork {
+		err = ss.disown(o.Restored.Secrets)
 	}
 	if err != nil || o.Journal == nil {
 		return ss, err

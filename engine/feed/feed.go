@@ -64,6 +64,9 @@ type Feed struct {
 	eventsGone uint64
 	past       history
 
+	presenting *model.Presenting // what somebody shows; nil if nobody does
+	watching   int               // how many look on
+
 	away  bool           // closed, and the session goes on
 	moved *model.Session // what took the session's place
 
@@ -233,7 +236,7 @@ func (f *Feed) append(m model.Message, size int) {
 	f.seq++
 	m.Seq = f.seq
 	f.log.add(m, size)
-	if m.Journey == nil && m.Event == nil && m.Type != "closed" { // those are kept as they are
+	if m.Journey == nil && m.Event == nil && m.Presenting == nil && m.Watching == nil && m.Type != "closed" { // those are kept as they are, or not
 		f.past.add(time.Now(), m, size)
 	}
 	if f.wake != nil {
@@ -245,11 +248,12 @@ func (f *Feed) append(m model.Message, size int) {
 // snapshot is everything as of f.seq. f.mu is held.
 func (f *Feed) snapshot() model.Message {
 	return model.Message{Seq: f.seq, Type: "snapshot", Snapshot: &model.Snapshot{
-		Session:  f.session,
-		Graph:    orEmpty(f.graph),
-		Capture:  f.capture,
-		Journeys: f.journeys.list(),
-		Events:   append([]model.Event{}, f.events...),
+		Session:    f.session,
+		Graph:      orEmpty(f.graph),
+		Capture:    f.capture,
+		Journeys:   f.journeys.list(),
+		Presenting: f.presenting, Watching: f.watching,
+		Events: append([]model.Event{}, f.events...),
 	}}
 }
 

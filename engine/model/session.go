@@ -122,7 +122,7 @@ type Answer struct {
 // other fields, named by Type, is set; of closed, none or Session.
 type Message struct {
 	Seq  uint64 `json:"seq"`
-	Type string `json:"type"` // snapshot, topology, journey, event, lost, capture, session, closed
+	Type string `json:"type"` // snapshot, topology, journey, event, lost, capture, session, presenting, watching, closed
 
 	// Snapshot starts a viewer that is new or was away for too long: everything
 	// as of Seq.
@@ -132,6 +132,9 @@ type Message struct {
 	Event    *Event    `json:"event,omitempty"`
 	Lost     *Lost     `json:"lost,omitempty"`
 	Capture  *Capture  `json:"capture,omitempty"`
+	// Presenting is what is shown to those who look on, Watching how many those are.
+	Presenting *Presenting `json:"presenting,omitempty"`
+	Watching   *Watching   `json:"watching,omitempty"`
 	// Session is of closed, too, if another took its place.
 	Session *Session `json:"session,omitempty"`
 }
@@ -143,6 +146,9 @@ type Snapshot struct {
 	Capture  Capture   `json:"capture"`
 	Journeys []Journey `json:"journeys"` // the recent ones, oldest first
 	Events   []Event   `json:"events"`   // the recent ones, oldest first
+	// Presenting is what is shown now, if somebody looks on; Watching is how many.
+	Presenting *Presenting `json:"presenting,omitempty"`
+	Watching   int         `json:"watching,omitempty"`
 }
 
 // An Event is a Kubernetes event.

@@ -271,7 +271,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 		return nil, err
 	}
 	return server.New(server.Config{
-		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver),
+		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver, eng.Fork),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, Base: cfg.base, TLSPort: port, Certificates: certificates,

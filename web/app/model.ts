@@ -9,6 +9,8 @@ export interface Message {
   event?: Event;
   lost?: Lost;
   capture?: Capture;
+  presenting?: Presenting;
+  watching?: Watching;
   session?: Session;
 }
 
@@ -18,6 +20,8 @@ export interface Snapshot {
   capture: Capture;
   journeys: Journey[] | null;
   events: Event[] | null;
+  presenting?: Presenting;
+  watching?: number;
 }
 
 export interface Session {
@@ -248,6 +252,35 @@ export interface Event {
   count?: number;
 }
 
+export interface Presenting {
+  off?: boolean;
+  tab?: string;
+  view?: string;
+  object?: string;
+  conversation?: string;
+  journey?: string;
+  hop: number;
+  terminal?: string;
+  paused?: boolean;
+  speed?: number;
+  step?: number;
+  file?: PresentedFile;
+}
+
+export interface PresentedFile {
+  name: string;
+  anchor: number;
+  head: number;
+  text?: string;
+  edit?: PresentedEdit;
+}
+
+export interface PresentedEdit {
+  from: number;
+  drop: number;
+  put?: string[];
+}
+
 export interface Diff {
   put?: Vertex[];
   remove?: string[];
@@ -258,6 +291,10 @@ export interface Diff {
 export interface Lost {
   count: number;
   reason: string;
+}
+
+export interface Watching {
+  count: number;
 }
 
 export interface ApplyResult {
@@ -433,6 +470,31 @@ export interface KeptRecording {
 export interface Kill {
   pod: string;
   container?: string;
+}
+
+export interface NewView {
+  rights: string;
+  name?: string;
+  until?: string;
+}
+
+export interface View {
+  key: string;
+  url: string;
+  rights: string;
+  name?: string;
+  until: string;
+}
+
+export interface Viewers {
+  count: number;
+  by?: ViewersBy[];
+}
+
+export interface ViewersBy {
+  name?: string;
+  rights: string;
+  count: number;
 }
 
 export interface Access {

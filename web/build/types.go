@@ -13,6 +13,7 @@ import (
 var roots = []any{
 	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckRequest{}, model.CheckResult{}, model.StepRequest{}, model.StepBegun{},
 	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{}, model.Kill{},
+	model.NewView{}, model.View{}, model.Viewers{},
 	model.Access{}, model.Terminal{}, model.NewTerminal{}, model.TerminalSay{},
 	model.NewClass{}, model.ClassChange{}, model.ClassMessage{}, model.Push{}, model.PushResult{}, model.ClassView{}, model.JoinInfo{}, model.NewMember{},
 	model.Joined{}, model.MemberMessage{}, model.MemberSession{}, model.HelpRequest{}, model.Consent{}, model.Progress{}, model.ClassResults{},
