@@ -2,6 +2,7 @@ package store
 
 import (
 	"container/heap"
+	"context"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -77,6 +78,6 @@ func (t *Tenant) expire() {
 	t.mu.Unlock()
 	for _, d := range due {
 		// A journal that refuses keeps the object: it is retried at the next start.
-		_, _, _ = t.put(d.prefix, d.resource, d.rev, item{key: d.key})
+		_, _, _ = t.put(context.Background(), d.prefix, d.resource, d.rev, item{key: d.key})
 	}
 }

@@ -23,3 +23,13 @@ type Entry struct {
 type Journal interface {
 	Append(Entry) error
 }
+
+// A Batcher is a Journal that takes its time, so that writes wait for it together and the
+// tenant can be read meanwhile: as it was before them.
+type Batcher interface {
+	Journal
+	// AppendAll appends entries of revisions that follow each other, all of them or none, and
+	// returns when it is known which. It is called without locks held, once at a time, when
+	// all that it appended before is in the tenant.
+	AppendAll([]Entry) error
+}

@@ -94,7 +94,7 @@ func (s *store) Create(ctx context.Context, key string, obj, out runtime.Object,
 	if err != nil {
 		return err
 	}
-	rev, ok, err := t.put(s.prefix, s.resource, 0, next)
+	rev, ok, err := t.put(ctx, s.prefix, s.resource, 0, next)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *store) Delete(ctx context.Context, key string, out runtime.Object, pre 
 		if err := validate(ctx, st.obj); err != nil {
 			return err
 		}
-		rev, ok, err := t.put(s.prefix, s.resource, st.item.rev, item{key: key})
+		rev, ok, err := t.put(ctx, s.prefix, s.resource, st.item.rev, item{key: key})
 		if err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func (s *store) GuaranteedUpdate(ctx context.Context, key string, out runtime.Ob
 		case *ttl != 0:
 			next.expires = t.clock().Add(time.Duration(*ttl) * time.Second).UnixNano()
 		}
-		rev, ok, err := t.put(s.prefix, s.resource, st.item.rev, next)
+		rev, ok, err := t.put(ctx, s.prefix, s.resource, st.item.rev, next)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ type Tenant struct {
 	rev     uint64
 	buckets map[string]*bucket
 	journal Journal
+	staging staging
 	clock   func() time.Time
 
 	populated map[schema.GroupResource]struct{} // resources that have, or had, an object
@@ -197,17 +199,16 @@ func (t *Tenant) get(prefix, key string) (item, uint64) {
 
 // put writes next over the state that the caller saw, which had revision seen
 // (0: nothing stored); next.data nil deletes. When the state has changed in the
-// meantime it writes nothing and returns false.
-func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next item) (rev uint64, ok bool, err error) {
+// meantime it writes nothing and returns false. ctx bounds the waiting for a Batcher, and
+// nothing else.
+func (t *Tenant) put(ctx context.Context, prefix string, gr schema.GroupResource, seen uint64, next item) (rev uint64, ok bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b := t.bucket(prefix, gr)
-	i, found := b.find(next.key)
-	var old item
-	if found {
-		old = b.items[i]
+	if by, ok := t.journal.(Batcher); ok {
+		return t.stage(ctx, by, prefix, gr, seen, next)
 	}
-	if old.rev != seen {
+	b := t.bucket(prefix, gr)
+	if b.seen(next.key) != seen {
 		return 0, false, nil
 	}
 	next.rev = t.rev + 1
@@ -215,6 +216,25 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 		if err := t.journal.Append(entry(prefix, b.resource, next)); err != nil {
 			return 0, false, err
 		}
+	}
+	t.commit(prefix, b, next)
+	return next.rev, true, nil
+}
+
+// seen is the revision of what is stored under a key; 0: nothing is.
+func (b *bucket) seen(key string) uint64 {
+	if i, found := b.find(key); found {
+		return b.items[i].rev
+	}
+	return 0
+}
+
+// commit makes a write be there, and tells watchers. t.mu must be held for writing.
+func (t *Tenant) commit(prefix string, b *bucket, next item) {
+	i, found := b.find(next.key)
+	var old item
+	if found {
+		old = b.items[i]
 	}
 	t.age.look(t.clock(), t.rev)
 	t.rev = next.rev
@@ -236,7 +256,6 @@ func (t *Tenant) put(prefix string, gr schema.GroupResource, seen uint64, next i
 		close(t.more)
 		t.more = make(chan struct{})
 	}
-	return next.rev, true, nil
 }
 
 // span returns the items whose key is prefix (recursive: begins with it). The
