@@ -37,6 +37,8 @@ const (
 	typeCrossOrigin = "urn:podhop:problem:cross-origin"
 	typeNotAllowed  = "urn:podhop:problem:not-allowed"
 	typeTooOften    = "urn:podhop:problem:too-often"
+	typeWork        = "urn:podhop:problem:work-wanted"
+	typeAccess      = "urn:podhop:problem:access-token-wanted"
 	typeTimeout     = "urn:podhop:problem:timeout"
 
 	titleInvalid = "Invalid request"

@@ -50,20 +50,21 @@ func newLimits(l Limits) *limits {
 		refusals: limit.New(limit.Rate{PerSecond: 0.2, Burst: 20}), now: time.Now}
 }
 
-// mayOpen takes what opening costs whoever asks: by their address, and by who they are. Whoever
-// holds a key of a class pays by that alone: the class was paid for, and has one address.
-func (s *Server) mayOpen(r *http.Request, key string) *tooOftenError {
-	if people.From(r.Context()).Is(people.Operator) {
+// opening is what it costs to open something: by the address, and by who asks. Whoever holds a key
+// of a class pays by that alone: the class was paid for, and has one address.
+func (s *Server) opening(r *http.Request, key string) []limit.Claim {
+	switch who := people.From(r.Context()); {
+	case who.Is(people.Operator):
 		return nil
+	case key != "":
+		return []limit.Claim{{From: s.limits.openPerson, Key: key}}
+	default:
+		return []limit.Claim{{From: s.limits.openPerson, Key: who.ID}, {From: s.limits.open, Key: limit.Address(s.clientAddress(r))}}
 	}
-	claims := []limit.Claim{{From: s.limits.openPerson, Key: people.From(r.Context()).ID}, {From: s.limits.open, Key: limit.Address(s.clientAddress(r))}}
-	if key != "" {
-		claims = []limit.Claim{{From: s.limits.openPerson, Key: key}}
-	}
-	if wait := limit.Take(s.limits.now(), claims...); wait > 0 {
-		return tooOften(wait, "More was opened from your address, or by you, than one can use.")
-	}
-	return nil
+}
+
+func openedOften(wait time.Duration) *tooOftenError {
+	return tooOften(wait, "More was opened from your address, or by you, than one can use.")
 }
 
 // changing bounds how often somebody changes something.

@@ -38,15 +38,23 @@ func notOfRole(role people.Role) *problem.Problem {
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool { return s.admitTo(w, r, "") }
 
 // admitTo is admit of somebody who holds a key or the right code of something that was admitted
-// before, as a class: limits are by the key, not by the address, which many share.
+// before, as a class: limits are by the key, not by the address, which many share, and the gate is
+// open.
 func (s *Server) admitTo(w http.ResponseWriter, r *http.Request, key string) bool {
 	if !people.From(r.Context()).Is(people.Learner) {
 		s.refuse(w, r, notOfRole(people.Learner))
 		return false
 	}
-	s.cfg.People.Meet(w, r) // first, so that the first time counts
-	if why := s.mayOpen(r, key); why != nil {
-		s.refuseOften(w, r, why)
+	if wait := limit.Wait(s.limits.now(), s.opening(r, key)...); wait > 0 { // nobody works for nothing
+		s.refuseOften(w, r, openedOften(wait))
+		return false
+	}
+	if key == "" && !s.pass(w, r) {
+		return false
+	}
+	s.cfg.People.Meet(w, r) // before, so that the first time counts
+	if wait := limit.Take(s.limits.now(), s.opening(r, key)...); wait > 0 {
+		s.refuseOften(w, r, openedOften(wait))
 		return false
 	}
 	return true

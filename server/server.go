@@ -21,6 +21,7 @@ import (
 	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server/audit"
+	"github.com/podhop/podhop/server/gate"
 	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/shelf"
@@ -40,8 +41,9 @@ type Pages interface {
 	Ports(w http.ResponseWriter, r *http.Request, session model.Session, graph model.Graph)
 	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
 	NotFound(w http.ResponseWriter, r *http.Request)
-	// SignIn asks who somebody is.
+	// SignIn asks who somebody is, Gate for what a public site wants before it opens anything.
 	SignIn(w http.ResponseWriter, r *http.Request, status int, with model.SignIn)
+	Gate(w http.ResponseWriter, r *http.Request, status int, ask model.Gate)
 	Gone(w http.ResponseWriter, r *http.Request)
 	// Recording shows the recording of that ID, or with none the page that opens files.
 	Recording(w http.ResponseWriter, r *http.Request, id string)
@@ -77,6 +79,8 @@ type Config struct {
 	People *people.People
 	// Limits bound how often people do things; the zero Limits do not.
 	Limits Limits
+	// Gate is what strangers are asked for before they open anything; the zero Gate asks for nothing.
+	Gate gate.Gate
 	// Audit is told what people do that others may have to answer for.
 	Audit *audit.Log
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
@@ -185,6 +189,8 @@ func (s *Server) routes() chi.Router {
 	r.Get("/sign-in", s.signInPage)
 	r.Post("/sign-in", s.signIn)
 	r.Post("/sign-out", s.signOut)
+	r.Get("/access", s.accessPage)
+	r.Post("/access", s.giveAccess)
 	r.Get("/static/*", s.cfg.Pages.Static().ServeHTTP)
 
 	r.Get("/api/openapi.yaml", serveOpenAPI)

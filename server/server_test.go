@@ -376,6 +376,9 @@ func (p fakePages) NotFound(w http.ResponseWriter, _ *http.Request) { p.page(w, 
 func (p fakePages) SignIn(w http.ResponseWriter, _ *http.Request, status int, with model.SignIn) {
 	p.page(w, status, "sign in | "+with.To+" | "+with.Wrong)
 }
+func (p fakePages) Gate(w http.ResponseWriter, _ *http.Request, status int, ask model.Gate) {
+	p.page(w, status, fmt.Sprintf("gate | %s | %s | %s | %v | %s", ask.Kind, ask.Action, ask.Challenge, ask.Fields, ask.Wrong))
+}
 func (p fakePages) Gone(w http.ResponseWriter, _ *http.Request) { p.page(w, 410, "gone") }
 func (p fakePages) Static() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.page(w, 200, r.URL.Path) })

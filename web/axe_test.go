@@ -112,7 +112,7 @@ func front(t *testing.T, o chromium.Options) {
 	p := openTab(t, "/", o)
 	const all = `document.querySelectorAll("details").forEach(d => d.open = true)`
 	for _, path := range []string{"/", "/playground", "/lessons/your-first-pod", "/recordings", "/nowhere", "/s/gone", "/s/full/ports",
-		"/embed/playground", "/embed/lessons/your-first-pod"} {
+		"/embed/playground", "/embed/lessons/your-first-pod", "/sign-in?name=Ada", "/sign-in?provider=login.example.org&wrong=No.", "/gate?kind=token&wrong=No.", "/gate?kind=work&bits=40"} {
 		p.visit(path, `[...document.querySelectorAll("main, .opener")].some(m => m.checkVisibility())`)
 		chromium.Eval[bool](p.Tab, `(`+all+`, true)`)
 		p.accessible(path)

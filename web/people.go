@@ -20,3 +20,8 @@ func called(v model.Visitor) string { return cmp.Or(v.Name, v.Email) }
 func accountURL(to string) string {
 	return "/sign-in/account?" + url.Values{"to": {to}}.Encode()
 }
+
+// Gate answers whoever would open something, with what the site wants before.
+func (web *Web) Gate(w http.ResponseWriter, r *http.Request, status int, ask model.Gate) {
+	web.write(w, r, status, gatePage(ask))
+}

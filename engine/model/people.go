@@ -36,3 +36,19 @@ type SignIn struct {
 	// Provider is the host of the OpenID provider that may be asked; empty if there is none.
 	Provider string
 }
+
+// A Gate is what a page asks of strangers before the site opens something for them.
+type Gate struct {
+	// Kind is work or token.
+	Kind string
+	// Action is where the page's form goes, with Fields, and what was asked for.
+	Action string
+	Fields []Field
+	// Challenge is the work; see the package server/gate.
+	Challenge string
+	// Wrong says what was wrong with what was shown; empty before.
+	Wrong string
+}
+
+// A Field is one of a form.
+type Field struct{ Name, Value string }

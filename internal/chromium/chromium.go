@@ -143,6 +143,14 @@ func (p *Tab) listen() {
 	}()
 }
 
+// NoScript turns off the scripts of the pages that come.
+func (p *Tab) NoScript() {
+	p.T.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		p.T.Fatal(err)
+	}
+}
+
 // Media tells the page of features of media, as prefers-color-scheme; of none that it was
 // told before and that is not among them.
 func (p *Tab) Media(features map[string]string) {

@@ -1,11 +1,15 @@
 package command
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 
 	"github.com/podhop/podhop/server"
+	"github.com/podhop/podhop/server/gate"
+	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/people"
 )
 
@@ -15,12 +19,55 @@ type peopleConfig struct {
 	instructors   string
 	operatorToken string
 	limits        server.Limits
+	gate          string
+	gateBits      int
+	accessTokens  string
+
+	// What was read of files: see read.
+	trusted  []netip.Prefix
+	operator string
+	access   []string
+}
+
+// read checks the flags and reads the files that they name, before /run is hidden, where
+// secrets often are.
+func (c *peopleConfig) read() (err error) {
+	if c.trusted, err = people.ParseProxies(c.proxies); err != nil {
+		return fmt.Errorf("--trusted-proxies %w", err)
+	}
+	if c.operatorToken != "" {
+		if c.operator, err = people.ReadToken(c.operatorToken); err != nil {
+			return fmt.Errorf("--operator-token-file: %w", err)
+		}
+	}
+	switch c.instructors {
+	case people.Everybody, people.ByToken, people.Accounts:
+	default:
+		return fmt.Errorf("--instructors %q: must be everybody, token or accounts", c.instructors)
+	}
+	switch c.gate {
+	case gate.None:
+	case gate.Work:
+		if c.gateBits < gate.MinBits || c.gateBits > gate.MaxBits {
+			return fmt.Errorf("--gate-bits %d: must be between %d and %d", c.gateBits, gate.MinBits, gate.MaxBits)
+		}
+	case gate.Token:
+		if c.access, err = people.ReadTokens(c.accessTokens); err != nil {
+			return fmt.Errorf("--access-token-file: %w", err)
+		}
+	default:
+		return fmt.Errorf("--gate %q: must be none, work or token", c.gate)
+	}
+	return nil
 }
 
 func registerPeople(fs *flag.FlagSet, c *peopleConfig) {
 	fs.StringVar(&c.proxies, "trusted-proxies", "", "`addresses` and prefixes, comma-separated, of proxies that are believed what they say in X-Forwarded-For about whom they ask for")
 	fs.StringVar(&c.instructors, "instructors", people.Everybody, "`who` may make classes: everybody, token (who signs in with that of DATA/instructor-token) or accounts (see --oidc-instructors)")
 	fs.StringVar(&c.operatorToken, "operator-token-file", "", "`file` of the token that makes whoever shows it the operator (default DATA/operator-token, which is made at the first start)")
+	fs.StringVar(&c.gate, "gate", gate.None, "what strangers must do before a session is opened for them: none, work (their browser computes for some seconds) or token (see --access-token-file)")
+	fs.IntVar(&c.gateBits, "gate-bits", 19, "`number` of bits of the work of --gate work: each more is twice as much; 19 is about a second of a laptop")
+	fs.StringVar(&c.accessTokens, "access-token-file", "", "`file` of the tokens of --gate token, one a line; a line that begins with # is none")
 	c.limits = server.DefaultLimits()
 	fs.Var(&c.limits.Open, "limit-open", "`rate` at which an address opens sessions and makes classes: 30/m:240 is thirty a minute, and 240 at once; off is no limit")
 	fs.Var(&c.limits.OpenPerson, "limit-open-person", "the same `rate` of one person, or of one member of a class")
@@ -29,32 +76,31 @@ func registerPeople(fs *flag.FlagSet, c *peopleConfig) {
 	fs.Var(&c.limits.Guesses, "limit-guesses", "`rate` of wrong codes and tokens from one address; an IPv6 address is its /64 here")
 }
 
-// people makes of the flags, and of what is in the data folder, who is who.
-func (c *peopleConfig) people(data string) (*people.People, error) {
-	cfg := people.Config{Instructors: c.instructors}
+// apply makes of the flags, of what is in the data folder and of the documents who is who, and
+// who may what.
+func (c *peopleConfig) apply(ctx context.Context, data string, documents keep.Store, to *server.Config) (err error) {
+	if to.People, err = c.people(ctx, data, documents); err != nil {
+		return err
+	}
+	to.Limits = c.limits
+	to.Gate, err = gate.New(gate.Config{Kind: c.gate, Bits: c.gateBits, Key: to.People.Key("gate"), Spend: gate.NewSpender(documents).Spend, Tokens: c.access})
+	return err
+}
+
+func (c *peopleConfig) people(ctx context.Context, data string, documents keep.Store) (*people.People, error) {
+	cfg := people.Config{Proxies: c.trusted, Instructors: c.instructors, OperatorToken: c.operator}
 	var err error
-	if cfg.Proxies, err = people.ParseProxies(c.proxies); err != nil {
-		return nil, fmt.Errorf("--trusted-proxies %w", err)
+	if cfg.OperatorToken == "" {
+		if cfg.OperatorToken, err = people.Token(filepath.Join(data, "operator-token")); err != nil {
+			return nil, fmt.Errorf("the operator's token: %w", err)
+		}
 	}
-	if c.operatorToken != "" {
-		cfg.OperatorToken, err = people.ReadToken(c.operatorToken)
-	} else {
-		cfg.OperatorToken, err = people.Token(filepath.Join(data, "operator-token"))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the operator's token: %w", err)
-	}
-	switch c.instructors {
-	case people.Everybody:
-	case people.ByToken:
+	if c.instructors == people.ByToken {
 		if cfg.InstructorToken, err = people.Token(filepath.Join(data, "instructor-token")); err != nil {
 			return nil, fmt.Errorf("the instructors' token: %w", err)
 		}
-	case people.Accounts:
-	default:
-		return nil, fmt.Errorf("--instructors %q: must be everybody, token or accounts", c.instructors)
 	}
-	if cfg.Secret, err = people.SecretFile(filepath.Join(data, "cookie-secret")); err != nil {
+	if cfg.Secret, err = people.Secret(ctx, documents); err != nil {
 		return nil, err
 	}
 	return people.New(cfg)

@@ -136,6 +136,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if cfg.engine.DNSUpstream, err = resolver(cfg.engine.DNSUpstream); err != nil {
 		return err
 	}
+	if err := cfg.people.read(); err != nil {
+		return err
+	}
 	opened, err := cfg.folders.open()
 	if err != nil {
 		return err
@@ -262,23 +265,22 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 	if tcp, ok := api.(*net.TCPAddr); ok {
 		port = tcp.Port
 	}
-	who, err := cfg.people.people(cfg.engine.Data)
-	if err != nil {
-		return nil, err
-	}
 	recordings, err := shelf.Open(shelf.Config{Dir: filepath.Join(cfg.engine.Data, "recordings")})
 	if err != nil {
 		return nil, err
 	}
-	return server.New(server.Config{
+	to := server.Config{
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver, eng.Fork),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, Base: cfg.base, TLSPort: port, Certificates: certificates,
 		Recordings: recordings, Store: documents,
-		People: who, Limits: cfg.people.limits,
 		Version: env.version, Log: cfg.engine.Log,
-	})
+	}
+	if err := cfg.people.apply(context.Background(), cfg.engine.Data, documents, &to); err != nil {
+		return nil, err
+	}
+	return server.New(to)
 }
 
 // browserURL is the address that a person types for a listener's.

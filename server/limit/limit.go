@@ -123,12 +123,7 @@ type Claim struct {
 // Take takes a token of each bucket, or if one of them has none, of none, and says how long
 // it is until all have one.
 func Take(now time.Time, claims ...Claim) (wait time.Duration) {
-	for _, c := range claims {
-		if c.Key != "" {
-			wait = max(wait, c.From.Wait(now, c.Key))
-		}
-	}
-	if wait > 0 {
+	if wait = Wait(now, claims...); wait > 0 {
 		return wait
 	}
 	for _, c := range claims {
@@ -137,6 +132,16 @@ func Take(now time.Time, claims ...Claim) (wait time.Duration) {
 		}
 	}
 	return 0
+}
+
+// Wait is how long it is until Take would take.
+func Wait(now time.Time, claims ...Claim) (wait time.Duration) {
+	for _, c := range claims {
+		if c.Key != "" {
+			wait = max(wait, c.From.Wait(now, c.Key))
+		}
+	}
+	return wait
 }
 
 // Address is the key of an address: of IPv6 the network's, which is one household's or one

@@ -24,6 +24,8 @@ const (
 	personAge = 365 * 24 * time.Hour
 	// SignedIn is how long somebody is signed in.
 	SignedIn = 12 * time.Hour
+	// accessAge is how long a browser shows the site's token by itself.
+	accessAge = 30 * 24 * time.Hour
 )
 
 // Config says who is who. Zero fields take the defaults named.
@@ -45,9 +47,9 @@ type Config struct {
 
 // People tells who asks. It is safe for concurrent use, and holds no state: all is in the cookies.
 type People struct {
-	cfg             Config
-	persons, signed *securecookie.SecureCookie
-	tokens          [2]token
+	cfg                     Config
+	persons, signed, access *securecookie.SecureCookie
+	tokens                  [2]token
 }
 
 // New fails for a configuration that makes no sense.
@@ -68,6 +70,7 @@ func New(cfg Config) (*People, error) {
 	p := &People{cfg: cfg, tokens: [2]token{newToken(cfg.OperatorToken, Operator), newToken(cfg.InstructorToken, Instructor)}}
 	p.persons = p.seal("person", personAge)
 	p.signed = p.seal("signed in", SignedIn)
+	p.access = p.seal("access", accessAge)
 	return p, nil
 }
 

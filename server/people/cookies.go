@@ -11,6 +11,7 @@ import (
 const (
 	personCookie = "podhop_person"
 	signedCookie = "podhop_signed_in"
+	accessCookie = "podhop_access"
 )
 
 // signed is what the cookie of somebody who has signed in says.
@@ -92,6 +93,21 @@ func (p *People) signIn(w http.ResponseWriter, r *http.Request, s signed) error 
 // SignOut has the browser be nobody in particular again, or who it was before it signed in.
 func (p *People) SignOut(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, p.Cookie(r, signedCookie, "", 0))
+}
+
+// Grant has the browser show a token of the site by itself from now on.
+func (p *People) Grant(w http.ResponseWriter, r *http.Request, token string) {
+	if text, err := p.access.Encode(accessCookie, token); err == nil {
+		http.SetCookie(w, p.Cookie(r, accessCookie, text, accessAge))
+	}
+}
+
+// Granted is the token that a browser was granted; empty for none.
+func (p *People) Granted(r *http.Request) (token string) {
+	if c, err := r.Cookie(accessCookie); err == nil {
+		_ = p.access.Decode(accessCookie, c.Value, &token) // else it is none
+	}
+	return token
 }
 
 // Cookie is one that scripts cannot read and other sites' pages do not send along; no

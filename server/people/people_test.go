@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/podhop/podhop/server/keep"
 )
 
 func newPeople(t *testing.T, cfg Config) *People {
@@ -260,23 +262,46 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-func TestSecretFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "secret")
-	first, err := SecretFile(file)
-	if err != nil || len(first) != 32 {
-		t.Fatal(first, err)
+// All servers of a store have one secret, whoever is first.
+func TestSecret(t *testing.T) {
+	store := keep.Memory()
+	secrets := make(chan string, 8)
+	for range cap(secrets) {
+		go func() {
+			secret, err := Secret(t.Context(), store)
+			if err != nil || len(secret) != 32 {
+				t.Errorf("%d bytes, %v", len(secret), err)
+			}
+			secrets <- string(secret)
+		}()
 	}
-	if second, err := SecretFile(file); string(second) != string(first) || err != nil {
-		t.Error("another secret", err)
+	first := <-secrets
+	for range cap(secrets) - 1 {
+		if <-secrets != first {
+			t.Error("there are two secrets")
+		}
 	}
-	if err := os.WriteFile(file, first[:8], 0o600); err != nil {
-		t.Fatal(err)
+	if _, err := New(Config{Secret: []byte("short")}); err == nil {
+		t.Error("a short secret is taken")
 	}
-	short, err := SecretFile(file)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// What a browser was granted it shows again, sealed, and signing out keeps it.
+func TestGrant(t *testing.T) {
+	p := newPeople(t, Config{})
+	b := browser{}
+	b.ask(p, func(w http.ResponseWriter, r *http.Request) { p.Grant(w, r, "a-token-of-the-site") })
+	if c := b[accessCookie]; c == nil || strings.Contains(c.Value, "site") || !c.HttpOnly {
+		t.Fatalf("the cookie is %v", c)
 	}
-	if _, err := New(Config{Secret: short}); err == nil {
-		t.Error("a secret of 8 bytes is taken")
-	}
+	b.ask(p, func(w http.ResponseWriter, r *http.Request) {
+		if got := p.Granted(r); got != "a-token-of-the-site" {
+			t.Errorf("granted %q", got)
+		}
+	})
+	b.ask(newPeople(t, Config{}), func(w http.ResponseWriter, r *http.Request) {
+		if got := p.Granted(httptest.NewRequest("GET", "/", nil)) + newPeople(t, Config{}).Granted(r); got != "" {
+			t.Errorf("granted %q by another secret", got)
+		}
+	})
 }

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/podhop/podhop/server/keep"
 )
@@ -30,20 +28,6 @@ func Secret(ctx context.Context, store keep.Store) ([]byte, error) {
 		return secret, err
 	})
 	if err != nil && !errors.Is(err, errThere) {
-		return nil, fmt.Errorf("the cookies' secret: %w", err)
-	}
-	return secret, nil
-}
-
-// SecretFile is Secret of one server alone, in a file.
-func SecretFile(file string) ([]byte, error) {
-	secret, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		secret = make([]byte, 32)
-		_, _ = rand.Read(secret) // never fails
-		err = writeSecret(file, secret)
-	}
-	if err != nil {
 		return nil, fmt.Errorf("the cookies' secret: %w", err)
 	}
 	return secret, nil

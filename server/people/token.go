@@ -74,10 +74,36 @@ func ReadToken(file string) (string, error) {
 		return "", err
 	}
 	text := strings.TrimSpace(string(data))
-	if len(text) < 16 || strings.ContainsAny(text, " \t\r\n") {
+	if !isToken(text) {
 		return "", fmt.Errorf("%s: %w", file, ErrToken)
 	}
 	return text, nil
+}
+
+func isToken(text string) bool { return len(text) >= 16 && !strings.ContainsAny(text, " \t\r\n") }
+
+// ReadTokens reads a file that holds a token a line, and lines that begin with #.
+func ReadTokens(file string) (all []string, err error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		text := strings.TrimSpace(line)
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		if !isToken(text) {
+			return nil, fmt.Errorf("%s, line %d: %w", file, n, ErrToken)
+		}
+		all = append(all, text)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: there is no token in it", file)
+	}
+	return all, nil
 }
 
 // Token is ReadToken, and makes the file, for its owner's eyes alone, if there is none.

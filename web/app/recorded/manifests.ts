@@ -10,6 +10,7 @@ import { forLong } from "../state/keep";
 import { Part } from "../state/part";
 import { plural } from "../state/text";
 import { tape } from "./player";
+import { passing } from "../state/gate";
 
 type Fork = { kind: "none" } | { kind: "opening" } | { kind: "problem"; text: string } | { kind: "partly"; session: Session; refused: ApplyResult[]; of: number };
 
@@ -47,7 +48,7 @@ async function copyAll(text: string): Promise<void> {
 }
 
 async function ask<T>(path: string, type: string, body: string): Promise<T> {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": type, Accept: "application/json" }, body });
+  const answer = await passing((more) => fetch(path, { method: "POST", headers: { "Content-Type": type, Accept: "application/json", ...more }, body }));
   const said = (await answer.json()) as T & { title?: string; detail?: string };
   if (!answer.ok) throw new Error([said.title, said.detail].filter(Boolean).join(": ") || `The server answered ${answer.status}.`);
   return said;

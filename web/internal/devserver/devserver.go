@@ -55,6 +55,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("GET /lessons/{slug}", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, r.PathValue("slug")) })
 	mux.HandleFunc("POST /playground", s.open)
 	mux.HandleFunc("GET /sign-in", signIn(cfg.Web))
+	mux.HandleFunc("/gate", gated(cfg.Web))
 	mux.Handle("GET /static/", cfg.Web.Static())
 	mux.HandleFunc("GET /s/{id}", s.learn)
 	mux.HandleFunc("GET /s/{id}/ports", s.with(func(c *Cluster, w http.ResponseWriter, r *http.Request) { cfg.Web.Ports(w, r, c.Session(), c.graph()) }))
