@@ -35,7 +35,7 @@ type benchmark struct {
 // benchmarks are in the order in which all of them run: the first wants an engine
 // that has opened no session yet.
 func benchmarks() []benchmark {
-	return []benchmark{{"sessions", benchSessions}, {"start-over", benchStartOver}, {"apply", benchApply}, {"pods", benchPods}, {"network", benchNetwork}, {"trace", benchTrace}, {"viewers", benchViewers}, {"terminals", benchTerminals}}
+	return []benchmark{{"sessions", benchSessions}, {"start-over", benchStartOver}, {"apply", benchApply}, {"pods", benchPods}, {"network", benchNetwork}, {"trace", benchTrace}, {"viewers", benchViewers}, {"terminals", benchTerminals}, {"neighbours", benchNeighbours}}
 }
 
 // A bencher is what benchmarks share.
@@ -46,17 +46,21 @@ type bencher struct {
 	rounds  int
 	most    int // sessions
 	viewers int // of one session
+	only    string
 	report  func(measurement)
 }
 
 func bench(ctx context.Context, env *environment, args []string) error {
+	if len(args) == 2 && args[0] == "client" { // of neighbours, in a process of its own
+		return hostileClient(ctx, args[1])
+	}
 	var names []string
 	for len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		names, args = append(names, args[0]), args[1:]
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(benchmarks(), func(b benchmark) bool { return b.name == name }) {
-			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, start-over, apply, pods, network, trace, viewers and terminals\n", name)
+			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, start-over, apply, pods, network, trace, viewers, terminals and neighbours\n", name)
 			return errUsage
 		}
 	}
@@ -68,6 +72,7 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	fs.IntVar(&b.rounds, "rounds", 20, "`number` of times that what is timed is done")
 	fs.IntVar(&b.most, "most", 100, "`number` of idle sessions to hold at once")
 	fs.IntVar(&b.viewers, "viewers", 1000, "`number` of viewers of one session, at least 2")
+	fs.StringVar(&b.only, "only", "", "of neighbours, only those kinds whose name has this `text`")
 	if err := env.parse(fs, args); err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/network"
 	"github.com/podhop/podhop/engine/policy"
-	"github.com/podhop/podhop/lessons"
 )
 
 // benchSessions opens sessions one after another: how long each takes, and what
@@ -101,17 +100,10 @@ func settled() int64 {
 // benchApply pastes the article's Deployment with a Service and waits for the
 // first answer, in a new session each time.
 func benchApply(ctx context.Context, b *bencher) error {
-	deployment, err := lessons.Content().Open("samples/3-my-deployment.yaml")
+	paste, err := benchDeployment()
 	if err != nil {
 		return err
 	}
-	defer deployment.Close()
-	var paste bytes.Buffer
-	if _, err := paste.ReadFrom(deployment); err != nil {
-		return err
-	}
-	// An address of its own, so that it need not be asked for first.
-	paste.WriteString("---\n{apiVersion: v1, kind: Service, metadata: {name: bench}, spec: {clusterIP: 10.96.200.1, selector: {app: my-app}, ports: [{port: 80}]}}\n")
 	var took []time.Duration
 	for range b.rounds {
 		s, err := b.engine.Open(ctx, model.SessionOptions{})
@@ -119,7 +111,7 @@ func benchApply(ctx context.Context, b *bencher) error {
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, time.Minute)
-		d, err := s.BenchApply(limited, paste.Bytes(), "http://10.96.200.1")
+		d, err := s.BenchApply(limited, paste, benchURL)
 		cancel()
 		if cerr := s.Close(); err == nil {
 			err = cerr
