@@ -62,6 +62,11 @@ type Config struct {
 	// NodeMemory is how much memory each node has, in bytes: what its pods may use
 	// together. The default is 2 GiB, or what the machine has if that is less.
 	NodeMemory int64
+	// SessionMemory is how much memory all pods of a session may use together, in bytes, and
+	// SessionCPU how much CPU time, in cores. The default is half of what the machine has, but
+	// not less than a node's memory or a core; a negative number is no limit.
+	SessionMemory int64
+	SessionCPU    float64
 	// Registries allows pulls of what the catalogue lacks. RegistryMirrors maps
 	// registries to those that are asked in their places.
 	Registries      bool

@@ -134,7 +134,7 @@ func (s *Session) desired() network.Desired {
 
 func (s *Session) openContainers(context.Context, []network.Node) (err error) {
 	s.containers, err = s.engine.containers.OpenSession(container.SessionConfig{
-		ID: s.id, UserNS: s.users, UIDBase: s.users.Maps()[0].Outer,
+		ID: s.id, UserNS: s.users, UIDBase: s.users.Maps()[0].Outer, Limits: s.engine.cfg.share(),
 	})
 	if err == nil {
 		s.onClose(s.containers.Close)

@@ -42,6 +42,9 @@ type cgroups struct {
 type cgroup struct {
 	of   *cgroups
 	dirs map[string]string
+	// cores are what the session has, and with that the most that a group in it may be
+	// given; 0 is no limit.
+	cores float64
 }
 
 // distinct are the folders without repetition.
@@ -57,8 +60,8 @@ func (c *cgroups) distinct(dirs map[string]string) []string {
 
 // inner makes a group that has others below it, and in version 2 no processes
 // of its own.
-func (c *cgroups) inner(parents map[string]string, name string, r Resources) (*cgroup, error) {
-	g, err := c.make(parents, name, r)
+func (c *cgroups) inner(parents map[string]string, name string, cores float64, r Resources) (*cgroup, error) {
+	g, err := c.make(parents, name, cores, r)
 	if err == nil && c.v2 {
 		err = enableControllers(g.dirs["pids"])
 	}
@@ -70,14 +73,16 @@ func (c *cgroups) inner(parents map[string]string, name string, r Resources) (*c
 
 // session makes the group of a session.
 func (c *cgroups) session(name string, r Resources) (*cgroup, error) {
-	return c.inner(c.dirs, name, r)
+	return c.inner(c.dirs, name, r.cores(), r)
 }
 
 // sub makes a container's group in this one.
-func (g *cgroup) sub(name string, r Resources) (*cgroup, error) { return g.of.make(g.dirs, name, r) }
+func (g *cgroup) sub(name string, r Resources) (*cgroup, error) {
+	return g.of.make(g.dirs, name, g.cores, r)
+}
 
-func (c *cgroups) make(parents map[string]string, name string, r Resources) (*cgroup, error) {
-	g := &cgroup{of: c, dirs: map[string]string{}}
+func (c *cgroups) make(parents map[string]string, name string, cores float64, r Resources) (*cgroup, error) {
+	g := &cgroup{of: c, dirs: map[string]string{}, cores: cores}
 	for controller, parent := range parents {
 		g.dirs[controller] = filepath.Join(parent, name)
 	}
@@ -97,7 +102,7 @@ func (c *cgroups) make(parents map[string]string, name string, r Resources) (*cg
 // depends on what they were: what fails is tried once more after the others.
 func (g *cgroup) limit(r Resources) error {
 	var again []write
-	for _, w := range limits(r, g.of.v2) {
+	for _, w := range limits(r.within(g.cores), g.of.v2) {
 		if g.write(w) != nil {
 			again = append(again, w)
 		}
@@ -180,20 +185,8 @@ func (g *cgroup) oomKilled() bool {
 	if g == nil {
 		return false
 	}
-	file := "memory.oom_control"
-	if g.of.v2 {
-		file = "memory.events"
-	}
-	text, err := os.ReadFile(filepath.Join(g.dirs["memory"], file))
-	if err != nil {
-		return false
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			return n != "0"
-		}
-	}
-	return false
+	n, _ := field(g.read("memory", g.eventsFile()), "oom_kill")
+	return n > 0
 }
 
 // kill kills all that is in the group, as far as it can.

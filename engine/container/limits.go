@@ -69,6 +69,23 @@ func limits(r Resources, v2 bool) (out []write) {
 	return out
 }
 
+// cores are what a limit of CPU time comes to; 0 is no limit.
+func (r Resources) cores() float64 {
+	if r.CPUQuota <= 0 {
+		return 0
+	}
+	return float64(r.CPUQuota) / float64(r.period())
+}
+
+// within is r with no more cores than those, unless they are 0. Version 1 refuses a group more
+// than those above it have (EINVAL); in version 2 the least of them holds anyway.
+func (r Resources) within(cores float64) Resources {
+	if cores > 0 && r.cores() > cores {
+		r.CPUQuota = int64(cores * float64(r.period()))
+	}
+	return r
+}
+
 // period is the kernel's default, where none is named.
 func (r Resources) period() int64 {
 	if r.CPUPeriod == 0 {

@@ -22,6 +22,9 @@ type Usage struct {
 	Memory, WorkingSet, RSS uint64
 	PageFaults, MajorFaults uint64
 	Processes               uint64
+	// Refused is how many forks the kernel refused its processes, Killed how many of them it
+	// killed for their memory.
+	Refused, Killed uint64
 }
 
 // meter remembers what a container has used, for when it can be read no more.
@@ -79,7 +82,24 @@ func (g *cgroup) usage(u *Usage) bool {
 		u.memory(g.read("memory", "memory.usage_in_bytes"), g.read("memory", "memory.stat"), "total_inactive_file", "total_rss", "total_pgfault", "total_pgmajfault")
 	}
 	u.Processes, _ = number(g.read("pids", "pids.current"))
+	u.Refused, _ = field(g.read("pids", "pids.events"), "max")
+	u.Killed, _ = field(g.read("memory", g.eventsFile()), "oom_kill")
 	return true
+}
+
+// eventsFile has what the kernel did to the group for its memory.
+func (g *cgroup) eventsFile() string {
+	if g.of.v2 {
+		return "memory.events"
+	}
+	return "memory.oom_control"
+}
+
+// Usage reads what all containers of the session use together. It tells false where there are
+// no groups.
+func (s *Session) Usage() (Usage, bool) {
+	u := Usage{At: time.Now()}
+	return u, s.cgroup != nil && s.cgroup.usage(&u)
 }
 
 func (u *Usage) memory(usage, stat []byte, inactive, rss, faults, major string) {

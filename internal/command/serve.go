@@ -78,6 +78,7 @@ func registerEngine(fs *flag.FlagSet, c *engine.Config) {
 		c.NodeMemory = q.Value()
 		return err
 	})
+	registerShare(fs, c)
 	fs.IntVar(&c.MaxSessions, "max-sessions", 300, "`number` of sessions at once")
 	registerImages(fs, c)
 }
