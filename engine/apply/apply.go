@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"golang.org/x/sync/semaphore"
 	"k8s.io/client-go/rest"
 
 	"github.com/podhop/podhop/engine/model"
@@ -31,6 +32,8 @@ type Applier struct {
 	resources resources
 	// A dry run has a place in the queue, and then the turn.
 	queue, turn chan struct{}
+	pastes      chan struct{} // one for each that is applied or waits
+	pasting     *semaphore.Weighted
 }
 
 // New returns the Applier of one session. It asks the API nothing yet.
@@ -58,21 +61,56 @@ func New(cfg Config) (*Applier, error) {
 		return nil, err
 	}
 	return &Applier{cfg: cfg, client: client, resources: resources{client: client},
-		queue: make(chan struct{}, 1+waiting), turn: make(chan struct{}, 1)}, nil
+		queue: make(chan struct{}, 1+waiting), turn: make(chan struct{}, 1),
+		pastes: make(chan struct{}, pastes+waitingPastes), pasting: semaphore.NewWeighted(pastes)}, nil
 }
 
 // Apply applies the documents of a paste in the order that they stand in, and
 // answers each of them: one that fails does not keep the others from being
 // tried. The items of a List are answered one by one, with the List's number.
 //
-// Its errors are model.ErrTooLarge, and ctx's; everything else is in the answers.
+// Its errors are model.ErrTooLarge, model.ErrConflict where too many pastes wait already,
+// and ctx's; everything else is in the answers.
 func (a *Applier) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult, error) {
+	leave, err := a.turnToPaste(ctx, paste)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	made := false // a CustomResourceDefinition, whose kind takes a moment to be served
 	return a.each(ctx, paste, func(m *manifest) model.ApplyResult {
 		result := a.one(ctx, m, made)
 		made = made || m.kind == "CustomResourceDefinition" && len(result.Errors) == 0
 		return result
 	})
+}
+
+const (
+	// pastes are how many are applied at once; one that waits, for a new kind say, is not to
+	// keep the next from being applied. A large one is applied alone: what it costs the server
+	// grows with it, and other sessions are there as well.
+	pastes     = 2
+	largePaste = 256 << 10
+	// waitingPastes is how many may wait for those.
+	waitingPastes = 16
+)
+
+// turnToPaste waits until a paste may be applied.
+func (a *Applier) turnToPaste(ctx context.Context, paste []byte) (leave func(), err error) {
+	select {
+	case a.pastes <- struct{}{}:
+	default:
+		return nil, fmt.Errorf("%w: other pastes of this session are being applied", model.ErrConflict)
+	}
+	weight := int64(1)
+	if len(paste) > largePaste {
+		weight = pastes
+	}
+	if err := a.pasting.Acquire(ctx, weight); err != nil {
+		<-a.pastes
+		return nil, err
+	}
+	return func() { a.pasting.Release(weight); <-a.pastes }, nil
 }
 
 // each answers each object of a paste.

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"golang.org/x/time/rate"
+
+	"github.com/podhop/podhop/engine/api/seats"
+)
+
+// watchBytes is how much the watches of a session's clients are told a second, all together,
+// in the long run; what a watch is told is encoded for it alone.
+const watchBytes = 2 << 20
+
+// share has a client's request wait for its place among those of the session, and serves it.
+// What this process itself asks needs none.
+func (s *Session) share(w http.ResponseWriter, r *http.Request) {
+	g := s.server.generic
+	info, err := g.RequestInfoResolver.NewRequestInfo(r)
+	lasts := err == nil && g.LongRunningFunc(r, info) // the chain says what is wrong with one that cannot be read
+	leave, err := s.seat(r.Context(), lasts)
+	if err != nil {
+		// As upstream's max-in-flight filter says it (k8s.io/apiserver/pkg/server/filters/maxinflight.go).
+		// Clients try again by themselves.
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "Too many requests, please try again later.", http.StatusTooManyRequests)
+		return
+	}
+	defer leave()
+	if lasts && info.Verb == "watch" && r.Header.Get("Upgrade") == "" {
+		w = paced{w, r.Context(), s.telling}
+	}
+	s.serve(w, r)
+}
+
+func (s *Session) seat(ctx context.Context, lasts bool) (leave func(), err error) {
+	if lasts {
+		return s.seats.Last()
+	}
+	return s.seats.Take(ctx)
+}
+
+// Asked is what clients had of the session's API.
+func (s *Session) Asked() seats.Use { return s.seats.Use() }
+
+// paced waits before it writes more than the session may.
+type paced struct {
+	http.ResponseWriter
+	ctx  context.Context
+	pace *rate.Limiter
+}
+
+func (w paced) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		part := p[:min(len(p), w.pace.Burst())]
+		if err := w.pace.WaitN(w.ctx, len(part)); err != nil {
+			return n, err
+		}
+		m, err := w.ResponseWriter.Write(part)
+		if n += m; err != nil {
+			return n, err
+		}
+		p = p[len(part):]
+	}
+	return n, nil
+}
+
+func (w paced) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush is what upstream asks of every writer.
+func (w paced) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }

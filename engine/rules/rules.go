@@ -1,0 +1,135 @@
+// Package rules says when a container breaks the rules of the house, by what the kernel counts
+// of it. It must not know what containers are, nor do anything about them.
+//
+// There is no rule about packets: pods of a session reach nothing outside, and who sends them
+// pays for their way in CPU time, which is bounded.
+package rules
+
+import (
+	"fmt"
+	"time"
+)
+
+// The rules there are.
+const (
+	Forks   = "forks"   // it starts programs though it may not, again and again
+	Memory  = "memory"  // its programs are killed for their memory, again and again
+	Seccomp = "seccomp" // it made a system call that nobody makes who means well
+	CPU     = "cpu"     // the session uses all the CPU time it may have, and this container most of it
+)
+
+const (
+	// forksMost are refused forks between two looks. A program that meets its limit tries a few
+	// times; a fork bomb does so as fast as it can.
+	forksMost = 500
+	// killsMost are programs killed for their memory within killsTime while the container runs on.
+	killsMost = 30
+	killsTime = time.Minute
+	// busy is of the CPU time that a session may have.
+	busy = 0.95
+)
+
+// A Reading is what the kernel has counted of a container since it started.
+type Reading struct {
+	At              time.Time
+	Refused, Killed uint64 // forks, and programs for their memory
+	CPU             time.Duration
+	Forbidden       bool // it has ended by a forbidden system call
+}
+
+// A Breach is a rule broken, and how, in words that go on from the container's name.
+type Breach struct{ Rule, Text string }
+
+// A Watch remembers what was read of one session. It is for one goroutine.
+type Watch struct {
+	// Patience is how long a session may use all that it may have; 0 is for ever.
+	Patience   time.Duration
+	containers map[string]*seen
+	last       Reading
+	busySince  time.Time
+}
+
+type seen struct {
+	last      Reading
+	began     Reading // of the minute in which kills are counted
+	busy      time.Duration
+	forbidden bool
+}
+
+// Look takes readings of all containers of a session by their IDs, and of the session as a
+// whole, which may have so many cores; 0 is no limit. It answers who has broken a rule since
+// the last look.
+func (w *Watch) Look(whole Reading, cores float64, all map[string]Reading) map[string]Breach {
+	breaches := map[string]Breach{}
+	before := w.containers
+	w.containers = make(map[string]*seen, len(all))
+	for id, now := range all {
+		s := before[id]
+		if s == nil {
+			s = &seen{began: Reading{At: now.At}}
+			s.last.At = now.At
+		}
+		w.containers[id] = s
+		if b, ok := s.judge(now); ok {
+			breaches[id] = b
+		}
+		s.busy += now.CPU - s.last.CPU
+		s.last = now
+	}
+	if id, ok := w.judge(whole, cores); ok && breaches[id].Rule == "" {
+		breaches[id] = Breach{CPU, fmt.Sprintf("used the CPU time that its session may have (%.3g cores) for %s without a pause", cores, w.Patience)}
+	}
+	return breaches
+}
+
+func (s *seen) judge(now Reading) (Breach, bool) {
+	if now.At.Sub(s.began.At) > killsTime {
+		s.began = s.last
+	}
+	switch {
+	case now.Forbidden && !s.forbidden:
+		s.forbidden = true
+		return Breach{Seccomp, "made a system call that no container may make here, and that only somebody makes who wants out of one"}, true
+	case now.Refused >= s.last.Refused+forksMost:
+		return Breach{Forks, fmt.Sprintf("tried to start more processes than it may have, %d times in %s", now.Refused-s.last.Refused, span(s.last.At, now.At))}, true
+	case now.Killed >= s.began.Killed+killsMost:
+		text := fmt.Sprintf("wanted more memory than it may have, and %d of its programs were killed for it in %s", now.Killed-s.began.Killed, span(s.began.At, now.At))
+		s.began = now
+		return Breach{Memory, text}, true
+	}
+	return Breach{}, false
+}
+
+// judge answers which container is to answer for the session's CPU time.
+func (w *Watch) judge(now Reading, cores float64) (worst string, ok bool) {
+	defer func() { w.last = now }()
+	took := now.At.Sub(w.last.At)
+	if w.Patience == 0 || cores == 0 || w.last.At.IsZero() || float64(now.CPU-w.last.CPU) < busy*cores*float64(took) {
+		w.rest(time.Time{})
+		return "", false
+	}
+	if w.busySince.IsZero() {
+		w.busySince = w.last.At
+	}
+	if now.At.Sub(w.busySince) < w.Patience {
+		return "", false
+	}
+	most := time.Duration(0)
+	for id, s := range w.containers {
+		if s.busy > most {
+			worst, most = id, s.busy
+		}
+	}
+	w.rest(now.At)
+	return worst, worst != ""
+}
+
+// rest counts anew who uses how much.
+func (w *Watch) rest(since time.Time) {
+	w.busySince = since
+	for _, s := range w.containers {
+		s.busy = 0
+	}
+}
+
+func span(from, to time.Time) time.Duration { return max(to.Sub(from), time.Second).Round(time.Second) }
