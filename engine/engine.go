@@ -67,6 +67,11 @@ type Config struct {
 	// not less than a node's memory or a core; a negative number is no limit.
 	SessionMemory int64
 	SessionCPU    float64
+	// Patience is how long a session may use all its CPU time without a pause until the
+	// container that uses most of it is stopped; 0 is for ever. MaxBreaches is how often
+	// containers of a session may break a rule within an hour until it is ended; 0 is for ever.
+	Patience    time.Duration
+	MaxBreaches int
 	// Registries allows pulls of what the catalogue lacks. RegistryMirrors maps
 	// registries to those that are asked in their places.
 	Registries      bool
@@ -100,6 +105,7 @@ type Engine struct {
 	proxyImage string        // ID of what the pods of Ingress controllers run
 	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
+	breaches   breaches
 	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
 	syncer     journal.Syncer
 	keeper     journal.Keeper // nil if no sessions are kept
@@ -197,6 +203,7 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 func (e *Engine) warm() {
 	ctx, cancel := context.WithCancel(context.Background())
 	e.idle = cancel
+	e.opening.Go(func() { e.keepRules(ctx) })
 	// Not at once: it is large, and who only asks the API needs none.
 	e.desk = sync.OnceFunc(func() {
 		e.mu.Lock()

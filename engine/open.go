@@ -135,6 +135,7 @@ func (s *Session) desired() network.Desired {
 func (s *Session) openContainers(context.Context, []network.Node) (err error) {
 	s.containers, err = s.engine.containers.OpenSession(container.SessionConfig{
 		ID: s.id, UserNS: s.users, UIDBase: s.users.Maps()[0].Outer, Limits: s.engine.cfg.share(),
+		OnForbidden: s.forbidden,
 	})
 	if err == nil {
 		s.onClose(s.containers.Close)

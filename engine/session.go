@@ -66,6 +66,7 @@ type Session struct {
 	packets    *pcap.Store
 	why        *why.Objects
 	checked    checked
+	conduct    conduct
 
 	// ctx ends when the session closes; work counts the goroutines under it.
 	ctx    context.Context

@@ -78,6 +78,10 @@ func (c *Container) wait(p *process) {
 	c.closeStdin()
 	c.mu.Unlock()
 	close(c.done)
+	// A profile of the learner's own kills as that says, which is nothing to tell of.
+	if told := c.session.cfg.OnForbidden; told != nil && ws.Signaled() && ws.Signal() == syscall.SIGSYS && c.spec.Seccomp == nil {
+		told(c.spec.ID)
+	}
 	if c.spec.OnExit != nil {
 		c.spec.OnExit()
 	}

@@ -133,6 +133,50 @@ func TestForkBomb(t *testing.T) {
 	}
 }
 
+// TestForbiddenCall has a program try to add swap, which ends it and is told.
+func TestForbiddenCall(t *testing.T) {
+	for _, unconfined := range []bool{false, true} {
+		told := make(chan string, 1)
+		s := testSession(t, testHost(t), 1, func(c *SessionConfig) { c.OnForbidden = func(id string) { told <- id } })
+		c := run(t, s, func(s *Spec) { s.Unconfined = unconfined }, "sh", "-c", "dd if=/dev/zero of=/swap bs=64k count=4; exec swapon /swap")
+		if st := wait(t, c); st.ExitCode != 128+int(unix.SIGSYS) {
+			t.Fatalf("unconfined %v: status %+v, %s", unconfined, st, logged(t, c))
+		}
+		select {
+		case id := <-told:
+			if id != c.ID() {
+				t.Errorf("told of %s", id)
+			}
+		case <-time.After(time.Minute):
+			t.Errorf("unconfined %v: nobody was told", unconfined)
+		}
+	}
+}
+
+// TestRefusedForks counts those of a container alone.
+func TestRefusedForks(t *testing.T) {
+	h := testHost(t)
+	if !h.Cgroups() {
+		t.Skip("there are no cgroups here to stop it")
+	}
+	s := testSession(t, h, 1, func(c *SessionConfig) { c.Limits.Pids = 40 })
+	calm := run(t, s, func(s *Spec) { s.ID = "calm" }, "sleep", "1000")
+	bomb := run(t, s, func(s *Spec) { s.ID, s.Resources.Pids = "bomb", 20 }, "sh", "-c", "bomb() { bomb | bomb & }; bomb; sleep 1000")
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if u, ok := bomb.Usage(); ok && u.Refused > 0 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("no fork was refused: %+v", u)
+		}
+	}
+	if u, ok := calm.Usage(); !ok || u.Refused != 0 {
+		t.Errorf("the other container: %+v", u)
+	}
+	if u, ok := s.Usage(); !ok || u.CPU == 0 || u.Memory == 0 || u.Processes < 2 {
+		t.Errorf("the session: %+v", u)
+	}
+}
+
 func TestMemoryLimit(t *testing.T) {
 	h := testHost(t)
 	if !h.Cgroups() {

@@ -27,6 +27,11 @@ var denied = []string{
 	"socketcall",
 }
 
+// fatal are those of denied that end who makes them, by SIGSYS, unless the profile is a
+// learner's own: nobody makes them in a container who means well, and so nobody misses an
+// error that says so. Modules are not among them, because iptables asks for those by itself.
+var fatal = []string{"kexec_load", "kexec_file_load", "open_by_handle_at", "swapon", "swapoff"}
+
 // identity are the calls that seem to succeed where only one id is mapped, so
 // that a server that drops root (nginx's workers, Apache's, Redis) runs, as root
 // of its container: there is no other user it could be. Charliecloud does the same.
@@ -56,7 +61,8 @@ func seccompProfile(capabilities []string, singleID, unconfined bool) (*specs.Li
 	eperm := uint(unix.EPERM)
 	if unconfined {
 		p.DefaultAction, p.DefaultErrnoRet = specs.ActAllow, nil
-		p.Syscalls = []specs.LinuxSyscall{{Names: denied, Action: specs.ActErrno, ErrnoRet: &eperm}}
+		refused := slices.DeleteFunc(slices.Clone(denied), func(name string) bool { return slices.Contains(fatal, name) })
+		p.Syscalls = []specs.LinuxSyscall{{Names: refused, Action: specs.ActErrno, ErrnoRet: &eperm}}
 		// Clone stays as in the profile: new namespaces are mount and unshare by another door.
 		nosys := uint(unix.ENOSYS)
 		p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &nosys})
@@ -82,6 +88,7 @@ func seccompProfile(capabilities []string, singleID, unconfined bool) (*specs.Li
 				Args: []specs.LinuxSeccompArg{{Index: 0, Value: domain, Op: specs.OpEqualTo}}})
 		}
 	}
+	p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: fatal, Action: specs.ActKillProcess})
 	if singleID {
 		zero := uint(0)
 		p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: identity, Action: specs.ActErrno, ErrnoRet: &zero})

@@ -33,6 +33,9 @@ type SessionConfig struct {
 	// Limits are for all containers of the session together; the default is
 	// 1000 processes, and no limit of memory or CPU.
 	Limits Resources
+	// OnForbidden, if set, is told of a container whose process made a system call that ends
+	// it (see fatal); it has exited then.
+	OnForbidden func(id string)
 }
 
 // Session runs the containers of one cluster. All methods are safe for concurrent use.

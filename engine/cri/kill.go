@@ -33,3 +33,28 @@ func (r *Runtime) Kill(sandbox, name string) error {
 	}
 	return fmt.Errorf("%w: those that run are %s", container.ErrNotRunning, strings.Join(running, ", "))
 }
+
+// Warn has the events of a container's pod say something; it does nothing for a container
+// of another node.
+func (r *Runtime) Warn(id, reason, message string) {
+	r.mu.Lock()
+	m := r.members[id]
+	r.mu.Unlock()
+	if m == nil || r.cfg.Event == nil {
+		return
+	}
+	pod := m.sandbox.config.GetMetadata()
+	r.cfg.Event(pod.GetNamespace(), pod.GetName(), pod.GetUid(), "Warning", reason, message)
+}
+
+// PodOf names the pod of a container of this node, and the container in it.
+func (r *Runtime) PodOf(id string) (namespace, pod, name string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.members[id]
+	if m == nil {
+		return "", "", "", false
+	}
+	of := m.sandbox.config.GetMetadata()
+	return of.GetNamespace(), of.GetName(), m.config.GetMetadata().GetName(), true
+}

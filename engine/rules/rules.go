@@ -21,7 +21,7 @@ const (
 const (
 	// forksMost are refused forks between two looks. A program that meets its limit tries a few
 	// times; a fork bomb does so as fast as it can.
-	forksMost = 500
+	forksMost = 100
 	// killsMost are programs killed for their memory within killsTime while the container runs on.
 	killsMost = 30
 	killsTime = time.Minute
@@ -34,11 +34,15 @@ type Reading struct {
 	At              time.Time
 	Refused, Killed uint64 // forks, and programs for their memory
 	CPU             time.Duration
-	Forbidden       bool // it has ended by a forbidden system call
 }
 
 // A Breach is a rule broken, and how, in words that go on from the container's name.
 type Breach struct{ Rule, Text string }
+
+// Forbidden is the breach of a container that ended by a forbidden system call.
+func Forbidden() Breach {
+	return Breach{Seccomp, "made a system call that no container may make here, and that only somebody makes who wants out of one"}
+}
 
 // A Watch remembers what was read of one session. It is for one goroutine.
 type Watch struct {
@@ -50,10 +54,9 @@ type Watch struct {
 }
 
 type seen struct {
-	last      Reading
-	began     Reading // of the minute in which kills are counted
-	busy      time.Duration
-	forbidden bool
+	last  Reading
+	began Reading // of the minute in which kills are counted
+	busy  time.Duration
 }
 
 // Look takes readings of all containers of a session by their IDs, and of the session as a
@@ -67,7 +70,6 @@ func (w *Watch) Look(whole Reading, cores float64, all map[string]Reading) map[s
 		s := before[id]
 		if s == nil {
 			s = &seen{began: Reading{At: now.At}}
-			s.last.At = now.At
 		}
 		w.containers[id] = s
 		if b, ok := s.judge(now); ok {
@@ -87,13 +89,10 @@ func (s *seen) judge(now Reading) (Breach, bool) {
 		s.began = s.last
 	}
 	switch {
-	case now.Forbidden && !s.forbidden:
-		s.forbidden = true
-		return Breach{Seccomp, "made a system call that no container may make here, and that only somebody makes who wants out of one"}, true
 	case now.Refused >= s.last.Refused+forksMost:
-		return Breach{Forks, fmt.Sprintf("tried to start more processes than it may have, %d times in %s", now.Refused-s.last.Refused, span(s.last.At, now.At))}, true
+		return Breach{Forks, fmt.Sprintf("tried to start more processes than it may have, %d times%s", now.Refused-s.last.Refused, span(s.last.At, now.At))}, true
 	case now.Killed >= s.began.Killed+killsMost:
-		text := fmt.Sprintf("wanted more memory than it may have, and %d of its programs were killed for it in %s", now.Killed-s.began.Killed, span(s.began.At, now.At))
+		text := fmt.Sprintf("wanted more memory than it may have, and %d of its programs were killed for it%s", now.Killed-s.began.Killed, span(s.began.At, now.At))
 		s.began = now
 		return Breach{Memory, text}, true
 	}
@@ -132,4 +131,9 @@ func (w *Watch) rest(since time.Time) {
 	}
 }
 
-func span(from, to time.Time) time.Duration { return max(to.Sub(from), time.Second).Round(time.Second) }
+func span(from, to time.Time) string {
+	if from.IsZero() { // it is looked at for the first time
+		return ""
+	}
+	return " in " + max(to.Sub(from), time.Second).Round(time.Second).String()
+}

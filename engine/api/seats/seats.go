@@ -40,7 +40,7 @@ type Seats struct {
 // Take waits for a seat. It fails with ErrBusy if too many wait, or it has waited for too
 // long, and as ctx does. leave gives the seat back, if the request has it still.
 func (s *Seats) Take(ctx context.Context) (leave func(), err error) {
-	s.once.Do(func() { s.free = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)/2)) })
+	s.once.Do(func() { s.free = make(chan struct{}, max(2, runtime.NumCPU()/2)) })
 	select {
 	case s.free <- struct{}{}:
 	default:

@@ -12,7 +12,7 @@ import (
 
 func TestNoMoreThanTheShare(t *testing.T) {
 	var s Seats
-	most := max(2, runtime.GOMAXPROCS(0)/2)
+	most := max(2, runtime.NumCPU()/2)
 	var now, seen atomic.Int64
 	var all sync.WaitGroup
 	for range 10 * most {
@@ -44,7 +44,7 @@ func TestNoMoreThanTheShare(t *testing.T) {
 func TestWaitingForEachOther(t *testing.T) {
 	var s Seats
 	var leave []func()
-	for range max(2, runtime.GOMAXPROCS(0)/2) {
+	for range max(2, runtime.NumCPU()/2) {
 		l, err := s.Take(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ func TestWaitingForEachOther(t *testing.T) {
 func TestTooManyWait(t *testing.T) {
 	var s Seats
 	s.waiting.Add(waitingMost)
-	for range max(2, runtime.GOMAXPROCS(0)/2) {
+	for range max(2, runtime.NumCPU()/2) {
 		leave, err := s.Take(t.Context())
 		if err != nil {
 			t.Fatal(err)
