@@ -158,7 +158,11 @@ func (s *Session) keep(begin store.State, now func() store.State) (store.Journal
 		return nil, withoutPath(err)
 	}
 	s.journal = j
-	return keeper{j, sync.OnceFunc(s.fenced)}, nil
+	k := keeper{j, sync.OnceFunc(s.fenced)}
+	if together, ok := j.(journal.BatchWriter); ok {
+		return batchKeeper{k, together}, nil
+	}
+	return k, nil
 }
 
 // fenced closes the session here: another server has it.
@@ -196,7 +200,11 @@ type keeper struct {
 // Append implements store.Journal. Leases, which kubelets renew every ten seconds, are not
 // worth a sync. Its errors are what clients of the API are told.
 func (k keeper) Append(e store.Entry) error {
-	err := k.journal.Append(toChange(e), e.Resource == leases)
+	return k.told(k.journal.Append(toChange(e), e.Resource == leases))
+}
+
+// told is what clients of the API are told of an error.
+func (k keeper) told(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -208,6 +216,27 @@ func (k keeper) Append(e store.Entry) error {
 	}
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: 507, Reason: "InsufficientStorage",
 		Message: fmt.Sprintf("the session cannot keep this change, and has not made it: %v", withoutPath(err))}}
+}
+
+// A batchKeeper is a journal that is better told of changes together.
+type batchKeeper struct {
+	keeper
+	together journal.BatchWriter
+}
+
+// AppendAll implements store.Batcher. Other errors than the journal's own are told as an API
+// server of an etcd tells them: what became of the change, nobody may know.
+func (k batchKeeper) AppendAll(all []store.Entry) error {
+	changes, lazy := make([]journal.Change, len(all)), true
+	for i, e := range all {
+		changes[i] = toChange(e)
+		lazy = lazy && e.Resource == leases
+	}
+	err := k.together.AppendAll(changes, lazy)
+	if errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrFull) {
+		return k.told(err)
+	}
+	return err
 }
 
 var leases = schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}

@@ -41,6 +41,16 @@ type Writer interface {
 	Remove() error
 }
 
+// A BatchWriter is a Writer that takes its time, so that it is better told of several changes
+// together.
+type BatchWriter interface {
+	Writer
+	// AppendAll appends changes of revisions that follow each other, all or none, and returns
+	// when it is known which. It is called once at a time, when Config.State has all that it
+	// was told before.
+	AppendAll(changes []Change, lazy bool) error
+}
+
 // ErrFenced says that somebody else has the session: nothing is written by this one any more.
 var ErrFenced = errors.New("another host has the session")
 

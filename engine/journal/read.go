@@ -45,10 +45,7 @@ func Read(dir string) (State, Report, error) {
 	if err != nil {
 		return State{}, Report{}, fmt.Errorf("snapshot: %w", err)
 	}
-	r := replay{state: s, objects: make(map[string]Change, len(s.Objects))}
-	for _, c := range s.Objects {
-		r.objects[c.Prefix+"\x00"+c.Key] = c
-	}
+	r := newReplay(s)
 	for ; ; next++ {
 		text, err := os.ReadFile(logName(dir, next))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -101,6 +98,14 @@ type replay struct {
 	objects map[string]Change
 	last    uint64 // revision of the last record; 0: there was none
 	report  Report
+}
+
+func newReplay(s State) *replay {
+	r := &replay{state: s, objects: make(map[string]Change, len(s.Objects))}
+	for _, c := range s.Objects {
+		r.objects[c.Prefix+"\x00"+c.Key] = c
+	}
+	return r
 }
 
 // log replays one log. The last one may have a tail that is not whole.
