@@ -75,6 +75,7 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, session S
 		s.fail(w, r, err)
 		return
 	}
+	s.observer.Closed(r.Context(), realID(session))
 	s.noteSession(r, "session.close", session.Info().ID, "")
 	if err := s.views.RevokeAll(context.WithoutCancel(r.Context()), session.Info().ID); err != nil {
 		s.log.WarnContext(r.Context(), "ending a session's links", "err", err)
@@ -142,6 +143,9 @@ func (s *Server) apply(w http.ResponseWriter, r *http.Request, session Session) 
 	}
 	if !dry {
 		s.metrics.applied(results)
+		if _, viewed := viewOf(r); !viewed && !s.observer.ByClass(realID(session), r.Header.Get(classKey)) {
+			s.observer.Applied(realID(session), results)
+		}
 	}
 	answer(w, http.StatusOK, results)
 }

@@ -16,7 +16,7 @@ func (s *Server) below(next http.Handler) http.Handler {
 	if s.cfg.Base == "" {
 		return next
 	}
-	outside := s.kubernetesByName(s.recover(s.harden(http.HandlerFunc(s.outside))))
+	outside := s.classroom(s.kubernetesByName(s.recover(s.harden(http.HandlerFunc(s.outside)))))
 	return s.recover(s.portsByName(basepath.Mount(s.cfg.Base, next, outside)))
 }
 

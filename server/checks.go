@@ -43,6 +43,7 @@ func (s *Server) checks(w http.ResponseWriter, r *http.Request, session Session)
 		s.fail(w, r, err)
 		return
 	}
+	s.observer.Checked(realID(session), request.Lesson, request.Step, results)
 	answer(w, http.StatusOK, results)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/classes"
 )
 
 // The types of our problems. openapi.yaml lists them.
@@ -23,6 +24,7 @@ const (
 	typeBusy        = "urn:podhop:problem:busy"
 	typeNoRecording = "urn:podhop:problem:no-recording"
 	typeNoClass     = "urn:podhop:problem:no-class"
+	typeFrozen      = "urn:podhop:problem:frozen"
 	typeNoNode      = "urn:podhop:problem:no-node"
 	typeNoTerminal  = "urn:podhop:problem:no-terminal"
 	typeNoTarget    = "urn:podhop:problem:no-target"
@@ -53,6 +55,10 @@ func problemOf(err error) problem.Problem {
 	case errors.As(err, &field):
 		return problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusUnprocessableEntity, Detail: field.Error() + ".",
 			Errors: []problem.FieldError{{Field: field.Field, Detail: field.Detail}}}
+	case errors.Is(err, classes.ErrNotFound):
+		return problem.Problem{Type: typeNoClass, Title: "No such class", Status: http.StatusNotFound, Detail: "It was closed, its time was up, or it never was."}
+	case errors.Is(err, classes.ErrTooOften):
+		return problem.Problem{Type: typeTooOften, Title: "Too often", Status: http.StatusTooManyRequests, Detail: detail(err, classes.ErrTooOften)}
 	case errors.Is(err, model.ErrTooLarge):
 		return problem.Problem{Type: typeTooLarge, Title: "Too large", Status: http.StatusRequestEntityTooLarge, Detail: detail(err, model.ErrTooLarge)}
 	case errors.Is(err, model.ErrInvalid):

@@ -32,7 +32,9 @@ func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
 	}
 	following := make(chan struct{})
 	go func() { defer close(following); s.views.Run(ctx) }()
-	defer func() { cancel(nil); <-following }()
+	learning := make(chan struct{})
+	go func() { defer close(learning); s.classes.Run(ctx) }()
+	defer func() { cancel(nil); <-following; <-learning; s.classes.Flush() }()
 	start(s.Handler(), func(server *http.Server) error { return server.Serve(plain) })
 	if secure != nil {
 		config := s.cfg.Certificates.TLS()

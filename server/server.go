@@ -21,6 +21,7 @@ import (
 	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server/audit"
+	"github.com/podhop/podhop/server/classes"
 	"github.com/podhop/podhop/server/gate"
 	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/people"
@@ -106,8 +107,12 @@ type Server struct {
 	visits    visits
 	views     *views.Views
 	viewers   viewers
-	turns     *turns
-	limits    *limits
+	classes   *classes.Classes
+	observer  observer // which the classes are
+	// inside is where this server asks for what it asks itself: its routes.
+	inside http.Handler
+	turns  *turns
+	limits *limits
 	// unbelieved is that somebody was told that X-Forwarded-For is not believed.
 	unbelieved sync.Once
 	metrics    *metrics
@@ -141,10 +146,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits)}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
-	cfg.Stream.Session, cfg.Stream.Log = s.address, cfg.Log
+	cfg.Stream.Session, cfg.Stream.Typed, cfg.Stream.Log = s.address, s.typed, cfg.Log
 	s.stream = stream.New(cfg.Stream)
 	s.views = views.New(cfg.Store, cfg.Log)
+	s.classes = s.newClasses()
+	s.observer = s.classes
 	s.router = s.routes()
+	s.inside = s.router
 
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range cfg.Origins {
@@ -155,8 +163,9 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.below(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router))))))))
-	s.secure = basepath.Mount(cfg.Base, s.kubernetes(http.HandlerFunc(s.noSession)), s.kubernetes(http.HandlerFunc(s.noSession)))
+	s.plain = s.below(s.classroom(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router)))))))))
+	api := s.classroom(s.kubernetes(http.HandlerFunc(s.noSession)))
+	s.secure = basepath.Mount(cfg.Base, api, api)
 	return s, nil
 }
 

@@ -79,9 +79,10 @@ type Member struct {
 	LastErrorAt string `json:"lastErrorAt,omitempty"`
 	// Help is set while they ask for it.
 	Help *Help `json:"help,omitempty"`
-	// Looking is whether the instructor has a view of their session, and Control asked, given,
-	// or empty.
+	// Looking is whether the instructor has a view of their session, and View its key: another one
+	// once it has control, and when that ends. Control is asked, given, or empty.
 	Looking bool   `json:"looking"`
+	View    string `json:"view,omitempty"`
 	Control string `json:"control,omitempty"`
 	// Done has how many steps of each lesson are passed, by its slug, of those that were begun.
 	Done map[string]int `json:"done,omitempty"`

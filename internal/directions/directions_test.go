@@ -87,6 +87,8 @@ var rules = []rule{
 	{In: "/server/limit/", Never: []string{"k8s.io", "github.com", project}, Except: []string{"k8s.io/utils/lru"}, Why: "limits know keys and time alone"},
 	{In: "/server/views/", Never: []string{"k8s.io", "github.com/go-chi", project}, Except: []string{project + "/server/keep"},
 		Why: "links are kept whatever they lead to"},
+	{In: "/server/classes/", Never: []string{"k8s.io", "net/http", "github.com/go-chi", project}, Except: []string{project + "/engine/model", project + "/internal/printable", project + "/server/keep"},
+		Why: "classes know neither HTTP nor how sessions work"},
 	{In: "/server/audit/", Never: []string{"k8s.io", "golang.org/x", "github.com", project}, Why: "what is written down is told"},
 	{In: "/server/people/", Never: []string{"k8s.io", project + "/engine", project + "/web", project + "/lessons"}, Why: "people are the same whatever they do here"},
 	{In: "/engine/trace/packet/", Never: []string{"golang.org/x/sys", project + "/internal/nsexec"}, Why: "decoders are pure"},

@@ -54,7 +54,10 @@ type Config struct {
 	// Session is given each session that is about to be told, to fill in what only
 	// the server knows: its addresses as this viewer sees them. It may be nil.
 	Session func(r *http.Request, s model.Session) model.Session
-	Log     *slog.Logger
+	// Typed is asked before what a viewer of a terminal typed is taken: if it is false, it is forgotten. It may
+	// be nil.
+	Typed func(r *http.Request) bool
+	Log   *slog.Logger
 }
 
 // A Stream serves viewers. Its methods may be called at once.
@@ -79,6 +82,9 @@ func New(cfg Config) *Stream {
 	}
 	if cfg.Session == nil {
 		cfg.Session = func(_ *http.Request, s model.Session) model.Session { return s }
+	}
+	if cfg.Typed == nil {
+		cfg.Typed = func(*http.Request) bool { return true }
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()

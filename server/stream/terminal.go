@@ -61,7 +61,7 @@ func (s *Stream) terminal(w http.ResponseWriter, r *http.Request, v *terminal.Vi
 			cancel(ignore(ctx, conn))
 			return
 		}
-		cancel(listen(ctx, conn, v))
+		cancel(s.listen(ctx, conn, r, v))
 	}()
 	err = s.show(ctx, conn, v)
 	switch cause := context.Cause(ctx); {
@@ -87,11 +87,14 @@ func ignore(ctx context.Context, conn *websocket.Conn) error {
 }
 
 // listen takes what the viewer says, until one of them goes.
-func listen(ctx context.Context, conn *websocket.Conn, v *terminal.Viewer) error {
+func (s *Stream) listen(ctx context.Context, conn *websocket.Conn, r *http.Request, v *terminal.Viewer) error {
 	for {
 		kind, p, err := conn.Read(context.WithoutCancel(ctx))
 		if err != nil {
 			return err
+		}
+		if kind == websocket.MessageBinary && !s.cfg.Typed(r) {
+			continue
 		}
 		if kind == websocket.MessageBinary {
 			if err := v.Type(ctx, p); err != nil {

@@ -585,6 +585,7 @@ export interface Member {
   lastErrorAt?: string;
   help?: Help;
   looking: boolean;
+  view?: string;
   control?: string;
   done?: Record<string, number>;
 }

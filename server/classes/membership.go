@@ -1,0 +1,138 @@
+package classes
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// replayed is how old a notice may be that is told to a page that comes.
+const replayed = 10 * time.Minute
+
+// Membership is the member of a member's key.
+func (c *Classes) Membership(ctx context.Context, key string) (model.Membership, error) {
+	_, d, m, err := c.own(ctx, key)
+	return m.membership(d, c.cfg.Kept, c.now()), err
+}
+
+// FollowMember tells a member's page of them, and makes them online while it lasts.
+func (c *Classes) FollowMember(ctx context.Context, key string) (*Stream[model.MemberMessage], error) {
+	r, _, m, err := c.own(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	f := c.follow(r.class)
+	told := &toldMember{c: c, ref: r, follower: f, since: c.now().Add(-replayed), joined: m.Joined}
+	c.arrive(r)
+	return &Stream[model.MemberMessage]{next: told.next, close: func() {
+		c.unfollow(r.class, f)
+		c.leave(r)
+	}}, nil
+}
+
+// toldMember is a member as one page of theirs was told.
+type toldMember struct {
+	c        *Classes
+	ref      ref
+	follower *follower
+	since    time.Time
+	joined   time.Time
+	told     string
+	notice   int // the last that was told
+}
+
+func (t *toldMember) next(ctx context.Context) ([]model.MemberMessage, error) {
+	for {
+		timer := time.NewTimer(beat)
+		select {
+		case <-t.follower.ready:
+		case <-timer.C:
+			t.c.present(t.ref)
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+		timer.Stop()
+		messages, err := t.look()
+		if err != nil || len(messages) > 0 {
+			return messages, err
+		}
+	}
+}
+
+func (t *toldMember) look() (messages []model.MemberMessage, err error) {
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	t.follower.gone, t.follower.events = nil, nil
+	clear(t.follower.members)
+	class := t.c.book.classes[t.ref.class]
+	m, ok := t.c.book.member(t.ref)
+	if !ok || class.doc.ID == "" {
+		return nil, ErrNotFound
+	}
+	you := m.membership(class.doc, t.c.cfg.Kept, t.c.now())
+	text, err := json.Marshal(you)
+	if err != nil {
+		return nil, err
+	}
+	if string(text) != t.told {
+		t.told = string(text)
+		messages = append(messages, model.MemberMessage{You: &you})
+	}
+	for _, n := range class.notices {
+		if n.N <= t.notice {
+			continue
+		}
+		t.notice = n.N
+		if n.isFor(t.ref.member) && n.Time.After(t.since) && !n.Time.Before(t.joined) && n.shown() {
+			messages = append(messages, model.MemberMessage{Notice: n.told(t.ref.member, class.doc)})
+		}
+	}
+	return messages, nil
+}
+
+// shown is whether a member is told of it: of what was broken in their session only if there are words for it.
+func (n noticeDoc) shown() bool { return n.Push.Kind != "fault" || n.Push.Text != "" }
+
+func (n noticeDoc) told(member string, class classDoc) *model.Notice {
+	told := &model.Notice{ID: strconv.Itoa(n.N), Time: stamp(n.Time), By: class.public("", 0).Instructor, Push: n.Push}
+	told.Push.To = nil
+	if told.Push.Kind == "fault" { // what is broken is theirs to find
+		told.Push.Fault, told.Push.Settings = "", nil
+	}
+	if result, ok := n.Results[member]; ok && n.Push.Kind != "fault" {
+		told.Result = &result
+	}
+	return told
+}
+
+// arrive counts a page of a member's, and leave counts it no more.
+func (c *Classes) arrive(r ref) {
+	c.mu.Lock()
+	c.here[r]++
+	c.mu.Unlock()
+	c.present(r)
+}
+
+func (c *Classes) leave(r ref) {
+	c.mu.Lock()
+	c.here[r]--
+	last := c.here[r] <= 0
+	if last {
+		delete(c.here, r)
+	}
+	c.mu.Unlock()
+	if last {
+		now := c.now().UTC()
+		c.pen.note(r, func(m *memberDoc) { m.Online, m.LastSeen = false, laterOf(now, m.LastSeen) })
+	}
+}
+
+// present says that a page of a member's is open.
+func (c *Classes) present(r ref) {
+	now := c.now().UTC()
+	c.pen.note(r, func(m *memberDoc) { m.Online, m.LastSeen = true, laterOf(now, m.LastSeen) })
+}
