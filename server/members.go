@@ -23,7 +23,7 @@ import (
 
 func (s *Server) getMembership(w http.ResponseWriter, r *http.Request) {
 	m, err := s.classes.Membership(r.Context(), keyOf(r))
-	if err == nil && m.SessionID != "" && !s.thereIs(r.Context(), m.SessionID) { // its time was up
+	if err == nil && m.SessionID != "" && !(sessionsOfMembers{s}).There(r.Context(), m.SessionID) { // its time was up
 		m.SessionID = ""
 	}
 	m.Session = s.pageOf(r, m)
@@ -57,6 +57,9 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = s.classes.Consent(r.Context(), keyOf(r), consent.Yes)
 	}
+	if m, known := s.classes.Membership(r.Context(), keyOf(r)); err == nil && known == nil {
+		s.noteSession(r, "class.consent", m.SessionID, map[bool]string{true: "given", false: "refused"}[consent.Yes])
+	}
 	s.done(w, r, err)
 }
 
@@ -84,7 +87,7 @@ func (s *Server) openMemberSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := context.WithValue(r.Context(), originKey{}, r)
-	id, err := s.classes.OpenSession(ctx, keyOf(r), want.Lesson, func(id string) bool { return s.thereIs(ctx, id) }, func() (string, error) {
+	id, err := s.classes.OpenSession(ctx, keyOf(r), want.Lesson, func() (string, error) {
 		if !s.admitTo(w, r, keyOf(r)) {
 			return "", errAnswered
 		}
@@ -124,11 +127,6 @@ func (s *Server) openFor(r *http.Request, slug string) (string, error) {
 	}
 	s.noteSession(r, "session.open", session.Info().ID, slug)
 	return session.Info().ID, nil
-}
-
-// thereIs reports whether there is a session.
-func (s *Server) thereIs(ctx context.Context, id string) bool {
-	return s.within(ctx, "", http.MethodGet, "/api/sessions/"+url.PathEscape(id), nil, nil) == nil
 }
 
 // newClasses are the classes of the server's store.
@@ -192,6 +190,10 @@ func (s sessionsOfMembers) SetFault(ctx context.Context, key, id, fault string, 
 		err = s.within(ctx, key, http.MethodPut, s.path(id, "/faults/"+url.PathEscape(fault)), body, &set)
 	}
 	return set, err
+}
+
+func (s sessionsOfMembers) There(ctx context.Context, id string) bool {
+	return s.within(ctx, "", http.MethodGet, s.path(id, ""), nil, nil) == nil
 }
 
 func (s sessionsOfMembers) Close(ctx context.Context, id string) error {

@@ -50,6 +50,8 @@ type Sessions interface {
 	Apply(ctx context.Context, key, id, manifest string) ([]model.ApplyResult, error)
 	SetFault(ctx context.Context, key, id, fault string, settings model.FaultSettings) (model.Fault, error)
 	Close(ctx context.Context, id string) error
+	// There reports whether there is such a session.
+	There(ctx context.Context, id string) bool
 }
 
 // Views are keys that stand for a session; see server/views.

@@ -42,6 +42,8 @@ func (f *fakeSessions) begin() (string, error) {
 	return id, nil
 }
 
+func (f *fakeSessions) There(_ context.Context, id string) bool { return f.there(id) }
+
 func (f *fakeSessions) there(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,7 +213,7 @@ func (w *world) join(t *testing.T, class model.Class, name string) model.Joined 
 
 func (w *world) session(t *testing.T, m model.Joined, lesson string) string {
 	t.Helper()
-	id, err := w.OpenSession(t.Context(), m.Key, lesson, w.sessions.there, w.sessions.begin)
+	id, err := w.OpenSession(t.Context(), m.Key, lesson, w.sessions.begin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +392,7 @@ func TestWhatWasSeen(t *testing.T) {
 	w, other := newWorld(t, store), newWorld(t, store)
 	class := w.make(t, model.NewClass{Lessons: []string{"dns"}})
 	ann := w.join(t, class, "Ann")
-	if _, err := w.OpenSession(t.Context(), ann.Key, "policies", w.sessions.there, w.sessions.begin); fieldOf(err) != "lesson" {
+	if _, err := w.OpenSession(t.Context(), ann.Key, "policies", w.sessions.begin); fieldOf(err) != "lesson" {
 		t.Errorf("a lesson that is not the class's: %v", err)
 	}
 	id := w.session(t, ann, "dns")

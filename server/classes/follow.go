@@ -3,6 +3,7 @@ package classes
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
@@ -32,16 +33,22 @@ func (f *follower) take(change change) {
 	}
 }
 
-func (c *Classes) follow(class string) *follower {
+// followersAtMost is how many streams a class has at a server, and pagesAtMost how many of those are one member's.
+const followersAtMost, pagesAtMost = 1000, 20
+
+func (c *Classes) follow(class string) (*follower, error) {
 	f := &follower{ready: make(chan struct{}, 1), members: map[string]bool{}}
 	f.ready <- struct{}{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.followers[class]) >= followersAtMost {
+		return nil, fmt.Errorf("%w: %d pages of this class are open", ErrTooOften, followersAtMost)
+	}
 	if c.followers[class] == nil {
 		c.followers[class] = map[*follower]bool{}
 	}
 	c.followers[class][f] = true
-	return f
+	return f, nil
 }
 
 func (c *Classes) unfollow(class string, f *follower) {
@@ -71,7 +78,10 @@ func (c *Classes) Follow(ctx context.Context, key string) (*Stream[model.ClassMe
 	if err != nil {
 		return nil, err
 	}
-	f := c.follow(d.ID)
+	f, err := c.follow(d.ID)
+	if err != nil {
+		return nil, err
+	}
 	w := &watched{c: c, key: key, id: d.ID, follower: f, members: map[string]string{}}
 	return &Stream[model.ClassMessage]{next: w.next, close: func() { c.unfollow(d.ID, f) }}, nil
 }

@@ -167,9 +167,9 @@ func (c *Classes) Help(ctx context.Context, key string, want model.HelpRequest) 
 	return nil
 }
 
-// OpenSession has a member have a session for a lesson: the one that they have, if there says it is one
-// and it is for that lesson; else one that open opens, which takes its place.
-func (c *Classes) OpenSession(ctx context.Context, key, slug string, there func(id string) bool, open func() (id string, err error)) (string, error) {
+// OpenSession has a member have a session for a lesson: the one that they have, if it is there still and for
+// that lesson; else one that open opens, which takes its place.
+func (c *Classes) OpenSession(ctx context.Context, key, slug string, open func() (id string, err error)) (string, error) {
 	r, d, m, err := c.goingOn(ctx, key)
 	if err != nil {
 		return "", err
@@ -178,7 +178,7 @@ func (c *Classes) OpenSession(ctx context.Context, key, slug string, there func(
 	if slug != "" && (!known || !d.has(slug)) {
 		return "", invalid("lesson", "must be one of the class's, not %q", slug)
 	}
-	if m.Session != "" && m.SessionFor == slug && there(m.Session) {
+	if m.Session != "" && m.SessionFor == slug && c.cfg.Sessions.There(ctx, m.Session) {
 		return m.Session, nil
 	}
 	id, err := open()

@@ -20,7 +20,7 @@ func (c *Classes) Look(ctx context.Context, key, mid string) (view string, err e
 	if m.View != "" {
 		return m.View, nil
 	}
-	if m.Session == "" {
+	if m.Session == "" || !c.cfg.Sessions.There(ctx, m.Session) {
 		return "", fmt.Errorf("%w: they have no session now", model.ErrConflict)
 	}
 	made, err := c.cfg.Views.Make(ctx, m.Session, false, cmp.Or(d.Instructor, theInstructor), d.Until)

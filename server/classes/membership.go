@@ -3,6 +3,7 @@ package classes
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -24,9 +25,15 @@ func (c *Classes) FollowMember(ctx context.Context, key string) (*Stream[model.M
 	if err != nil {
 		return nil, err
 	}
-	f := c.follow(r.class)
+	if err := c.arrive(r); err != nil {
+		return nil, err
+	}
+	f, err := c.follow(r.class)
+	if err != nil {
+		c.leave(r)
+		return nil, err
+	}
 	told := &toldMember{c: c, ref: r, follower: f, since: c.now().Add(-replayed), joined: m.Joined}
-	c.arrive(r)
 	return &Stream[model.MemberMessage]{next: told.next, close: func() {
 		c.unfollow(r.class, f)
 		c.leave(r)
@@ -110,11 +117,16 @@ func (n noticeDoc) told(member string, class classDoc) *model.Notice {
 }
 
 // arrive counts a page of a member's, and leave counts it no more.
-func (c *Classes) arrive(r ref) {
+func (c *Classes) arrive(r ref) error {
 	c.mu.Lock()
+	if c.here[r] >= pagesAtMost {
+		c.mu.Unlock()
+		return fmt.Errorf("%w: %d pages of this member's are open", ErrTooOften, pagesAtMost)
+	}
 	c.here[r]++
 	c.mu.Unlock()
 	c.present(r)
+	return nil
 }
 
 func (c *Classes) leave(r ref) {

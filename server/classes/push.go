@@ -44,6 +44,7 @@ func (c *Classes) Push(ctx context.Context, key string, push model.Push) ([]mode
 	if !c.mayPush(d.ID) {
 		return nil, fmt.Errorf("%w: at most one push a second is sent to a class", ErrTooOften)
 	}
+	ctx = context.WithoutCancel(ctx) // what was begun in some sessions is done in all
 	results := c.deliver(ctx, key, members, push)
 	d, err = changed(ctx, c, classAt(d.ID), func(d *classDoc) error {
 		if !d.Closed.IsZero() {

@@ -160,6 +160,27 @@ func TestPushesAreBounded(t *testing.T) {
 	}
 }
 
+func TestPagesAreBounded(t *testing.T) {
+	w := newWorld(t, keep.Memory())
+	ann := w.join(t, w.make(t, model.NewClass{}), "Ann")
+	for range 2 { // those that were closed do not count
+		var pages []*Stream[model.MemberMessage]
+		for range pagesAtMost {
+			page, err := w.FollowMember(t.Context(), ann.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, page)
+		}
+		if _, err := w.FollowMember(t.Context(), ann.Key); !is(err, ErrTooOften) {
+			t.Errorf("one page more: %v", err)
+		}
+		for _, page := range pages {
+			page.Close()
+		}
+	}
+}
+
 func TestFrozen(t *testing.T) {
 	w := newWorld(t, keep.Memory())
 	class, other := w.make(t, model.NewClass{Instructor: "Tom"}), w.make(t, model.NewClass{})
@@ -327,7 +348,7 @@ func TestKeysOfOthers(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"", class.Key, "member-" + strings.Repeat("a", 26), ann.ID, ann.Key + "a", hash(ann.Key)} {
-		_, opened := w.OpenSession(ctx, key, "dns", w.sessions.there, w.sessions.begin)
+		_, opened := w.OpenSession(ctx, key, "dns", w.sessions.begin)
 		for what, err := range map[string]error{
 			"membership": errOf(w.Membership(ctx, key)), "follow": errOf(w.FollowMember(ctx, key)), "help": w.Help(ctx, key, model.HelpRequest{On: true}),
 			"consent": w.Consent(ctx, key, true), "take": w.TakeControl(ctx, key), "open": opened,

@@ -202,7 +202,7 @@ func TestEnd(t *testing.T) {
 	if m, err := w.Membership(t.Context(), bo.Key); err != nil || m.Class.Closed == "" || m.Class.Code != "" {
 		t.Errorf("got %+v, %v", m, err)
 	}
-	_, opened := w.OpenSession(t.Context(), bo.Key, "dns", w.sessions.there, w.sessions.begin)
+	_, opened := w.OpenSession(t.Context(), bo.Key, "dns", w.sessions.begin)
 	for what, err := range map[string]error{
 		"open": opened, "help": w.Help(t.Context(), bo.Key, model.HelpRequest{On: true}), "consent": w.Consent(t.Context(), bo.Key, true),
 		"push": errOf(w.Push(t.Context(), class.Key, model.Push{Kind: "message", Text: "hi"})), "change": errOf(w.Change(t.Context(), class.Key, model.ClassChange{})),
