@@ -23,6 +23,7 @@ spec: {selector: {app: web}, ports: [{port: 8080, targetPort: http, name: web}]}
 
 // commands are tried side by side, each list in a namespace of its own.
 var commands = map[string][]step{
+	"chart": chartCommands,
 	"get": {
 		{line: "kubectl apply -f web.yaml", says: "deployment.apps/web created\nservice/web created"},
 		{line: "kubectl rollout status deploy/web", says: `deployment "web" successfully rolled out`},
@@ -239,7 +240,7 @@ patches:
 func testCommands(t *testing.T, x *session) {
 	for name, steps := range commands {
 		x.parallel(t, name, func(t *testing.T, x *session) {
-			x.fresh(name).shell(commandFiles).steps(steps)
+			x.fresh(name).shell(commandFiles, "CHART="+chart).steps(steps)
 		})
 	}
 }

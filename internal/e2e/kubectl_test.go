@@ -135,23 +135,23 @@ func TestKubectl(t *testing.T) {
 		}
 	})
 	x.run(t, "watch", func(t *testing.T, x *session) {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, kubectl, "--kubeconfig", x.kubeconfig, "get", "configmaps", "-w", "-o", "name")
 		out := &lockedBuffer{}
-		cmd.Stdout = out
+		cmd.Stdout, cmd.Stderr = out, out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { cmd.Process.Kill(); cmd.Wait() }()
-		until(t, 20*time.Second, "the watch lists", func() string {
+		until(t, patience, "the watch lists", func() string {
 			if strings.Contains(out.String(), "kube-root-ca.crt") {
 				return ""
 			}
 			return out.String()
 		})
 		x.kubectl("create", "configmap", "watched", "--from-literal=a=b")
-		until(t, 20*time.Second, "the watch sees a new object", func() string {
+		until(t, patience, "the watch sees a new object", func() string {
 			if strings.Contains(out.String(), "configmap/watched") {
 				return ""
 			}

@@ -46,6 +46,7 @@ func build() error {
 		{"make", "--no-print-directory", "build", "SETUP=no", "VERSION=test", "BIN=" + podhop},
 		{"make", "--no-print-directory", "kubectl", "SETUP=no", "KUBECTL=" + kubectl},
 		{podhop, "images", "build", "--images", catalogue},
+		{"go", "-C", filepath.Join(root, "internal", "helm"), "build", "-o", filepath.Join(built, "helm"), "helm.sh/helm/v4/cmd/helm"},
 	} {
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Dir = root
