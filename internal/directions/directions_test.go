@@ -40,6 +40,8 @@ var rules = []rule{
 	{In: "/engine/api/", Never: []string{project + "/engine"}, Except: []string{project + "/engine/api"},
 		Why: "the API knows nothing of nodes"},
 	{In: "/engine/api/seats/", Never: []string{"k8s.io", "github.com", "golang.org/x"}, Why: "a share is counted, whatever it is of"},
+	{In: "/engine/capacity/", Never: []string{"k8s.io", "github.com", project}, Why: "room is planned of what was measured"},
+	{In: "/server/queue/", Never: []string{"k8s.io", "golang.org/x", "github.com", project}, Why: "who waits, waits for whatever it is"},
 	{In: "/engine/rules/", Never: []string{"k8s.io", "golang.org/x", "github.com", project}, Why: "verdicts come from what was counted"},
 	{In: "/engine/dns/", Never: []string{"k8s.io/kubernetes", project + "/engine", project + "/internal"}, Except: []string{project + "/engine/dns"},
 		Why: "DNS is told of namespaces and lists, and of nothing else"},
