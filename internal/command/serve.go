@@ -40,6 +40,7 @@ type serveConfig struct {
 	engine            engine.Config
 	folders           folders // of lessons
 	people            peopleConfig
+	store             storeConfig
 	lessons           *reload.Lessons
 }
 
@@ -55,6 +56,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
+	registerStore(fs, &c.store)
 	fs.BoolVar(&c.keep, "keep-sessions", true, "keep sessions in --data while they last, so that they go on after a restart")
 	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
 	registerPeople(fs, &c.people)
@@ -176,6 +178,7 @@ func superviseServe(cfg serveConfig) error {
 	if cfg.engine.DNSUpstream != "" { // whoever starts the server may name one of the host's own neighbours
 		outside.DialAlso = []string{cfg.engine.DNSUpstream}
 	}
+	outside.DialAlso = append(outside.DialAlso, cfg.store.Endpoints...)
 	if cfg.engine.Registries {
 		outside.DialAlso = append(outside.DialAlso, mirrors(cfg.engine.RegistryMirrors).neighbours()...)
 	}
@@ -230,7 +233,7 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
-	documents, err := openDocuments(cfg)
+	documents, err := openDocuments(ctx, cfg)
 	if err != nil {
 		return errors.Join(err, eng.Close())
 	}
