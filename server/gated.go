@@ -59,7 +59,7 @@ func (s *Server) passWork(w http.ResponseWriter, r *http.Request) bool {
 	}
 	challenge := s.cfg.Gate.Challenge(time.Now())
 	if wantsPage(r) {
-		s.cfg.Pages.Gate(w, r, why.Status, model.Gate{Kind: gate.Work, Action: r.URL.RequestURI(), Fields: fields(r), Challenge: challenge, Wrong: wrong})
+		s.cfg.Pages.Gate(w, r, why.Status, model.Gate{Kind: gate.Work, Action: s.path(r, r.URL.RequestURI()), Fields: fields(r), Challenge: challenge, Wrong: wrong})
 		return false
 	}
 	w.Header().Set(challengeHeader, challenge)
@@ -83,11 +83,11 @@ func (s *Server) passToken(w http.ResponseWriter, r *http.Request) bool {
 		s.wrongToken(r)
 	}
 	if wantsPage(r) {
-		s.cfg.Pages.Gate(w, r, http.StatusForbidden, model.Gate{Kind: gate.Token, Action: r.URL.RequestURI(), Fields: fields(r), Wrong: wrongAccess(token)})
+		s.cfg.Pages.Gate(w, r, http.StatusForbidden, model.Gate{Kind: gate.Token, Action: s.path(r, r.URL.RequestURI()), Fields: fields(r), Wrong: wrongAccess(token)})
 		return false
 	}
 	s.fail(w, r, &problem.Problem{Type: typeAccess, Title: "An access token first", Status: http.StatusForbidden,
-		Detail: "This site wants an access token before it opens anything: give it at /access, or send it in the header " + accessHeader + "."})
+		Detail: "This site wants an access token before it opens anything: give it at " + s.path(r, "/access") + ", or send it in the header " + accessHeader + "."})
 	return false
 }
 
@@ -107,14 +107,14 @@ func wrongAccess(token string) string {
 // accessPage asks for the site's token.
 func (s *Server) accessPage(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Gate.Kind() != gate.Token {
-		http.Redirect(w, r, local(r.URL.Query().Get("to")), http.StatusSeeOther)
+		http.Redirect(w, r, s.path(r, local(r.URL.Query().Get("to"))), http.StatusSeeOther)
 		return
 	}
 	s.askAccess(w, r, http.StatusOK, r.URL.Query().Get("to"), "")
 }
 
 func (s *Server) askAccess(w http.ResponseWriter, r *http.Request, status int, to, wrong string) {
-	s.cfg.Pages.Gate(w, r, status, model.Gate{Kind: gate.Token, Action: "/access", Fields: []model.Field{{Name: "to", Value: local(to)}}, Wrong: wrong})
+	s.cfg.Pages.Gate(w, r, status, model.Gate{Kind: gate.Token, Action: s.path(r, "/access"), Fields: []model.Field{{Name: "to", Value: local(to)}}, Wrong: wrong})
 }
 
 // giveAccess answers its form.
@@ -130,7 +130,7 @@ func (s *Server) giveAccess(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.cfg.People.Grant(w, r, token)
-	http.Redirect(w, r, local(to), http.StatusSeeOther)
+	http.Redirect(w, r, s.path(r, local(to)), http.StatusSeeOther)
 }
 
 // said is what a request says by a header, or else by a field of its form.

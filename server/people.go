@@ -19,16 +19,17 @@ func (s *Server) only(role people.Role, next http.HandlerFunc) http.HandlerFunc 
 			next(w, r)
 			return
 		}
-		s.refuse(w, r, notOfRole(role))
+		s.refuse(w, r, s.notOfRole(r, role))
 	}
 }
 
 // notOfRole says what somebody would have to be.
-func notOfRole(role people.Role) *problem.Problem {
+func (s *Server) notOfRole(r *http.Request, role people.Role) *problem.Problem {
+	at := s.path(r, "/sign-in")
 	detail := map[people.Role]string{
 		people.Learner:    "Sign in first: this server opens clusters for those who have an account.",
-		people.Instructor: "This is for instructors: sign in as one at /sign-in.",
-		people.Operator:   "This is for whoever runs this server: sign in at /sign-in, or show the operator's token as a Bearer token.",
+		people.Instructor: "This is for instructors: sign in as one at " + at + ".",
+		people.Operator:   "This is for whoever runs this server: sign in at " + at + ", or show the operator's token as a Bearer token.",
 	}[role]
 	return &problem.Problem{Type: typeNotAllowed, Title: "Not for you", Status: http.StatusForbidden, Detail: detail}
 }
@@ -42,7 +43,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool { return s.a
 // open.
 func (s *Server) admitTo(w http.ResponseWriter, r *http.Request, key string) bool {
 	if !people.From(r.Context()).Is(people.Learner) {
-		s.refuse(w, r, notOfRole(people.Learner))
+		s.refuse(w, r, s.notOfRole(r, people.Learner))
 		return false
 	}
 	if wait := limit.Wait(s.limits.now(), s.opening(r, key)...); wait > 0 { // nobody works for nothing
@@ -68,7 +69,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why *problem.Pro
 	page := wantsPage(r)
 	switch {
 	case why.Type == typeNotAllowed && page && r.Method == http.MethodGet:
-		to := url.URL{Path: "/sign-in", RawQuery: url.Values{"to": {r.URL.RequestURI()}}.Encode()}
+		to := url.URL{Path: s.path(r, "/sign-in"), RawQuery: url.Values{"to": {r.URL.RequestURI()}}.Encode()}
 		http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	case page:
 		s.failPage(w, r, why)

@@ -40,13 +40,13 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.note(r, "person.sign-in", audit.Event{Detail: who.Name + ", by token"})
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, s.path(r, to), http.StatusSeeOther)
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 	s.note(r, "person.sign-out", audit.Event{})
 	s.cfg.People.SignOut(w, r)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, s.path(r, "/"), http.StatusSeeOther)
 }
 
 // getMe says who asks.

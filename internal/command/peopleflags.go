@@ -79,7 +79,7 @@ func registerPeople(fs *flag.FlagSet, c *peopleConfig) {
 // apply makes of the flags, of what is in the data folder and of the documents who is who, and
 // who may what.
 func (c *peopleConfig) apply(ctx context.Context, data string, documents keep.Store, to *server.Config) (err error) {
-	if to.People, err = c.people(ctx, data, documents); err != nil {
+	if to.People, err = c.people(ctx, data, to.Base, documents); err != nil {
 		return err
 	}
 	to.Limits = c.limits
@@ -87,8 +87,8 @@ func (c *peopleConfig) apply(ctx context.Context, data string, documents keep.St
 	return err
 }
 
-func (c *peopleConfig) people(ctx context.Context, data string, documents keep.Store) (*people.People, error) {
-	cfg := people.Config{Proxies: c.trusted, Instructors: c.instructors, OperatorToken: c.operator}
+func (c *peopleConfig) people(ctx context.Context, data, base string, documents keep.Store) (*people.People, error) {
+	cfg := people.Config{Path: base + "/", Proxies: c.trusted, Instructors: c.instructors, OperatorToken: c.operator}
 	var err error
 	if cfg.OperatorToken == "" {
 		if cfg.OperatorToken, err = people.Token(filepath.Join(data, "operator-token")); err != nil {
