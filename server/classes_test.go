@@ -200,6 +200,7 @@ func TestFreeze(t *testing.T) {
 		{"POST /k8s/" + s.one + "/api/v1/namespaces/default/pods", 423, nil},
 		{"DELETE /k8s/" + s.one + "/api/v1/namespaces/default/pods/a", 423, nil},
 		{"GET /k8s/" + s.one + "/api/v1/namespaces/default/pods/a/exec", 423, nil},
+		{"GET /k8s/" + s.one + "/api/v1/nodes/node-1/proxy/exec/default/a/c", 423, nil},
 		{"POST /k8s/" + s.one + "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 200, nil},
 		{"POST /api/v1/namespaces/default/pods", 423, []string{"Host: " + s.one + ".podhop.example"}},
 		{"POST /api/sessions/" + s.one + "/apply", 423, []string{classKey + ": " + s.ann.Key}},

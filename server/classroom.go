@@ -103,8 +103,8 @@ func reads(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 }
 
-// enters are subresources by which somebody is in a pod, by whatever method.
-var enters = regexp.MustCompile(`/(exec|attach|portforward)$`)
+// enters are subresources by which somebody is in a pod, by whatever method; and those of kubelets.
+var enters = regexp.MustCompile(`/(exec|attach|portforward)$|/proxy/(exec|attach|run|portForward|cri)/`)
 
 // acts is whether a request is what somebody does, rather than what a page does by itself.
 func acts(r *http.Request, kubernetes bool) bool {

@@ -13,12 +13,16 @@ import (
 // who is slow misses what was in between and no more. Its fields are guarded by Classes.mu.
 type follower struct {
 	ready   chan struct{} // holds a token while there is something
+	only    string        // of the members, this one; all if it is empty
 	members map[string]bool
 	gone    []string
 	events  []model.ClassEvent
 }
 
 func (f *follower) take(change change) {
+	if f.only != "" && change.member != "" && change.member != f.only {
+		return
+	}
 	if change.member != "" && change.gone {
 		delete(f.members, change.member)
 		f.gone = append(f.gone, change.member)
@@ -36,8 +40,8 @@ func (f *follower) take(change change) {
 // followersAtMost is how many streams a class has at a server, and pagesAtMost how many of those are one member's.
 const followersAtMost, pagesAtMost = 1000, 20
 
-func (c *Classes) follow(class string) (*follower, error) {
-	f := &follower{ready: make(chan struct{}, 1), members: map[string]bool{}}
+func (c *Classes) follow(class, only string) (*follower, error) {
+	f := &follower{only: only, ready: make(chan struct{}, 1), members: map[string]bool{}}
 	f.ready <- struct{}{}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,7 +82,7 @@ func (c *Classes) Follow(ctx context.Context, key string) (*Stream[model.ClassMe
 	if err != nil {
 		return nil, err
 	}
-	f, err := c.follow(d.ID)
+	f, err := c.follow(d.ID, "")
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func (c *Classes) FollowMember(ctx context.Context, key string) (*Stream[model.M
 	if err := c.arrive(r); err != nil {
 		return nil, err
 	}
-	f, err := c.follow(r.class)
+	f, err := c.follow(r.class, r.member)
 	if err != nil {
 		c.leave(r)
 		return nil, err
