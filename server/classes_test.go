@@ -15,6 +15,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/limit"
+	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/stream"
 )
 
@@ -465,5 +466,31 @@ func TestRefusals(t *testing.T) {
 		if isProblem := errors.As(err, &own); isProblem != (want != model.ErrNotFound) || !isProblem && !errors.Is(err, want) {
 			t.Errorf("%s: got %v", status, err)
 		}
+	}
+}
+
+// Only instructors make classes; what they do in one is written down, by nothing that opens anything.
+func TestWhoMakesClasses(t *testing.T) {
+	server, events := peopled(t, people.Config{Instructors: people.ByToken}, nil)
+	s := &school{t: t, server: server}
+	s.do("POST /api/classes", `{"title":"Mine"}`, 403, nil)
+	s.do("POST /api/classes", `{"title":"Mine"}`, 201, &s.class, "Authorization: Bearer "+operatorToken)
+	s.do("PATCH "+s.in(""), `{"frozen":true,"freezeText":"Look"}`, 200, nil) // who has the key, whoever they are
+	s.do("PATCH "+s.in(""), `{"frozen":false}`, 200, nil)
+	s.do("POST "+s.in("/push"), `{"kind":"message","text":"hi"}`, 200, nil)
+	s.do("POST "+s.in("/push"), `{"kind":"message"}`, 422, nil)
+	s.do("DELETE "+s.in(""), "", 200, nil)
+	var done []string
+	for _, e := range events() {
+		if e.Class != "" {
+			done = append(done, e.Action+" "+e.Detail)
+		}
+		if text, _ := json.Marshal(e); strings.Contains(string(text), s.class.Key) || strings.Contains(string(text), s.class.Code) {
+			t.Errorf("there is a key in %s", text)
+		}
+	}
+	want := []string{"class.make Mine", "class.freeze Look", "class.thaw ", "class.push message", "class.close "}
+	if !slices.Equal(done, want) {
+		t.Errorf("got %q, want %q", done, want)
 	}
 }

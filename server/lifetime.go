@@ -31,7 +31,6 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 		}
 	}
 	defer s.metrics.opening()()
-	began := ""
 	session, err := s.cfg.Engine.StartOver(r.Context(), old.Info().ID, func(session Session) error {
 		if err := s.furnish(r, session, lesson); err != nil {
 			return err
@@ -40,13 +39,9 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 		if err := s.views.Move(r.Context(), old.Info().ID, session.Info().ID); err != nil {
 			return err
 		}
-		began = session.Info().ID
-		s.observer.Replaced(r.Context(), old.Info().ID, began)
+		s.observer.Replaced(r.Context(), old.Info().ID, session.Info().ID)
 		return nil
 	})
-	if err != nil && began != "" {
-		s.observer.Replaced(r.Context(), began, old.Info().ID)
-	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
