@@ -49,6 +49,9 @@ func (s *Server) open(ctx context.Context, o model.SessionOptions) (Session, err
 
 // opened is open by another way.
 func (s *Server) opened(ctx context.Context, open func(context.Context) (Session, error)) (Session, error) {
+	if s.draining.Load() {
+		return nil, errDraining
+	}
 	defer s.metrics.opening()()
 	return open(ctx)
 }
@@ -218,14 +221,4 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, session Session) 
 		defer s.viewers.enter(session, view)()
 	}
 	s.stream.Serve(w, r, session.Subscribe(after))
-}
-
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
-
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	if err := s.cfg.Ready(); err != nil {
-		s.fail(w, r, &problem.Problem{Type: typeNotReady, Title: "Not ready", Status: http.StatusServiceUnavailable, Detail: err.Error()})
-		return
-	}
-	fmt.Fprintln(w, "ok")
 }

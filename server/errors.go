@@ -120,6 +120,8 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	case p.Status == http.StatusInternalServerError:
 		s.log.ErrorContext(r.Context(), "page failed", "method", r.Method, "path", r.URL.Path, "err", err)
+	case p.Status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "10")
 	}
 	s.cfg.Pages.Error(w, r, p.Status, p.Title, p.Detail)
 }

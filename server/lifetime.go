@@ -30,6 +30,10 @@ func (s *Server) startOver(w http.ResponseWriter, r *http.Request, old Session) 
 			return
 		}
 	}
+	if s.draining.Load() {
+		s.fail(w, r, errDraining)
+		return
+	}
 	defer s.metrics.opening()()
 	session, err := s.cfg.Engine.StartOver(r.Context(), old.Info().ID, func(session Session) error {
 		if err := s.furnish(r, session, lesson); err != nil {

@@ -78,11 +78,14 @@ func (m *metrics) applied(results []model.ApplyResult) {
 // measure measures requests by route, not by path: paths have no end.
 func (s *Server) measure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
 		if r.Header.Get("Upgrade") != "" {
+			s.streams.Add(1)
+			defer s.streams.Done()
 			next.ServeHTTP(w, r) // as long as its viewer watches, and it must be hijacked
+			s.access(r, http.StatusSwitchingProtocols, start)
 			return
 		}
-		start := time.Now()
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		next.ServeHTTP(wrapped, r)
 		took := time.Since(start)
@@ -95,6 +98,6 @@ func (s *Server) measure(next http.Handler) http.Handler {
 			method = "other" // methods have no end either
 		}
 		s.metrics.requests.WithLabelValues(method, route, strconv.Itoa(wrapped.Status())).Observe(took.Seconds())
-		s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", wrapped.Status(), "took", took)
+		s.access(r, wrapped.Status(), start)
 	})
 }

@@ -12,6 +12,20 @@ import (
 // their contexts are done.
 const grace = 3 * time.Second
 
+// waitForStreams lets those who look on be told why it ends: net/http does not wait for
+// what has become a websocket.
+func (s *Server) waitForStreams(ctx context.Context) {
+	told := make(chan struct{})
+	go func() {
+		s.streams.Wait()
+		close(told)
+	}()
+	select {
+	case <-told:
+	case <-ctx.Done():
+	}
+}
+
 // Serve serves the plain listener, and secure too if it is not nil, until stop is
 // done; then it ends requests, streams and watches through their contexts. It
 // returns nil then, else why a listener failed. It closes the listeners.
@@ -51,6 +65,7 @@ func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
 			_ = server.Close()
 		}
 	}
+	s.waitForStreams(end)
 	if stop.Err() != nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -86,8 +87,8 @@ type Config struct {
 	Audit *audit.Log
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
 	MaxPaste int
-	// Ready says why the server is not ready; nil: it always is.
-	Ready   func() error
+	// Ready are what must be so, beside that it does not end, for the server to be ready.
+	Ready   []Check
 	Version string
 	Log     *slog.Logger
 	// Stream bounds viewers; Sent, Lost and Session are the server's.
@@ -116,6 +117,8 @@ type Server struct {
 	// unbelieved is that somebody was told that X-Forwarded-For is not believed.
 	unbelieved sync.Once
 	metrics    *metrics
+	draining   atomic.Bool
+	streams    sync.WaitGroup // websockets that are open
 }
 
 // New returns a Server. It serves nothing yet: see Serve, Handler and APIHandler.
@@ -125,12 +128,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
-	}
-	if cfg.Store == nil {
-		cfg.Store = keep.Memory()
-	}
-	if cfg.Ready == nil {
-		cfg.Ready = func() error { return nil }
 	}
 	if cfg.Store == nil {
 		cfg.Store = keep.Memory()
@@ -163,9 +160,9 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.below(s.classroom(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router)))))))))
+	s.plain = s.identify(s.below(s.classroom(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router))))))))))
 	api := s.classroom(s.kubernetes(http.HandlerFunc(s.noSession)))
-	s.secure = basepath.Mount(cfg.Base, api, api)
+	s.secure = s.identify(basepath.Mount(cfg.Base, api, api))
 	return s, nil
 }
 

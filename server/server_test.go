@@ -750,17 +750,9 @@ func TestHugePaste(t *testing.T) {
 	}
 }
 
-func TestNotReady(t *testing.T) {
-	s := newServer(t, newEngine(), func(c *Config) { c.Ready = func() error { return errors.New("the catalogue is being built") } })
-	response := ask(s.Handler(), "GET /readyz", "")
-	if got := problemText(t, textOf(response), 503); got != "not-ready: the catalogue is being built" {
-		t.Errorf("got %s", got)
-	}
-}
-
 func TestPanic(t *testing.T) {
 	engine := newEngine("one")
-	s := newServer(t, engine, func(c *Config) { c.Ready = func() error { panic("oops") } })
+	s := newServer(t, engine, func(c *Config) { c.Ready = []Check{{"oops", func(context.Context) error { panic("oops") }}} })
 	if response := ask(s.Handler(), "GET /readyz", ""); response.StatusCode != 500 {
 		t.Errorf("got %d", response.StatusCode)
 	}

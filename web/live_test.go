@@ -33,6 +33,23 @@ func TestBrokenStreamResumes(t *testing.T) {
 	}
 }
 
+// A server that restarts says so; the page says it on, and goes on with the next one.
+func TestServerRestarts(t *testing.T) {
+	p := openTab(t, "/s/demo", chromium.Options{Allow: "status of 503"})
+	p.Until(live)
+	chromium.Eval[bool](p.Tab, `(window.same = true, window.said = new Set(), new MutationObserver(() => said.add(document.querySelector(".link .word").textContent)).observe(document.querySelector("link-state"), {subtree: true, childList: true, characterData: true}), true)`)
+	c := p.server.Cluster("demo")
+	c.Away(true)
+	p.Until(`document.querySelector(".link.waiting .word").textContent === "server restarts, reconnecting"`)
+	c.Apply("kind: Pod\nmetadata: {name: later}\n")
+	p.Until(`performance.getEntriesByType("resource").filter((e) => e.name.endsWith("/api/sessions/demo")).length > 2`) // it has tried
+	c.Away(false)
+	p.Until(`document.querySelector(".link.live") && document.querySelector("[data-vertex='pod/default/later'].ready") && window.same`)
+	if said := chromium.Eval[[]string](p.Tab, `[...window.said].sort()`); fmt.Sprint(said) != "[live server restarts, reconnecting]" {
+		t.Errorf("it said %q", said)
+	}
+}
+
 func TestMissingMessageStartsOver(t *testing.T) {
 	p := openTab(t, "/s/demo", chromium.Options{})
 	p.Until(live)

@@ -27,6 +27,7 @@ func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", "[flags]", "serve the playground", serve},
 		{"config", "[flags of serve]", "print what serve would be told, and by what", config},
+		{"health", "[flags of serve]", "ask a server on this machine whether it is ready, and why not", health},
 		{"images", "build|list [flags]", "build or list the catalogue of container images", images},
 		{"trace", "--session URL|ID [flags]", "print the journeys of a session's packets, or a recording's, hop by hop", trace},
 		{"lessons", "test|new [flags]", "test lessons, those in a folder of one's own too, or begin one", lessonsCommand},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/podhop/podhop/engine"
 	"github.com/podhop/podhop/engine/model"
-	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/reload"
@@ -34,8 +32,7 @@ import (
 type serveConfig struct {
 	listen, listenAPI string
 	apiServer, hosts  string
-	base              string
-	log               string
+	hosting           hosting
 	keep              bool
 	engine            engine.Config
 	folders           folders // of lessons
@@ -49,16 +46,12 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.listen, "listen", ":8080", "`address` of the page and its API")
 	fs.StringVar(&c.listenAPI, "listen-api", ":8443", "`address` of the Kubernetes API, over TLS, for kubectl")
 	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
-	fs.Func("base-path", "`path` that all addresses begin with, such as /podhop, where a proxy passes on what is below it (default: none)", func(text string) (err error) {
-		c.base, err = basepath.Clean(text)
-		return err
-	})
+	registerHosting(fs, &c.hosting)
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
 	registerStore(fs, &c.store)
 	fs.BoolVar(&c.keep, "keep-sessions", true, "keep sessions in --data while they last, so that they go on after a restart")
-	fs.StringVar(&c.log, "log", "info", "least `level` that is logged: debug, info, warn or error")
 	registerPeople(fs, &c.people)
 	registerEngine(fs, &c.engine)
 }
@@ -132,11 +125,13 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if cfg.keep {
 		cfg.engine.Sessions = filepath.Join(cfg.engine.Data, "sessions")
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.log)); err != nil {
-		return fmt.Errorf("--log %q: must be debug, info, warn or error", cfg.log)
+	if err := cfg.hosting.check(); err != nil {
+		return err
 	}
-	var err error
+	log, err := cfg.hosting.logger(env.stderr)
+	if err != nil {
+		return err
+	}
 	if cfg.engine.DNSUpstream, err = resolver(cfg.engine.DNSUpstream); err != nil {
 		return err
 	}
@@ -150,7 +145,8 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if !nsexec.Inside() {
 		return superviseServe(cfg)
 	}
-	cfg.engine.Log = slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	everywhere(log)
+	cfg.engine.Log = log
 	cfg.lessons = reload.New(reload.Config{Own: lessons.Content(), Folders: opened, Formats: formats(), Log: cfg.engine.Log})
 	return inside(func(world *nsexec.Environment) error {
 		cfg.engine.World = world
@@ -245,16 +241,17 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	// Streams and watches end with the engine, so that it closes first.
 	serving, stopServing := context.WithCancel(context.Background())
 	defer stopServing()
+	drained := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		defer stopServing()
-		if err := eng.Close(); err != nil {
-			cfg.engine.Log.Warn("closing", "err", err)
-		}
+		drained <- cfg.hosting.drain(cfg.engine.Log, srv.Drain, eng.Close)
 	})
 	go cfg.lessons.Run(serving)
-	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr())+cfg.base)
-	err = srv.Serve(serving, page, api)
-	return errors.Join(err, eng.Close())
+	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr())+cfg.hosting.base)
+	if err = srv.Serve(serving, page, api); ctx.Err() == nil {
+		return errors.Join(err, eng.Close())
+	}
+	return errors.Join(err, <-drained)
 }
 
 // certify has the sessions' API servers show certificates of the data folder's authority,
@@ -283,7 +280,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver, eng.Fork),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
-		APIServer: cfg.apiServer, Base: cfg.base, TLSPort: port, Certificates: certificates,
+		APIServer: cfg.apiServer, Base: cfg.hosting.base, Ready: readiness(&cfg.engine, eng), TLSPort: port, Certificates: certificates,
 		Recordings: recordings, Store: documents,
 		Version: env.version, Log: cfg.engine.Log,
 	}

@@ -73,8 +73,10 @@ func TestRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s = start(t, data, "--max-sessions", "2")
+	address := freePort(t)
+	s = start(t, data, "--max-sessions", "2", "--listen", address, "--log", "debug", "--log-format", "json")
 	x = x.at(s)
+	t.Run("health", func(t *testing.T) { healthy(t, s) })
 	t.Run("after kill -9", func(t *testing.T) { again(t, x, identity, 1) })
 	x.run(t, "one of another time", func(t *testing.T, x *session) {
 		x.ID, x.kubeconfig = old, filepath.Join(t.TempDir(), "kubeconfig")
@@ -133,12 +135,15 @@ func TestRestart(t *testing.T) {
 			}
 		}
 	}()
-	s.stop(syscall.SIGTERM)
+	page := x.watched()
+	s.drains(x.ID, old, newer, other.ID)
 	if e := <-ended; e.last.Type == "closed" || websocket.CloseStatus(e.err) != websocket.StatusGoingAway {
 		t.Errorf("who watched was told last %+v, and then %v", e.last, e.err)
 	}
-	s = start(t, data, "--max-sessions", "2")
+	page.isTold()
+	s = start(t, data, "--max-sessions", "2", "--listen", address)
 	x = x.at(s)
+	page.goesOn()
 	t.Run("after SIGTERM", func(t *testing.T) { again(t, x, identity, 2) })
 
 	if code := x.call("DELETE", x.path(""), nil, nil); code != 204 {

@@ -99,7 +99,7 @@ func (s *Stream) Serve(w http.ResponseWriter, r *http.Request, sub *feed.Subscri
 	defer sub.Close()
 	// No compression: a viewer's window would cost more memory than a session's
 	// whole feed, and most viewers are near.
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	conn, err := websocket.Accept(once{w}, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		s.cfg.Log.DebugContext(r.Context(), "websocket refused", "err", err)
 		return // Accept has answered

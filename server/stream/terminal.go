@@ -46,7 +46,7 @@ func (s *Stream) ShowTerminal(w http.ResponseWriter, r *http.Request, v *termina
 
 func (s *Stream) terminal(w http.ResponseWriter, r *http.Request, v *terminal.Viewer, looks bool) {
 	defer v.Close()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	conn, err := websocket.Accept(once{w}, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		s.cfg.Log.DebugContext(r.Context(), "websocket refused", "err", err)
 		return // Accept has answered

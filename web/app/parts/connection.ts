@@ -7,7 +7,7 @@ import { connection } from "../state/store";
 class LinkState extends Part {
   protected view(): TemplateResult {
     const c = connection.value;
-    const text = { connecting: "connecting", live: "live", waiting: "reconnecting", gone: "session gone" }[c.state];
+    const text = { connecting: "connecting", live: "live", waiting: c.state === "waiting" && c.restarts ? "server restarts, reconnecting" : "reconnecting", gone: "session gone" }[c.state];
     return html`<span class=${`chip link ${c.state}`} role="status"><i aria-hidden="true"></i><span class="word">${text}</span></span>
       ${c.state !== "gone" ? nothing : html`<div class="gone" role="alertdialog" aria-labelledby="gone-title" aria-describedby="gone-text">
         <h2 id="gone-title">This cluster is no longer there</h2>

@@ -5,11 +5,13 @@ import type { Message } from "../model";
 export type Connection =
   | { state: "connecting" }
   | { state: "live" }
-  | { state: "waiting"; until: number } // ms since the epoch: the next try
+  | { state: "waiting"; until: number; restarts: boolean } // ms since the epoch: the next try; restarts: the server said why
   | { state: "gone"; reason: string; next?: string }; // next: the page of what took its place
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 10_000;
+const SOON = 2_000; // the longest wait for a server that restarts
+const AWAY = 1001; // the close code of a server that ends; the session goes on in the next one
 const GONE = 4404; // the close code of server/stream for a session that is no longer there
 
 export class Stream {
@@ -18,6 +20,7 @@ export class Stream {
   #timer = 0;
   #socket: WebSocket | null = null;
   #over = false;
+  #restarts = false;
   #queue: Message[] = [];
 
   constructor(
@@ -33,7 +36,7 @@ export class Stream {
   }
 
   #connect(): void {
-    this.tell({ state: "connecting" });
+    if (!this.#restarts) this.tell({ state: "connecting" }); // or else it would flicker
     const url = new URL(`${this.api}/stream`, location.href);
     url.protocol = url.protocol.replace("http", "ws");
     if (this.#seq !== null) url.searchParams.set("after", String(this.#seq));
@@ -41,6 +44,7 @@ export class Stream {
     this.#socket = socket;
     socket.onopen = () => {
       this.#tries = 0;
+      this.#restarts = false;
       this.tell({ state: "live" });
     };
     socket.onmessage = (event) => {
@@ -50,6 +54,7 @@ export class Stream {
     };
     socket.onclose = (event) => {
       if (this.#socket === socket) this.#socket = null;
+      if (event.code === AWAY) this.#restarts = true;
       if (event.code === GONE) this.#end("The session was closed.");
       if (!this.#over) void this.#comeBack();
     };
@@ -90,8 +95,8 @@ export class Stream {
     } catch {
       // The server cannot be reached: go on trying.
     }
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries++) * (0.75 + Math.random() / 2);
-    this.tell({ state: "waiting", until: Date.now() + wait });
+    const wait = Math.min(this.#restarts ? SOON : LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries++) * (0.75 + Math.random() / 2);
+    this.tell({ state: "waiting", until: Date.now() + wait, restarts: this.#restarts });
     this.#timer = window.setTimeout(() => this.#connect(), wait);
   }
 

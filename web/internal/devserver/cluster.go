@@ -92,6 +92,9 @@ func (c *Cluster) session() model.Session {
 	return model.Session{ID: c.id, URL: c.base + "/s/" + c.id, APIServer: "https://localhost:6443", Options: c.options, Stopped: slices.Clone(c.stopped), Faults: slices.Clone(c.faults), ExpiresAt: c.expires.UTC().Format(time.RFC3339)}
 }
 
+// Away has the session's server restart, or be there again.
+func (c *Cluster) Away(away bool) { c.feed.Away(away) }
+
 // Cut breaks the connections of everybody who looks.
 func (c *Cluster) Cut() { c.feed.Cut() }
 

@@ -146,6 +146,10 @@ func (s *Server) with(f func(*Cluster, http.ResponseWriter, *http.Request)) http
 			problem(w, http.StatusNotFound, "No such session", "It was closed, or its time was up.")
 			return
 		}
+		if c.feed.isAway() {
+			problem(w, http.StatusServiceUnavailable, "Closing", "The session or the server is just closing.")
+			return
+		}
 		f(c, w, r)
 	}
 }

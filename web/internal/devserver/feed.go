@@ -22,6 +22,7 @@ type feed struct {
 	snapshot func() model.Snapshot
 	viewers  int
 	resumed  uint64 // the last "after" that a viewer asked for
+	away     bool   // the server restarts
 }
 
 func newFeed(snapshot func() model.Snapshot) *feed {
@@ -43,6 +44,20 @@ func (f *feed) Cut() {
 	defer f.mu.Unlock()
 	close(f.cut)
 	f.cut = make(chan struct{})
+}
+
+// Away has the server restart, or be there again: who looks is told so and sent away.
+func (f *feed) Away(away bool) {
+	f.mu.Lock()
+	f.away = away
+	f.mu.Unlock()
+	f.Cut()
+}
+
+func (f *feed) isAway() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.away
 }
 
 func stream(w http.ResponseWriter, r *http.Request, f *feed) {
@@ -96,6 +111,9 @@ func stream(w http.ResponseWriter, r *http.Request, f *feed) {
 		select {
 		case <-more:
 		case <-cut:
+			if f.isAway() {
+				_ = writeFrame(conn, 8, []byte{0x03, 0xe9}) // close, because it goes away
+			}
 			return
 		case <-gone:
 			return
