@@ -15,6 +15,8 @@ const (
 	maxPresenting = 6*maxPresented + 16<<10
 	// maxWord bounds each of the names in it.
 	maxWord = 1 << 10
+	// maxSize bounds the columns and rows of a terminal.
+	maxSize = 1000
 )
 
 // present takes what the page of who has the session shows, for those who follow it. While nobody
@@ -41,6 +43,9 @@ func checkPresenting(p *model.Presenting) error {
 		if len(text) > maxWord {
 			return invalid(name, fmt.Sprintf("may have %d bytes at most", maxWord))
 		}
+	}
+	if p.Columns < 0 || p.Columns > maxSize || p.Rows < 0 || p.Rows > maxSize {
+		return invalid("columns", fmt.Sprintf("and rows must be between 0 and %d", maxSize))
 	}
 	switch {
 	case p.Off:

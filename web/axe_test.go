@@ -82,6 +82,7 @@ func TestAccessible(t *testing.T) {
 			t.Run("resources", func(t *testing.T) { resources(t, o) })
 			t.Run("dialogs", func(t *testing.T) { dialogs(t, o) })
 			t.Run("lesson", func(t *testing.T) { lesson(t, o) })
+			t.Run("looking on", func(t *testing.T) { lookOn(t, o) })
 			t.Run("recording", func(t *testing.T) {
 				p := openKept(t, "", o)
 				p.Click(".scrub-keys [aria-label='Next packet']")
@@ -234,5 +235,19 @@ func lesson(t *testing.T, o chromium.Options) {
 	p.server.Cluster("demo").Tell(model.Message{Type: "closed"})
 	p.Until(`document.querySelector("[role=alertdialog]")`)
 	p.accessible("a session that is gone")
+	p.alone()
+}
+
+// lookOn is the page of somebody who looks on, while they follow and while they do not.
+func lookOn(t *testing.T, o chromium.Options) {
+	p := openTab(t, "/s/view-full", o)
+	p.Until(live + ` && ` + bar + `("Nothing is being shown")`)
+	p.accessible("a page of which nothing is shown")
+	p.server.Cluster("full").Present(presented("kind: Pod\n", 3))
+	p.Until(bar + `("You follow") && ` + inEditor + `?.includes("kind: Pod")`)
+	p.accessible("a page that follows")
+	p.Click("#tab-journeys")
+	p.Until(`document.querySelector("look-bar .follow")`)
+	p.accessible("a page that does not")
 	p.alone()
 }

@@ -24,11 +24,18 @@ type learnData struct {
 }
 
 func (d learnData) class() string {
+	class := "learn"
 	if d.Embedded {
-		return "learn embedded"
+		class += " embedded"
 	}
-	return "learn"
+	if d.looking() {
+		class += " looking"
+	}
+	return class
 }
+
+// looking says whether the page is for somebody who looks on, and changes nothing.
+func (d learnData) looking() bool { return d.Session.Rights == "look" }
 
 // ownURL is the page's address without a frame around it.
 func (d learnData) ownURL() string {

@@ -14,7 +14,10 @@ type Presenting struct {
 	Conversation string `json:"conversation,omitempty"`
 	Journey      string `json:"journey,omitempty"`
 	Hop          int    `json:"hop"`
-	Terminal     string `json:"terminal,omitempty"` // the ID of the one in front
+	// Terminal is the ID of the one in front, Columns and Rows are how large it is.
+	Terminal string `json:"terminal,omitempty"`
+	Columns  int    `json:"columns,omitempty"`
+	Rows     int    `json:"rows,omitempty"`
 	// Paused and Speed are of the map's clock.
 	Paused bool    `json:"paused,omitempty"`
 	Speed  float64 `json:"speed,omitempty"`

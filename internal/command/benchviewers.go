@@ -21,7 +21,8 @@ const (
 )
 
 // benchViewers has one viewer watch a session, and then as many as a demo may have, each
-// by a websocket of its own. Their ends are in this process too, and so in its memory.
+// by a websocket of its own and a link to look on. Their ends are in this process too, and so in its
+// memory.
 func benchViewers(ctx context.Context, b *bencher) error {
 	s, err := b.engine.Open(ctx, model.SessionOptions{})
 	if err != nil {
@@ -34,11 +35,11 @@ func benchViewers(ctx context.Context, b *bencher) error {
 	if err != nil {
 		return err
 	}
-	alone, err := benchViewed(limited, s, traffic, 1)
+	alone, err := benchViewed(limited, b.engine, s, traffic, 1)
 	if err != nil {
 		return err
 	}
-	many, err := benchViewed(limited, s, traffic, b.viewers)
+	many, err := benchViewed(limited, b.engine, s, traffic, b.viewers)
 	if err != nil {
 		return err
 	}
@@ -64,8 +65,8 @@ type viewed struct {
 	memory           float64 // bytes
 }
 
-func benchViewed(ctx context.Context, s *engine.Session, traffic *tracer.Bench, viewers int) (r viewed, err error) {
-	a, err := newAudience(ctx, s)
+func benchViewed(ctx context.Context, e *engine.Engine, s *engine.Session, traffic *tracer.Bench, viewers int) (r viewed, err error) {
+	a, err := newViewers(ctx, e, s)
 	if err != nil {
 		return r, err
 	}

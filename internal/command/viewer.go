@@ -16,7 +16,11 @@ import (
 
 	"github.com/podhop/podhop/engine"
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/server"
+	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/stream"
+	"github.com/podhop/podhop/server/views"
+	"github.com/podhop/podhop/web"
 )
 
 // An audience is the viewers of a session, and a server of its own on the loopback device
@@ -30,13 +34,33 @@ type audience struct {
 }
 
 func newAudience(ctx context.Context, s *engine.Session) (*audience, error) {
+	streams := stream.New(stream.Config{Log: slog.New(slog.DiscardHandler)})
+	return audienceOf(ctx, "/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { streams.Serve(w, r, s.Subscribe(0)) }))
+}
+
+// newViewers is an audience that comes by a link to look on, through all that a server has
+// in front of its sessions.
+func newViewers(ctx context.Context, e *engine.Engine, s *engine.Session) (*audience, error) {
+	documents := keep.Memory()
+	srv, err := server.New(server.Config{Engine: server.Adapt(e.Open, e.Session, e.Sessions, e.StartOver, e.Fork), Store: documents,
+		Pages: web.New(web.Config{}), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	key, err := views.New(documents, slog.New(slog.DiscardHandler)).Make(ctx, s.ID(), views.Look, "", time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return audienceOf(ctx, "/api/sessions/"+key+"/stream", srv.Handler())
+}
+
+func audienceOf(ctx context.Context, path string, handler http.Handler) (*audience, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	streams := stream.New(stream.Config{Log: slog.New(slog.DiscardHandler)})
-	a := &audience{url: "http://" + l.Addr().String()}
-	a.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { streams.Serve(w, r, s.Subscribe(0)) })}
+	a := &audience{url: "http://" + l.Addr().String() + path}
+	a.server = &http.Server{Handler: handler}
 	a.ctx, a.cancel = context.WithCancel(ctx)
 	a.running.Go(func() { _ = a.server.Serve(l) })
 	return a, nil

@@ -261,6 +261,8 @@ export interface Presenting {
   journey?: string;
   hop: number;
   terminal?: string;
+  columns?: number;
+  rows?: number;
   paused?: boolean;
   speed?: number;
   step?: number;

@@ -2,6 +2,7 @@
 // live parts, which find their places in the server's HTML by their tag names.
 import { Stream } from "./state/stream";
 import { data } from "./state/data";
+import { follow } from "./state/demo";
 import { connection, receive } from "./state/store";
 import "./parts/capture";
 import "./parts/clock";
@@ -30,6 +31,6 @@ import "./editor/given";
 if (data?.recording) {
   void import("./recorded/start");
 } else if (data) {
-  const stream = new Stream(data.api, receive, (state) => (connection.value = state));
+  const stream = new Stream(data.api, (all) => (receive(all), follow(all)), (state) => (connection.value = state));
   stream.start();
 }

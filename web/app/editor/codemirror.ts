@@ -11,7 +11,7 @@ import { effect } from "@preact/signals-core";
 import { current } from "./files";
 import { marksOf } from "./marks";
 import { said, showSaid } from "./said";
-import { applied, applyNow, edit, loaded, tried } from "./text";
+import { applied, applyNow, cursor, edit, loaded, tried } from "./text";
 
 export interface Editor {
   /** Moves the cursor to a line. */
@@ -53,7 +53,11 @@ export function mount(parent: HTMLElement): Editor {
     tooltips({ position: "fixed" }),
     placeholder("Paste manifests here, or load one above"),
     EditorView.contentAttributes.of({ "aria-label": "Manifests, as YAML" }),
-    EditorView.updateListener.of((u) => u.docChanged && edit(u.state.doc.toString())),
+    EditorView.updateListener.of((u) => {
+      if (u.docChanged) edit(u.state.doc.toString());
+      const { anchor, head } = u.state.selection.main;
+      if (u.selectionSet || u.docChanged) cursor.value = [anchor, head];
+    }),
     // Escape, then Tab, leaves the editor: CodeMirror's own way out for keyboards.
     keymap.of([{ key: "Mod-Enter", run: () => (void applyNow(), true) }, ...defaultKeymap, ...historyKeymap, indentWithTab]),
   ];

@@ -1,6 +1,6 @@
 // The files of the editor, kept over reloads, by session.
 import { batch, computed, signal } from "@preact/signals-core";
-import { data } from "../state/data";
+import { data, looking } from "../state/data";
 import { forLong } from "../state/keep";
 
 export interface EditorFile {
@@ -49,6 +49,7 @@ function keep(): void {
 
 function keepNow(): void {
   clearTimeout(waiting);
+  if (looking) return; // it is somebody else's
   const all = files.peek().filter((f) => f.text.length <= LARGEST_KEPT);
   forLong.set(key, JSON.stringify({ files: all.map(({ name, text }) => ({ name, text })), current: Math.max(0, all.findIndex((f) => f.id === currentID.peek())) }));
 }

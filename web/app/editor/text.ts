@@ -22,6 +22,9 @@ export const applied = computed<Applied>(() => answers.value.get(current.value.i
 /** Asks the editor to show a text; it answers to every new object. */
 export const loaded = signal<{ file: number; text: string } | null>(null);
 
+/** Where the selection begins, and where the cursor is. */
+export const cursor = signal<readonly [number, number]>([0, 0]);
+
 /** What is wrong with the file that is shown, as far as it was tried since it changed. */
 export const tried = signal<{ errors: number; warnings: number; unchecked: number } | null>(null);
 

@@ -9,7 +9,7 @@ import { ask } from "../state/ask";
 import { at } from "../state/base";
 import { addNode, cni, isCordoned, isStopped, MOST_NODES, nodes, removeNode, switchNetwork, tellNode } from "../state/cluster";
 import { type Command, offer } from "../state/commands";
-import { data, recorded } from "../state/data";
+import { data, looking, recorded } from "../state/data";
 import { breakIt, DNS, faults, faultsOf, isCutOff, mend, mendAll, subjectOf } from "../state/faults";
 import { extendAndTell, startOver } from "../state/lifetime";
 import { reveal } from "../state/reveal";
@@ -47,7 +47,7 @@ offer(() => [
 ]);
 
 // What can be done with the cluster.
-if (!recorded) {
+if (!recorded && !looking) {
   offer(() => [
     { id: "send", title: "Send the request", hint: "of the send bar", run: () => {
       reveal("map");
@@ -68,7 +68,9 @@ if (!recorded) {
     { id: "extend", title: "Extend the time of this cluster", run: () => void extendAndTell() },
     { id: "start over", title: "Start over…", hint: "a new cluster", run: () => void startOver() },
     { id: "kubeconfig", title: "Download kubeconfig", run: () => press(".kubeconfig") },
-    { id: "record", title: "Record or share…", run: () => press(".open-record") },
+    { id: "record", title: "Save or share a recording…", run: () => press(".open-record") },
+    { id: "share-session", title: "Share this session…", hint: "others look on", run: () => press(".share-session") },
+    { id: "duplicate", title: "Duplicate this session", hint: "a copy of your own", run: () => press(".duplicate") },
   ]);
 }
 
@@ -93,8 +95,8 @@ offer(() => [...vertices.peek().values()].flatMap((v): Command[] => [
     showObject(v.id);
     showTab("details");
   } },
-  ...(recorded || !(v.kind === "Node" || (v.kind === "Pod" && v.ready)) ? [] : [{ id: `shell ${v.id}`, title: `Shell in ${nameOf(v.id)}`, hint: "terminal", run: () => openAt(v.id) }]),
-  ...(recorded || !urlOf(v.id) ? [] : [{ id: `send ${v.id}`, title: `Send to ${nameOf(v.id)}`, hint: "into the send bar", run: () => {
+  ...(recorded || looking || !(v.kind === "Node" || (v.kind === "Pod" && v.ready)) ? [] : [{ id: `shell ${v.id}`, title: `Shell in ${nameOf(v.id)}`, hint: "terminal", run: () => openAt(v.id) }]),
+  ...(recorded || looking || !urlOf(v.id) ? [] : [{ id: `send ${v.id}`, title: `Send to ${nameOf(v.id)}`, hint: "into the send bar", run: () => {
     reveal("map");
     fill({ from: "client", to: v.id, count: 1 });
   } }]),

@@ -1,7 +1,7 @@
 // <page-search>: the way into the palette, which is a later chunk; and <page-menu>: what is wanted now and then.
 import { html, nothing, type TemplateResult } from "lit-html";
 import { resetLayout, whole } from "../state/areas";
-import { data, recorded } from "../state/data";
+import { data, looking, recorded } from "../state/data";
 import { startOver } from "../state/lifetime";
 import { Part } from "../state/part";
 import { setTheme, theme, type Theme } from "../state/theme";
@@ -35,12 +35,14 @@ class PageMenu extends Part {
     return html`<button type="button" class="icon open-menu" popovertarget="menu" aria-label="Menu" title="Menu">${icon("menu")}</button>
       <div id="menu" class="panel page-menu" popover role="dialog" aria-label="Menu">
         <ul>
-          ${recorded ? nothing : html`<li><button type="button" class="open-record" @click=${() => instead("record")}>Record or share…</button></li>
+          ${data?.session && !data.session.rights ? html`<li><button type="button" class="share-session" @click=${() => this.#then(() => void import("../demo/index").then((m) => m.share()))}>Share this session…</button></li>
+          <li><button type="button" class="duplicate" @click=${() => this.#then(() => void import("../demo/index").then((m) => m.duplicate()))}>Duplicate this session</button></li>` : nothing}
+          ${recorded ? nothing : html`${looking ? nothing : html`<li><button type="button" class="open-record" @click=${() => instead("record")}>Save or share a recording…</button></li>`}
           <li><a class="kubeconfig" href=${`${data?.api}/kubeconfig`} download=${`podhop-${data?.session?.id}.kubeconfig`}>Download kubeconfig <span class="muted">for kubectl on your own machine</span></a></li>`}
           <li><button type="button" class="whole-map" @click=${() => this.#then(() => (whole.value = !whole.value))}>${whole.value ? "Back from the whole map" : "The map on the whole page"}</button></li>
           <li><button type="button" @click=${() => this.#then(resetLayout)}>Reset the layout</button></li>
           ${document.querySelector("key-help") ? html`<li><button type="button" @click=${() => instead("keys")}>Keys</button></li>` : nothing}
-          ${recorded ? nothing : html`<li><button type="button" @click=${() => this.#then(() => void startOver())}>Start over…</button></li>`}
+          ${recorded || looking ? nothing : html`<li><button type="button" @click=${() => this.#then(() => void startOver())}>Start over…</button></li>`}
         </ul>
         <fieldset class="theme"><legend>Theme</legend><div class="segments">
           ${THEMES.map(([t, text]) => html`<label><input type="radio" name="theme" value=${t} .checked=${theme.value === t} @change=${() => setTheme(t)}><span>${text}</span></label>`)}</div></fieldset>

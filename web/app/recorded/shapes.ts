@@ -30,7 +30,7 @@ export const shapes: Record<string, Record<string, string>> = {
   Why: { trap: "string", sentence: "string", seen: "Finding[]?", advice: "Advice[]?" },
   Finding: { sentence: "string", journey: "string?", hop: "number?", object: "Object?" },
   Event: { time: "number", type: "string", reason: "string", object: "Object", message: "string", count: "number?" },
-  Presenting: { off: "boolean?", tab: "string?", view: "string?", object: "string?", conversation: "string?", journey: "string?", hop: "number", terminal: "string?", paused: "boolean?", speed: "number?", step: "number?", file: "PresentedFile?" },
+  Presenting: { off: "boolean?", tab: "string?", view: "string?", object: "string?", conversation: "string?", journey: "string?", hop: "number", terminal: "string?", columns: "number?", rows: "number?", paused: "boolean?", speed: "number?", step: "number?", file: "PresentedFile?" },
   PresentedFile: { name: "string", anchor: "number", head: "number", text: "string?", edit: "PresentedEdit?" },
   PresentedEdit: { from: "number", drop: "number", put: "string[]?" },
   Diff: { put: "Vertex[]?", remove: "string[]?", putEdges: "Edge[]?", removeEdges: "string[]?" },

@@ -38,5 +38,8 @@ function read(): PageData | null {
 
 export const data = read();
 
+/** Whether this page came by a link to look on: nothing can be changed or typed. */
+export const looking = data?.session?.rights === "look";
+
 /** Whether this page shows a recording: there is no session to ask or to change. */
 export const recorded = data?.recording !== undefined;

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals-core";
 import type { CheckResult } from "../model";
 import { Problem, check } from "./api";
 import { announce } from "./announce";
-import { data } from "./data";
+import { data, looking } from "./data";
 import { forLong, forTab } from "./keep";
 
 const lesson = data?.lesson;
@@ -57,6 +57,7 @@ let again: number | null = null;
 
 /** Runs the checks of a step: QUIET, SCRIPTS or ALL. Asked while it runs, it runs once more. */
 export async function run(step: number, which: number): Promise<void> {
+  if (looking) return;
   if (running) {
     again = Math.max(again ?? QUIET, which);
     return;

@@ -12,6 +12,7 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 10_000;
 const SOON = 2_000; // the longest wait for a server that restarts
 const AWAY = 1001; // the close code of a server that ends; the session goes on in the next one
+const ENDED = 4403; // that of a link that was ended
 const GONE = 4404; // the close code of server/stream for a session that is no longer there
 
 export class Stream {
@@ -56,6 +57,7 @@ export class Stream {
       if (this.#socket === socket) this.#socket = null;
       if (event.code === AWAY) this.#restarts = true;
       if (event.code === GONE) this.#end("The session was closed.");
+      if (event.code === ENDED) this.#end("Sharing has ended.");
       if (!this.#over) void this.#comeBack();
     };
   }

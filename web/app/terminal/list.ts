@@ -3,7 +3,11 @@
 import { computed, effect, signal } from "@preact/signals-core";
 import type { NewTerminal, Terminal } from "../model";
 import { ask, json, Problem } from "../state/api";
+import { looking } from "../state/data";
 import { forTab } from "../state/keep";
+
+/** Why something cannot be done by who looks on. */
+export const LOOKS = "You look on: only whose session it is can do this. Make it yours, and do it there.";
 
 /** Null until the server was asked for the first time. */
 export const terminals = signal<readonly Terminal[] | null>(null);
@@ -12,6 +16,9 @@ export const chosen = signal(forTab.get("podhop.terminal") ?? "");
 export const refused = signal("");
 
 effect(() => forTab.set("podhop.terminal", chosen.value));
+
+/** How large the terminal in front is, to who looks on as well. */
+export const size = signal<{ columns: number; rows: number } | null>(null);
 
 /** The terminal in front. */
 export const current = computed(() => terminals.value?.find((t) => t.id === chosen.value) ?? terminals.value?.at(-1));
@@ -31,7 +38,8 @@ export async function look(): Promise<boolean | null> {
 
 /** Opens one and brings it to the front. */
 export async function open(place: string): Promise<Terminal | null> {
-  refused.value = "";
+  refused.value = looking ? LOOKS : "";
+  if (looking) return null;
   try {
     const t = JSON.parse(await ask("POST", "/terminals", json({ place } satisfies NewTerminal))) as Terminal;
     terminals.value = [...(terminals.value ?? []), t];

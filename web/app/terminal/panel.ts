@@ -4,6 +4,7 @@ import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { Terminal } from "../model";
 import { announce } from "../state/announce";
 import { moveInList } from "../state/keys";
+import { looking } from "../state/data";
 import { reveal } from "../state/reveal";
 import { type How, wanted } from "../state/terminals";
 import { chosen, close, current, look, nameOf, open, placeOf, refused, terminals } from "./list";
@@ -48,7 +49,7 @@ export async function openAt(place: string): Promise<void> {
 
 /** What somebody who brings up the tab expects: a shell to type into. */
 export async function welcome(): Promise<void> {
-  await inTurn(async () => (!wanted && terminals.peek()?.length === 0 && !refused.peek() ? open("client") : null));
+  await inTurn(async () => (!looking && !wanted && terminals.peek()?.length === 0 && !refused.peek() ? open("client") : null));
 }
 
 /** Puts the focus into the terminal that is in front, once there is one. */
@@ -152,7 +153,7 @@ function barView(): TemplateResult {
       <button type="button" class="quiet" data-aloud aria-pressed=${readAloud.value} title="Keeps the text where screen readers find it" @click=${() => (readAloud.value = !readAloud.value)}>Screen reader</button>
       <button type="button" class="quiet" data-close title="Ends what runs in it" @click=${() => void closeIt(now)}>Close<span class="hidden"> ${nameOf(now)}</span></button>` : nothing}
     ${refused.value ? html`<p class="terminal-refused bad" role="alert">${refused.value}</p>` : nothing}
-    ${all.length === 0 && terminals.value && !refused.value ? html`<p class="terminal-none muted">No terminal is open. A new one is a shell on your own machine, beside the cluster.</p>` : nothing}`;
+    ${all.length === 0 && terminals.value && !refused.value ? html`<p class="terminal-none muted">${looking ? "No terminal is open." : "No terminal is open. A new one is a shell on your own machine, beside the cluster."}</p>` : nothing}`;
 }
 
 function bring(t: Terminal): void {

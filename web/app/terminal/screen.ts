@@ -1,17 +1,17 @@
 // One terminal as it is seen: xterm.js on a line to the server.
-import { signal } from "@preact/signals-core";
+import { effect, signal } from "@preact/signals-core";
 import { FitAddon } from "@xterm/addon-fit";
 import { type ISearchDecorationOptions, SearchAddon } from "@xterm/addon-search";
 import { WebLinksAddon } from "@xterm/addon-web-links";
 import { Terminal as XTerm } from "@xterm/xterm";
 import type { Terminal } from "../model";
 import { copy } from "../state/copy";
-import { data } from "../state/data";
+import { data, looking } from "../state/data";
 import { colors, dark } from "./colors";
 import { keyHandler } from "./keys";
 import { Line, type LineState } from "./line";
 import { answerOnce } from "./answers";
-import { look, nameOf, over, terminals } from "./list";
+import { current, look, nameOf, over, size, terminals } from "./list";
 import { readAloud } from "./options";
 import { found } from "./search";
 
@@ -33,6 +33,7 @@ export class Screen {
   #born = performance.now();
   #replays = 0; // until then, what is told was told before
   #prompted: (() => void)[] = [];
+  #follow: () => void = () => undefined;
 
   constructor(
     readonly terminal: Terminal,
@@ -77,20 +78,24 @@ export class Screen {
     });
     this.#term.onData((text) => this.#type(text));
     this.#term.onBinary((text) => this.#line.send(Uint8Array.from(text, (c) => c.charCodeAt(0))));
-    this.#term.onResize(({ cols, rows }) => this.#line.size(cols, rows));
+    this.#term.onResize(({ cols, rows }) => looking || this.#line.size(cols, rows));
     this.#resized.observe(this.element);
     dark.addEventListener("change", this.#recolor);
     addEventListener("podhop-theme", this.#recolor);
     still.addEventListener("change", this.#calm);
+    // Who looks on has it as large as it is to who types, whatever room there is.
+    if (looking) this.#follow = effect(() => void (size.value && this.#term.resize(size.value.columns, size.value.rows)));
     this.fit();
   }
 
   /** As many columns and rows as there is room for; none while it is not in sight. */
   fit(): void {
-    const size = this.element.clientWidth > 0 ? this.#fit.proposeDimensions() : undefined;
-    if (!size || !(size.cols > 1 && size.rows > 1)) return;
-    this.#term.resize(size.cols, size.rows);
-    this.#line.size(size.cols, size.rows);
+    if (looking) return;
+    const room = this.element.clientWidth > 0 ? this.#fit.proposeDimensions() : undefined;
+    if (!room || !(room.cols > 1 && room.rows > 1)) return;
+    this.#term.resize(room.cols, room.rows);
+    this.#line.size(room.cols, room.rows);
+    if (current.peek()?.id === this.terminal.id) size.value = { columns: room.cols, rows: room.rows };
   }
 
   focus(): void {
@@ -129,6 +134,7 @@ export class Screen {
   }
 
   dispose(): void {
+    this.#follow();
     this.#resized.disconnect();
     dark.removeEventListener("change", this.#recolor);
     removeEventListener("podhop-theme", this.#recolor);
@@ -176,7 +182,7 @@ export class Screen {
 
   #told(state: LineState, code: number): void {
     this.state.value = { state, code };
-    this.#term.options.disableStdin = state === "ended" || state === "gone";
+    this.#term.options.disableStdin = looking || state === "ended" || state === "gone";
     if (state === "ended") over(this.terminal.id, code);
   }
 

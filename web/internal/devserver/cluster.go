@@ -13,6 +13,7 @@ import (
 
 // A Cluster tells of objects as the engine would, without having any.
 type Cluster struct {
+	viewed   viewed
 	base, id string
 	pace     time.Duration
 	feed     *feed
@@ -132,6 +133,9 @@ func (c *Cluster) snapshot() model.Snapshot {
 	for _, id := range slices.Sorted(maps.Keys(c.edges)) {
 		s.Graph.Edges = append(s.Graph.Edges, c.edges[id])
 	}
+	c.viewed.mu.Lock()
+	defer c.viewed.mu.Unlock()
+	s.Presenting, s.Watching = c.viewed.presenting, c.viewed.watching
 	return s
 }
 

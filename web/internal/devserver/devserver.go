@@ -86,6 +86,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("DELETE /api/sessions/{id}/faults", s.with(deleteFault))
 	mux.HandleFunc("POST /api/sessions/{id}/kill", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	s.terminalRoutes(mux)
+	s.viewRoutes(mux)
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = basepath.Mount(cfg.Base, mux, http.NotFoundHandler())
 	return s
@@ -93,6 +94,7 @@ func New(cfg Config) *Server {
 
 // Cluster returns the session's cluster, made on first use, or nil for "gone".
 func (s *Server) Cluster(id string) *Cluster {
+	id = strings.TrimPrefix(id, viewPrefix)
 	if strings.HasPrefix(id, "gone") {
 		return nil
 	}
@@ -136,7 +138,7 @@ func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Web.Gone(w, r)
 		return
 	}
-	s.cfg.Web.Learn(w, r, c.Session())
+	s.cfg.Web.Learn(w, r, readdressed(r, c.Session()))
 }
 
 func (s *Server) with(f func(*Cluster, http.ResponseWriter, *http.Request)) http.HandlerFunc {
@@ -148,6 +150,9 @@ func (s *Server) with(f func(*Cluster, http.ResponseWriter, *http.Request)) http
 		}
 		if c.feed.isAway() {
 			problem(w, http.StatusServiceUnavailable, "Closing", "The session or the server is just closing.")
+			return
+		}
+		if forbidden(w, r) {
 			return
 		}
 		f(c, w, r)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha1"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -23,6 +24,7 @@ type feed struct {
 	viewers  int
 	resumed  uint64 // the last "after" that a viewer asked for
 	away     bool   // the server restarts
+	over     []byte // of a close frame, when the stream is cut for good
 }
 
 func newFeed(snapshot func() model.Snapshot) *feed {
@@ -50,6 +52,14 @@ func (f *feed) Cut() {
 func (f *feed) Away(away bool) {
 	f.mu.Lock()
 	f.away = away
+	f.mu.Unlock()
+	f.Cut()
+}
+
+// end breaks every connection with a close code.
+func (f *feed) end(code uint16, reason string) {
+	f.mu.Lock()
+	f.over = append(binary.BigEndian.AppendUint16(nil, code), reason...)
 	f.mu.Unlock()
 	f.Cut()
 }
@@ -111,8 +121,14 @@ func stream(w http.ResponseWriter, r *http.Request, f *feed) {
 		select {
 		case <-more:
 		case <-cut:
-			if f.isAway() {
-				_ = writeFrame(conn, 8, []byte{0x03, 0xe9}) // close, because it goes away
+			f.mu.Lock()
+			over := f.over
+			if f.away {
+				over = []byte{0x03, 0xe9} // it goes away
+			}
+			f.mu.Unlock()
+			if over != nil {
+				_ = writeFrame(conn, opClose, over)
 			}
 			return
 		case <-gone:

@@ -4,6 +4,7 @@ import { type Extension } from "@codemirror/state";
 import { EditorView, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { announce } from "../../state/announce";
 import { dryRun } from "../../state/api";
+import { looking } from "../../state/data";
 import type { ApplyResult } from "../../model";
 import { marksOf } from "../marks";
 import { keepSaid } from "../said";
@@ -47,7 +48,7 @@ class Trying {
 
   // One question at a time: what was typed meanwhile is asked after the answer.
   async #try(): Promise<void> {
-    if (this.#asking || document.visibilityState !== "visible") return;
+    if (looking || this.#asking || document.visibilityState !== "visible") return;
     const { doc } = this.view.state;
     if (doc.length > LARGEST) return;
     const text = doc.toString();
