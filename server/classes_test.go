@@ -14,6 +14,7 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/limit"
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/stream"
@@ -32,22 +33,29 @@ type school struct {
 func newSchool(t *testing.T, change func(*Config)) *school {
 	t.Helper()
 	s := &school{t: t, engine: newEngine()}
-	s.server = newServer(t, s.engine, change)
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.server.classes.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		stop()
-		<-done
-	})
+	s.server = teaching(t, s.engine, change)
 	s.do("POST /api/classes", `{"title":"Networking","instructor":"Tom","lessons":["first"],"size":3}`, 201, &s.class)
 	s.do("POST /api/join", fmt.Sprintf(`{"code":%q,"name":"Ann"}`, s.class.Code), 201, &s.ann)
 	s.do("POST /api/join", fmt.Sprintf(`{"code":%q,"name":"Bo"}`, strings.ToLower(s.class.Code)), 201, &s.bo)
 	s.one, s.two = s.open(s.ann), s.open(s.bo)
 	return s
+}
+
+// teaching is a server that follows its store.
+func teaching(t *testing.T, engine *fakeEngine, change func(*Config)) *Server {
+	t.Helper()
+	server := newServer(t, engine, change)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		server.classes.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	return server
 }
 
 // do asks, and reads the answer if into is not nil.
@@ -492,5 +500,64 @@ func TestWhoMakesClasses(t *testing.T) {
 	want := []string{"class.make Mine", "class.freeze Look", "class.thaw ", "class.push message", "class.close "}
 	if !slices.Equal(done, want) {
 		t.Errorf("got %q, want %q", done, want)
+	}
+}
+
+// No way of writing an address gets around the freeze.
+func TestFreezeByTricks(t *testing.T) {
+	s := newSchool(t, nil)
+	s.do("PATCH "+s.in(""), `{"frozen":true}`, 200, nil)
+	before := len(s.engine.sessions[s.one].applied)
+	upper := strings.ToUpper(s.one)
+	for _, path := range []string{
+		"/api/sessions/" + s.one + "/%61pply", "/api/sessions/" + s.one + "/./apply", "//api/sessions/" + s.one + "/apply", "/api//sessions/" + s.one + "/apply",
+		"/api/sessions/" + s.one + "%2Fapply", "/api/sessions/" + s.one + "%2Fviews/apply", "/api/sessions/" + s.one + "/apply/", "/api/sessions/" + upper + "/apply",
+		"/api/sessions/x/../" + s.one + "/apply", "/api/sessions/%" + fmt.Sprintf("%x", s.one[0]) + s.one[1:] + "/apply", "/api/sessions/" + s.one + "/apply;/checks",
+		"/api/sessions/" + s.one + "/apply?dryRun=1&dryRun=0", "/api/sessions/" + s.one + "/apply?dryrun=true", "/api/sessions/" + s.one + "/apply?x=/checks",
+		"/%6b8s/" + s.one + "/api/v1/pods", "/k8s//" + s.one + "/api/v1/pods", "/k8s/" + s.one + "%2Fapi/v1/pods", "/k8s/" + s.one + "//api/v1/pods",
+		"/k8s/" + s.one + "/api/v1/pods?/apis/authorization.k8s.io/", "/k8s/x/../" + s.one + "/api/v1/pods",
+	} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
+			response := ask(s.server.Handler(), method+" "+path, "kind: Pod")
+			if text := textOf(response); response.StatusCode < 300 && !strings.Contains(text, "unchanged") {
+				t.Errorf("%s %s: %d %s", method, path, response.StatusCode, text)
+			}
+		}
+	}
+	if got := s.engine.sessions[s.one].applied; len(got) != before {
+		t.Errorf("there was applied %q", got[before:])
+	}
+}
+
+// An instructor at one server of a site does what they do in sessions of another, and sees it.
+func TestClassOverServers(t *testing.T) {
+	store := keep.Memory()
+	there := newSchool(t, func(c *Config) { c.Store = store })
+	here := &school{t: t, server: teaching(t, newEngine(), func(c *Config) { c.Store = store }), class: there.class}
+	here.server.inside = there.server.Handler() // as one server leads to another
+	here.do("PATCH "+here.in(""), `{"frozen":true}`, 200, nil)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // it is told by the store
+		if _, _, frozen := there.server.classes.Frozen(there.one, ""); frozen {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the other server does not know of the freeze")
+		}
+	}
+	there.do("POST /api/sessions/"+there.one+"/apply", "kind: Pod", 423, nil)
+	var results []model.PushResult
+	here.do("POST "+here.in("/push"), `{"kind":"manifest","manifest":"kind: Pod","apply":true}`, 200, &results)
+	if len(results) != 2 || !results[0].Done || !results[1].Done {
+		t.Errorf("got %+v", results)
+	}
+	there.do("POST /api/sessions/"+there.two+"/checks", `{"lesson":"first","step":1}`, 200, nil)
+	var seen model.ClassResults
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if here.do("GET "+here.in("/results.json"), "", 200, &seen); len(seen.Results) == 2 && seen.Results[1].Attempts == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("what was seen there is not known here: %+v", seen)
+		}
 	}
 }
