@@ -77,10 +77,16 @@ func TestLookingChangesNothing(t *testing.T) {
 	p := openTab(t, "/s/view-demo?lesson=your-first-pod", chromium.Options{})
 	p.Until(live + ` && ` + bar + `("You look on")`)
 	reason := func(selector string) string {
-		return fmt.Sprintf(`(() => { const all = [...document.querySelectorAll(%q)]; return all.length > 0 && all.every(b => b.disabled && b.title.includes("You look on")); })()`, selector)
+		return fmt.Sprintf(`(() => { const all = [...document.querySelectorAll(%q)]; return all.length > 0 && all.every(b => (b.disabled || b.ariaDisabled === "true") && b.title.includes("You look on")); })()`, selector)
 	}
 	for _, selector := range []string{".send-button", ".editor-do button", ".new-file", "[data-load]", "step-checks button", ".add-node", ".network fieldset", ".node-actions button", ".extend", ".start-over"} {
 		p.Until(reason(selector))
+	}
+	p.Click(".send-button")
+	p.Until(`document.querySelector(".toast")?.innerText.includes("You look on") && !document.querySelector(".answer p")`)
+	p.Click("[data-load]")
+	if text := chromium.Eval[string](p.Tab, inEditor+` ?? ""`); strings.Contains(text, "kind:") {
+		t.Errorf("who looks on loaded %q", text)
 	}
 	// What is drawn later, too.
 	chromium.Eval[bool](p.Tab, `(document.querySelector("[data-vertex='pod/default/my-pod']").dispatchEvent(new MouseEvent("click", {bubbles: true})), true)`)

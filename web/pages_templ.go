@@ -1424,7 +1424,7 @@ func learnPage(d learnData) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if d.looking() {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, "<look-bar><p class=\"look-what\"><b>You look on.</b> Nothing can be changed or typed here.</p></look-bar>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, "<look-bar role=\"region\" aria-label=\"Looking on\"><p class=\"look-what\"><b>You look on.</b> Nothing can be changed or typed here.</p></look-bar>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

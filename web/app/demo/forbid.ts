@@ -1,5 +1,7 @@
-// What changes something is disabled for who looks on, and says why. Parts of the page come
-// and go, so this goes after them: the server refuses what is forgotten here.
+// What changes something does nothing for who looks on, and says why: to a mouse, to a
+// keyboard, which still reaches it, and to a screen reader. Parts of the page come and go, so this goes
+// after them: the server refuses what is forgotten here.
+import { toast } from "../state/toast";
 import { LOOKS } from "../terminal/list";
 
 const CHANGES = [
@@ -10,24 +12,36 @@ const CHANGES = [
   "terminal-panel [data-new]", "terminal-panel [data-close]", "terminal-panel [data-again]", "[data-shell]", "what-if button.primary",
 ].join(", ");
 
-type Control = HTMLButtonElement | HTMLFieldSetElement;
-
-function stop(of: ParentNode): void {
-  for (const c of of.querySelectorAll<Control>(CHANGES)) {
-    if (!c.disabled) c.disabled = true;
+function mark(): void {
+  for (const c of document.querySelectorAll<HTMLElement>(CHANGES)) {
+    if (c instanceof HTMLFieldSetElement) c.disabled = true;
+    else if (c.ariaDisabled !== "true") c.ariaDisabled = "true";
     if (c.title !== LOOKS) c.title = LOOKS;
   }
 }
 
-/** Disables what there is now, and what comes. */
+let away = (): void => undefined; // takes the last notice away
+
+function stop(e: Event): void {
+  const at = e.target as Element;
+  const of = e.type === "submit" ? at.querySelector(CHANGES) : at.closest(CHANGES);
+  if (!of) return;
+  e.preventDefault();
+  e.stopImmediatePropagation();
+  away();
+  away = toast(LOOKS);
+}
+
+/** Marks what there is now, and what comes. */
 export function forbid(): void {
   let soon = 0;
   const later = new MutationObserver(() => {
     soon ||= requestAnimationFrame(() => {
       soon = 0;
-      stop(document);
+      mark();
     });
   });
-  stop(document);
+  mark();
   later.observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["disabled"] });
+  for (const what of ["click", "submit", "dblclick"]) addEventListener(what, stop, { capture: true });
 }

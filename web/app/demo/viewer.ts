@@ -12,7 +12,7 @@ import { raise } from "../state/areas";
 import { watching } from "../state/demo";
 import { pause, resume } from "../state/live";
 import { Part } from "../state/part";
-import { speed, stopped } from "../state/player";
+import { speed, SPEEDS, stopped } from "../state/player";
 import { conversationID, hop, journeyID, objectID, view } from "../state/selection";
 import { connection } from "../state/store";
 import { plural } from "../state/text";
@@ -58,7 +58,7 @@ function follow(): void {
     if (p.conversation !== was?.conversation) conversationID.value = p.conversation || null;
     if (p.journey !== was?.journey) journeyID.value = p.journey || null;
     hop.value = p.hop;
-    if (p.speed) speed.value = p.speed;
+    if (p.speed && SPEEDS.includes(p.speed)) speed.value = p.speed;
   });
   if (!p.paused === stopped.peek()) (p.paused ? pause : resume)();
   if (p.tab && p.tab !== was?.tab && document.getElementById(`panel-${p.tab}`)) raise(p.tab);
