@@ -3,27 +3,11 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Fault, FaultSettings, Vertex } from "../model";
 import { changing, isStopped } from "../state/cluster";
+import { LINK, NAMES, type Preset } from "../state/faultkinds";
 import { aboutOf, breakIt, DNS, faults, faultsOf, isCutOff, kill, mend, mendAll, subjectOf } from "../state/faults";
 import { showObject } from "../state/selection";
 import { nameOf } from "../state/text";
 import { note } from "./nodes";
-
-interface Preset {
-  text: string;
-  title: string;
-  settings: FaultSettings;
-}
-
-const LINK: Preset[] = [
-  { text: "Slow: 200 ms", title: "Each packet is held for 200 ms, each way", settings: { delayMs: 200 } },
-  { text: "Lossy: 30 %", title: "Three of ten packets are lost, each way", settings: { loss: 30 } },
-  { text: "Narrow: 1 Mbit/s", title: "No more passes, each way; what would wait too long is lost", settings: { rateKbit: 1000 } },
-];
-
-const NAMES: Preset[] = [
-  { text: "DNS slow: 2 s", title: "Each answer is held for two seconds", settings: { delayMs: 2000 } },
-  { text: "DNS lossy: 50 %", title: "Half of the questions get no answer", settings: { loss: 50 } },
-];
 
 /** What can be broken of an object, and what is. */
 export function breakage(v: Vertex): TemplateResult | typeof nothing {
@@ -48,7 +32,7 @@ function button(text: string, title: string, act: () => Promise<void>): Template
 }
 
 // A preset adds to what a link or DNS suffers from already.
-function presets(kind: string, target: string, all: Preset[]): TemplateResult[] {
+function presets(kind: string, target: string, all: readonly Preset[]): TemplateResult[] {
   return all.map((p) => button(p.text, p.title, () => breakIt(kind, target, { ...settingsOf(kind, target), ...p.settings })));
 }
 

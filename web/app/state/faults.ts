@@ -4,10 +4,11 @@ import { computed } from "@preact/signals-core";
 import type { Fault, FaultSettings, Vertex } from "../model";
 import * as api from "./api";
 import { change } from "./cluster";
+import { DNS, faultID } from "./faultkinds";
 import { session } from "./store";
 import { nameOf } from "./text";
 
-export const DNS = "service/kube-system/kube-dns";
+export { DNS, faultID };
 
 export const faults = computed<readonly Fault[]>(() => session.value?.faults ?? []);
 
@@ -15,9 +16,6 @@ export const faultsOf = (vertex: string): Fault[] => faults.value.filter((f) => 
 
 /** Whether a node is cut off: the API learns of it later. */
 export const isCutOff = (v: Vertex): boolean => faults.value.some((f) => f.kind === "cut" && f.target === v.id);
-
-/** The ID of a fault: its kind, and what it is about. */
-export const faultID = (kind: string, target: string): string => (kind === "dns" ? kind : `${kind}.${target.replaceAll("/", ".")}`);
 
 /** What is broken, as a list says it: "node-2, link". */
 export function subjectOf(f: Fault): string {
