@@ -12,7 +12,7 @@ const mac = navigator.platform.startsWith("Mac");
 export const searchKey = mac ? "⌘ K" : "Ctrl K";
 
 export function search(): void {
-  void import("./palette").then((m) => m.open());
+  void Promise.all([import("./palette"), import("./catalog")]).then(([m]) => m.open());
 }
 
 addEventListener("keydown", (e) => {

@@ -3,7 +3,6 @@ import { html, render, type TemplateResult } from "lit-html";
 import { type Command, commands, onMore } from "../state/commands";
 import { forLong } from "../state/keep";
 import { type Fit, fit } from "../state/rank";
-import "./catalog";
 import { icon } from "./icons";
 
 const KEY = "podhop.recent";
