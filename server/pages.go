@@ -80,5 +80,5 @@ func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
 	}
 	r, done := s.through(r, session)
 	defer done()
-	s.cfg.Pages.Learn(w, r, s.address(r, session.Info()))
+	s.cfg.Pages.Learn(w, r, s.address(r, session.Info()), s.seat(r, session))
 }

@@ -38,7 +38,14 @@ type Pages interface {
 	Front(w http.ResponseWriter, r *http.Request, slug string)
 	// Embed is the same for a frame in somebody else's page; see openPlayground.
 	Embed(w http.ResponseWriter, r *http.Request, slug string)
-	Learn(w http.ResponseWriter, r *http.Request, session model.Session)
+	// Learn is a session's page; the seat is whose it is, if that is a class's member.
+	Learn(w http.ResponseWriter, r *http.Request, session model.Session, seat model.Seat)
+	// Classes makes a class, Class is its instructor's page, Join leads into it, with an empty code
+	// after one was asked for, and Member is a member's own page.
+	Classes(w http.ResponseWriter, r *http.Request)
+	Class(w http.ResponseWriter, r *http.Request, class model.Class)
+	Join(w http.ResponseWriter, r *http.Request, code string)
+	Member(w http.ResponseWriter, r *http.Request, key string, you model.Membership)
 	// Ports is the page that leads to the session's ports.
 	Ports(w http.ResponseWriter, r *http.Request, session model.Session, graph model.Graph)
 	Error(w http.ResponseWriter, r *http.Request, status int, title, detail string)
@@ -250,6 +257,7 @@ func (s *Server) routes() chi.Router {
 	r.Delete("/api/recordings/{id}", s.deleteRecording)
 	r.Get("/api/me", s.getMe)
 	s.classRoutes(r)
+	s.classPages(r)
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 	r.Get("/metrics", s.metrics.handler.ServeHTTP)

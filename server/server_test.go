@@ -363,14 +363,28 @@ func (p fakePages) Front(w http.ResponseWriter, _ *http.Request, slug string) {
 func (p fakePages) Embed(w http.ResponseWriter, _ *http.Request, slug string) {
 	p.page(w, 200, "embed "+slug)
 }
-func (p fakePages) Learn(w http.ResponseWriter, _ *http.Request, s model.Session) {
-	p.page(w, 200, "learn "+s.URL+" "+s.APIServer)
+func (p fakePages) Learn(w http.ResponseWriter, _ *http.Request, s model.Session, seat model.Seat) {
+	whose := ""
+	if seat.Key != "" {
+		whose = " of " + seat.Class + " by " + seat.Key
+	}
+	p.page(w, 200, "learn "+s.URL+" "+s.APIServer+whose)
 }
 func (p fakePages) Ports(w http.ResponseWriter, _ *http.Request, s model.Session, g model.Graph) {
 	p.page(w, 200, fmt.Sprintf("ports %s %d", s.URL, len(g.Vertices)))
 }
 func (p fakePages) Error(w http.ResponseWriter, _ *http.Request, status int, title, detail string) {
 	p.page(w, status, title+" | "+detail)
+}
+func (p fakePages) Classes(w http.ResponseWriter, _ *http.Request) { p.page(w, 200, "classes") }
+func (p fakePages) Class(w http.ResponseWriter, _ *http.Request, c model.Class) {
+	p.page(w, 200, "class "+c.Title)
+}
+func (p fakePages) Join(w http.ResponseWriter, _ *http.Request, code string) {
+	p.page(w, 200, "join "+code)
+}
+func (p fakePages) Member(w http.ResponseWriter, _ *http.Request, key string, m model.Membership) {
+	p.page(w, 200, "member "+key+" "+m.Name)
 }
 func (p fakePages) NotFound(w http.ResponseWriter, _ *http.Request) { p.page(w, 404, "not found") }
 func (p fakePages) SignIn(w http.ResponseWriter, _ *http.Request, status int, with model.SignIn) {

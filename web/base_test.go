@@ -54,6 +54,15 @@ func TestBasePath(t *testing.T) {
 	p.Until(live)
 	p.visit("/a/podhop/", `document.querySelector(".mine a[data-session=full]")?.pathname === "/a/podhop/s/full"`)
 
+	for _, path := range []string{"/classes", "/classes/class-3", "/join", "/join/ABC-DEF", "/m/member-3-m1"} {
+		p.visit("/a/podhop"+path, `document.querySelector("main")?.checkVisibility()`)
+		p.Until(`document.querySelector("class-people [data-member], form:not([hidden]), .member-lessons")`)
+		p.leadsBelow(path)
+	}
+	p.Click(".member-lessons .quiet")
+	p.Until(live + ` && location.pathname === "/a/podhop/s/demo-3-m1" && document.querySelector(".strip-class a")?.pathname === "/a/podhop/m/member-3-m1"`)
+	p.leadsBelow("a member's session")
+
 	p.server.Keep("told", devserver.File(p.server.Cluster("demo").Recording()))
 	p.visit("/a/podhop/recordings/told", `document.querySelector(".scrub")`)
 	p.leadsBelow("a recording")

@@ -21,6 +21,8 @@ type learnData struct {
 	// Embedded: the page is a frame of somebody else's.
 	Embedded bool
 	Base     string // of the server's addresses
+	// Seat is the member's whose session it is; the zero Seat where it is no member's.
+	Seat model.Seat
 }
 
 func (d learnData) class() string {
@@ -64,6 +66,14 @@ func checkedSteps(l lessons.Lesson) (n int) {
 	return n
 }
 
+// home is where the page leads back to: a member's class, or all lessons; and what that is called.
+func (d learnData) home() (path, name, back string) {
+	if d.Seat.Key != "" {
+		return d.Base + "/m/" + url.PathEscape(d.Seat.Key), d.Seat.Class, "Back to the class"
+	}
+	return d.Base + "/", "Lessons", "All lessons"
+}
+
 func (d learnData) hasLesson() bool { return d.Lesson.Slug != "" }
 
 func (d learnData) title() string {
@@ -79,7 +89,7 @@ func (d learnData) api() string { return d.Base + "/api/sessions/" + url.PathEsc
 // next is the lesson that comes after this one.
 func (d learnData) next() (lessons.Lesson, bool) {
 	i := slices.IndexFunc(d.All, func(l lessons.Lesson) bool { return l.Slug == d.Lesson.Slug })
-	if i < 0 || i+1 >= len(d.All) {
+	if i < 0 || i+1 >= len(d.All) || d.Seat.Key != "" { // a class has its own order
 		return lessons.Lesson{}, false
 	}
 	return d.All[i+1], true
@@ -125,6 +135,9 @@ func (d learnData) page() pageData {
 	for _, m := range d.Samples {
 		p.Samples = append(p.Samples, *manifest(&m))
 	}
+	if d.Seat.Key != "" {
+		p.Member = &d.Seat
+	}
 	if d.hasLesson() {
 		p.Lesson = &pageLesson{Slug: d.Lesson.Slug, Title: d.Lesson.Title}
 		for _, s := range d.Lesson.Steps {
@@ -145,6 +158,7 @@ type pageData struct {
 	CNIs    []cni          `json:"cnis"`
 	Lessons []pageContents `json:"lessons,omitempty"`
 	Lesson  *pageLesson    `json:"lesson,omitempty"`
+	Member  *model.Seat    `json:"member,omitempty"`
 }
 
 // pageContents are a lesson's titles, for the palette to find.

@@ -87,8 +87,9 @@ func (web *Web) before(w http.ResponseWriter, r *http.Request, slug string, page
 }
 
 // Learn answers GET /s/{id}: the learner's page. The query's lesson is the slug of
-// the lesson shown beside the map, and step which of its steps, from 1.
-func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Session) {
+// the lesson shown beside the map, and step which of its steps, from 1. The seat says whose session
+// it is, where it is that of a class's member, to whom it is shown.
+func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Session, seat model.Seat) {
 	slug := r.URL.Query().Get("lesson")
 	library := web.library()
 	lesson, ok := library.Lesson(slug)
@@ -105,7 +106,7 @@ func (web *Web) Learn(w http.ResponseWriter, r *http.Request, session model.Sess
 		step = 1
 	}
 	step = min(max(step, 1), max(len(lesson.Steps), 1))
-	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, All: library.Lessons, Embedded: embedded(r), Base: basepath.Of(r.Context())}))
+	web.write(w, r, http.StatusOK, learnPage(learnData{Session: session, Lesson: lesson, Step: step, Samples: library.Samples, All: library.Lessons, Embedded: embedded(r), Seat: seat, Base: basepath.Of(r.Context())}))
 }
 
 // Ports answers GET /s/{id}/ports: where the session's ports are.

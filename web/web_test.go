@@ -33,7 +33,7 @@ func render(t *testing.T, url string, handler http.HandlerFunc) *httptest.Respon
 
 func TestPages(t *testing.T) {
 	web := newWeb(t)
-	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }
+	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session, model.Seat{}) }
 	front := func(slug string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { web.Front(w, r, slug) }
 	}
@@ -99,7 +99,7 @@ func checkStrict(t *testing.T, rec *httptest.ResponseRecorder) {
 func TestPageDataCannotEndItsBlock(t *testing.T) {
 	library := lessons.Library{Samples: []lessons.Manifest{{Name: "x.yaml", Text: "kind: Pod # </script><script>alert(1)</script>\n"}}}
 	web := New(Config{Lessons: func() lessons.Library { return library }})
-	html := render(t, "/s/abc", func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }).Body.String()
+	html := render(t, "/s/abc", func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session, model.Seat{}) }).Body.String()
 	if strings.Contains(html, "<script>alert") {
 		t.Error("a manifest got out of the data block")
 	}
@@ -135,7 +135,7 @@ func TestLabels(t *testing.T) {
 
 func TestNonceIsFreshAndInThePolicy(t *testing.T) {
 	web := newWeb(t)
-	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }
+	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session, model.Seat{}) }
 	nonce := regexp.MustCompile(`<script type="module" src="[^"]+" nonce="([^"]+)"`)
 	seen := map[string]bool{}
 	for range 2 {
@@ -171,7 +171,7 @@ func TestMistakes(t *testing.T) {
 	if strings.Contains(page, ":21:") {
 		t.Error("the page has more than it should")
 	}
-	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session) }
+	learn := func(w http.ResponseWriter, r *http.Request) { web.Learn(w, r, session, model.Seat{}) }
 	if page := render(t, "/s/abc?lesson=x", learn).Body.String(); !strings.Contains(page, "left out: mine/01-x/lesson.yaml:1:") {
 		t.Errorf("a lesson that does not load: %s", page)
 	}

@@ -34,3 +34,4 @@ if (data?.recording) {
   const stream = new Stream(data.api, (all) => (receive(all), follow(all)), (state) => (connection.value = state));
   stream.start();
 }
+if (data?.member) void import("./class/session");

@@ -32,6 +32,11 @@ async function askAt(url: string, method: string, body?: Body, more: Record<stri
   } catch {
     throw new Problem("The server could not be reached. Try again in a moment.");
   }
+  return read(answer);
+}
+
+/** The text of an answer; fails with the Problem that it is. */
+export async function read(answer: Response): Promise<string> {
   const text = await answer.text();
   if (answer.ok) return text;
   throw new Problem(explain(answer, text), answer.status);

@@ -29,6 +29,7 @@ export interface PageData {
   cnis: { name: string; text: string }[]; // the networks there are, in words
   lessons?: { slug: string; title: string; steps: string[] }[]; // all there are, by their titles
   lesson?: { slug: string; title: string; steps: Step[] };
+  member?: { key: string; class: string }; // whose session it is, and the title of their class
 }
 
 function read(): PageData | null {

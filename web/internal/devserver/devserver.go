@@ -36,6 +36,8 @@ type Server struct {
 	mu         sync.Mutex
 	clusters   map[string]*Cluster
 	recordings map[string][]byte
+	rooms      map[string]*Room // by the class's key
+	seats      map[string]*Seat // by the member's
 }
 
 // applyLimit is the real server's limit of a paste, in bytes.
@@ -46,7 +48,7 @@ var defaults = model.SessionOptions{Nodes: 3, CNI: "routed"}
 
 // New returns a server. Sessions whose ID begins with demo, full, many or odd have content.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}, recordings: map[string][]byte{}}
+	s := &Server{cfg: cfg, clusters: map[string]*Cluster{}, recordings: map[string][]byte{}, rooms: map[string]*Room{}, seats: map[string]*Seat{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", cfg.Web.Index)
 	mux.HandleFunc("GET /playground", func(w http.ResponseWriter, r *http.Request) { cfg.Web.Front(w, r, "") })
@@ -87,6 +89,7 @@ func New(cfg Config) *Server {
 	mux.HandleFunc("POST /api/sessions/{id}/kill", s.with(func(_ *Cluster, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	s.terminalRoutes(mux)
 	s.viewRoutes(mux)
+	s.classRoutes(mux)
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = basepath.Mount(cfg.Base, mux, http.NotFoundHandler())
 	return s
@@ -138,7 +141,11 @@ func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Web.Gone(w, r)
 		return
 	}
-	s.cfg.Web.Learn(w, r, readdressed(r, c.Session()))
+	var whose model.Seat
+	if seat := s.seatOf(c.id); seat != nil {
+		whose = model.Seat{Key: seat.key, Class: seat.room.Class().Title}
+	}
+	s.cfg.Web.Learn(w, r, readdressed(r, c.Session()), whose)
 }
 
 func (s *Server) with(f func(*Cluster, http.ResponseWriter, *http.Request)) http.HandlerFunc {

@@ -1,0 +1,56 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// classPages are the pages of classes.
+func (s *Server) classPages(r chi.Router) {
+	r.Get("/classes", s.cfg.Pages.Classes)
+	r.Get("/classes/{key}", s.classPage)
+	r.Get("/join", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Join(w, r, "") })
+	r.Get("/join/{code}", func(w http.ResponseWriter, r *http.Request) { s.cfg.Pages.Join(w, r, chi.URLParam(r, "code")) })
+	r.Get("/m/{key}", s.memberPage)
+}
+
+// classPage is the instructor's.
+func (s *Server) classPage(w http.ResponseWriter, r *http.Request) {
+	class, err := s.classes.Get(r.Context(), keyOf(r))
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	class.Key = keyOf(r)
+	s.cfg.Pages.Class(w, r, class)
+}
+
+// memberPage is a member's own.
+func (s *Server) memberPage(w http.ResponseWriter, r *http.Request) {
+	you, err := s.classes.Membership(r.Context(), keyOf(r))
+	if err != nil {
+		s.failPage(w, r, err)
+		return
+	}
+	you.Session = s.pageOf(r, you)
+	s.cfg.Pages.Member(w, r, keyOf(r), you)
+}
+
+// seat is whose a session is, for the page of it alone: who came by a view is told nothing.
+func (s *Server) seat(r *http.Request, session Session) model.Seat {
+	if _, viewed := viewOf(r); viewed {
+		return model.Seat{}
+	}
+	key, ok := s.classes.MemberKey(session.Info().ID)
+	if !ok {
+		return model.Seat{}
+	}
+	you, err := s.classes.Membership(r.Context(), key)
+	if err != nil || you.Class.Closed != "" { // the session is theirs alone again
+		return model.Seat{}
+	}
+	return model.Seat{Key: key, Class: you.Class.Title}
+}

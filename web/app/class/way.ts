@@ -1,0 +1,12 @@
+// The way into a class, large enough to be read from the last row.
+import { html, type TemplateResult } from "lit-html";
+import { copy } from "../state/copy";
+import { joinLink, joinPage } from "./paths";
+
+export function bigCode(code: string): TemplateResult {
+  const link = joinLink(code);
+  const address = new URL(joinPage(""), location.href);
+  return html`<div class="way-in"><p>Go to <b>${address.host}${address.pathname}</b> and enter</p>
+    <p class="the-code"><span aria-hidden="true">${code}</span><span class="hidden">${[...code].join(" ")}</span></p>
+    <p class="the-link"><a href=${link} target="_blank" rel="noopener">${link}</a> <button type="button" class="quiet" data-first @click=${() => void copy(link)}>Copy the link</button></p></div>`;
+}

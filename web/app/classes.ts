@@ -1,0 +1,2 @@
+// The entry point of the page that makes a class.
+import "./class/make";

@@ -1,0 +1,2 @@
+// The entry point of the page that joins a class.
+import "./class/join";

@@ -1,0 +1,2 @@
+// The entry point of a member's own page.
+import "./class/member";
