@@ -5,6 +5,7 @@ import { announce } from "../state/announce";
 import { ask } from "../state/ask";
 import { toast } from "../state/toast";
 import * as api from "./api";
+import { viewPage } from "./paths";
 import { klass } from "./store";
 import { plural } from "../state/text";
 
@@ -26,10 +27,11 @@ export async function look(m: Member): Promise<void> {
   // Opened at once: a browser blocks what is opened later.
   const tab = window.open("", "_blank");
   const done = await attempt(async () => {
-    const view = await api.look(key(), m.id);
-    if (!tab) return void toast("The browser kept a new tab from being opened.", { action: { text: "Open here", act: () => location.assign(view.url) }, stays: true });
+    const { view } = await api.look(key(), m.id);
+    const page = viewPage(view, m.lesson, m.step);
+    if (!tab) return void toast("The browser kept a new tab from being opened.", { action: { text: "Open here", act: () => location.assign(page) }, stays: true });
     tab.opener = null;
-    tab.location.href = view.url;
+    tab.location.href = page;
   });
   if (!done) tab?.close();
 }

@@ -6,6 +6,9 @@ export const classAPI = (key: string): string => at(`/api/classes/${encodeURICom
 export const memberAPI = (key: string): string => at(`/api/members/${encodeURIComponent(key)}`);
 export const classPage = (key: string): string => at(`/classes/${encodeURIComponent(key)}`);
 export const memberPage = (key: string): string => at(`/m/${encodeURIComponent(key)}`);
+/** The page of a session by a view of it, at the lesson that is done there. */
+export const viewPage = (view: string, lesson: string | undefined, step: number | undefined): string =>
+  at(`/s/${encodeURIComponent(view)}${lesson ? `?${new URLSearchParams({ lesson, step: String(step ?? 1) })}` : ""}`);
 /** The page that asks for a code, or with one, the page of that. */
 export const joinPage = (code: string): string => at(code ? `/join/${encodeURIComponent(code)}` : "/join");
 /** The address that somebody joins by, whole. */

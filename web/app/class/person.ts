@@ -5,6 +5,7 @@ import { plural } from "../state/text";
 import { askControl, endControl, look, lookAway, remove } from "./deeds";
 import { lessonOf } from "./given";
 import { openPush } from "./open";
+import { viewPage } from "./paths";
 import { isClosed, now } from "./store";
 import { moment, since } from "./words";
 
@@ -41,7 +42,7 @@ function lessons(m: Member): TemplateResult {
 }
 
 function keyboard(m: Member): TemplateResult {
-  if (m.control === "given") return html`<button type="button" class="quiet" @click=${() => void endControl(m)}>Give the keyboard back</button>`;
+  if (m.control === "given") return html`<a class="quiet" href=${viewPage(m.view ?? "", m.lesson, m.step)} target="_blank" rel="noopener">Type in their session</a> <button type="button" class="quiet" @click=${() => void endControl(m)}>Give the keyboard back</button>`;
   if (m.control === "asked") return html`<button type="button" class="quiet" @click=${() => void endControl(m)}>Asked for the keyboard: take that back</button>`;
   return html`<button type="button" class="quiet" ?disabled=${!m.session || !m.online} @click=${() => void askControl(m)}>Ask for the keyboard</button>`;
 }

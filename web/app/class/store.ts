@@ -4,6 +4,7 @@ import type { Class, ClassEvent, ClassMessage, Member } from "../model";
 import { announce } from "../state/announce";
 import { given } from "./given";
 import type { Line } from "./line";
+import { viewPage } from "./paths";
 
 const KEEP_EVENTS = 200;
 
@@ -50,9 +51,15 @@ export function receive(messages: readonly ClassMessage[]): void {
   });
 }
 
+// The view with the keyboard is another one than that to look at, which has ended.
+function keyboard(m: Member): void {
+  void import("../state/toast").then(({ toast }) =>
+    toast(`${m.name} gave you the keyboard`, { action: { text: "Open their session", act: () => void window.open(viewPage(m.view ?? "", m.lesson, m.step), "_blank", "noopener") }, stays: true }));
+}
+
 function sayHelp(was: Member | undefined, is: Member): void {
   if (is.help && !was?.help) announce(`${is.name} asks for help${is.help.text ? `: ${is.help.text}` : ""}`);
-  if (is.control === "given" && was?.control === "asked") announce(`${is.name} gave you the keyboard`);
+  if (is.control === "given" && was?.control === "asked") keyboard(is);
   if (!is.control && was?.control === "asked") announce(`${is.name} did not give you the keyboard`);
 }
 

@@ -223,7 +223,7 @@ func (s *Seat) Look(name string) {
 	s.room.mu.Lock()
 	s.looking = name
 	s.room.mu.Unlock()
-	s.room.Member(s.member.ID, func(m *model.Member) { m.Looking = name != "" })
+	s.room.Member(s.member.ID, func(m *model.Member) { m.Looking, m.View = name != "", "" })
 }
 
 // Push shows it to those whom it is for. A fault does not take where there is no session.
