@@ -142,7 +142,7 @@ func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var whose model.Seat
-	if seat := s.seatOf(c.id); seat != nil {
+	if seat := s.seatOf(c.id); seat != nil && !looks(r) {
 		whose = model.Seat{Key: seat.key, Class: seat.room.Class().Title}
 	}
 	s.cfg.Web.Learn(w, r, readdressed(r, c.Session()), whose)
