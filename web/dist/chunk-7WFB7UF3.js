@@ -1,0 +1,1 @@
+import{c as e,e as t}from"./chunk-L3I3O6ZJ.js";import{a as o}from"./chunk-QOFN2Q4P.js";var p=o.get("podhop.objects"),s=e(p==="place"||p==="all"?p:"kind");t(()=>o.set("podhop.objects",s.value));var c=e(o.get("podhop.objects.kind")??"pods");t(()=>o.set("podhop.objects.kind",c.value));export{s as a,c as b};

@@ -1,1 +1,0 @@
-import{g as e}from"./chunk-5EBB63SP.js";import{f as t}from"./chunk-YXAX7WSN.js";var i=class extends HTMLElement{#e=null;connectedCallback(){this.#e=e(()=>{t(this.view(),this),this.drawn()})}disconnectedCallback(){this.#e?.()}drawn(){}};export{i as a};
