@@ -224,6 +224,28 @@ func TestTerminalAnswersOnce(t *testing.T) {
 	}
 }
 
+// What a program writes sets no title and no clipboard, and has nothing typed that it chose itself.
+func TestTerminalEscapes(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{})
+	c := p.server.Cluster("demo")
+	chromium.Eval[bool](p.Tab, `(window.written = [], navigator.clipboard.writeText = async (text) => void window.written.push(text), true)`)
+	title := chromium.Eval[string](p.Tab, `document.title`)
+	p.command("escape")
+	p.Until(`/escaped/.test(` + shown + `)`)
+	p.focusTerminal()
+	p.Type("!") // comes after whatever was answered
+	eventually(t, "what is typed arrives", func() bool { return strings.HasSuffix(c.Terminal("t1").Typed, "!") })
+	if got := chromium.Eval[string](p.Tab, `document.title`); got != title {
+		t.Errorf("the title is %q", got)
+	}
+	if n := chromium.Eval[int](p.Tab, `window.written.length`); n != 0 {
+		t.Error("the clipboard was written to")
+	}
+	if _, answered, _ := strings.Cut(c.Terminal("t1").Typed, "escape\r"); strings.Contains(answered, "rm") || strings.Contains(answered, "\r") {
+		t.Errorf("%q was typed", answered)
+	}
+}
+
 // A command of a lesson runs in the learner's terminal at a click, and nothing of the terminal
 // was fetched before.
 func TestClickToRun(t *testing.T) {

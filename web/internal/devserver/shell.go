@@ -89,6 +89,9 @@ func (s *shell) run(script string) {
 			s.out("\x1b[38;2;200;200;210mtrue colour\x1b[0m\r\n")
 		case "ask": // what it is, and where its cursor stands
 			s.out("\x1b[c\x1b[6n")
+		case "escape": // a title, the clipboard, a link that is a script, and questions whose answers would be commands
+			s.out("\x1b]0;rm -rf ~\x07\x1b]2;rm -rf ~\x07\x1b]52;c;cm0gLXJmIH4=\x07\x1b]8;;javascript:document.title='run'\x07link\x1b]8;;\x07" +
+				"\x1b[21t\x1b]52;c;?\x07\x1bP+q544e\x1b\\" + "\x1b]50;?\x07\r\nescaped\r\n")
 		case "flood":
 			s.out(strings.Repeat(strings.Repeat("x", 78)+"\r\n", 100_000) + "the last line\r\n")
 		case "wait":
