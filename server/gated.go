@@ -31,7 +31,7 @@ const (
 // are none because they have signed in. If not, it has answered: browsers by a page that sends the
 // same form again.
 func (s *Server) pass(w http.ResponseWriter, r *http.Request) bool {
-	if kind := s.cfg.Gate.Kind(); kind == gate.None || people.From(r.Context()).Name != "" {
+	if kind := s.cfg.Gate.Kind(); kind == gate.None || people.From(r.Context()).SignedIn() {
 		return true
 	} else if kind == gate.Token {
 		return s.passToken(w, r)

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/url"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/limit"
@@ -68,7 +70,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why *problem.Pro
 	}
 	page := wantsPage(r)
 	switch {
-	case why.Type == typeNotAllowed && page && r.Method == http.MethodGet:
+	case why.Type == typeNotAllowed && page && !people.From(r.Context()).SignedIn() && s.isPage(r):
+		// There is a page of the same address, if it was a form, from which to go on.
 		to := url.URL{Path: s.path(r, "/sign-in"), RawQuery: url.Values{"to": {r.URL.RequestURI()}}.Encode()}
 		http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	case page:
@@ -79,6 +82,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why *problem.Pro
 		}
 		s.fail(w, r, why)
 	}
+}
+
+// isPage reports whether there is a page at a request's address, which may be a form's too.
+func (s *Server) isPage(r *http.Request) bool {
+	return r.Method == http.MethodGet || s.router.Match(chi.NewRouteContext(), http.MethodGet, r.URL.Path)
 }
 
 // clientAddress is where a request comes from; invalid if nobody knows. Only proxies that

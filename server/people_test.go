@@ -156,8 +156,8 @@ func TestAccountsRequired(t *testing.T) {
 	if r := ask(s.Handler(), "POST /api/sessions", ""); r.StatusCode != http.StatusForbidden {
 		t.Errorf("a program opens a session: %d", r.StatusCode)
 	}
-	if r := ask(s.Handler(), "POST /playground", "", asForm, asBrowser); r.StatusCode != http.StatusForbidden {
-		t.Errorf("a browser opens a session: %d", r.StatusCode)
+	if r := ask(s.Handler(), "POST /playground", "", asForm, asBrowser); r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/sign-in?to=%2Fplayground" {
+		t.Errorf("a browser opens a session: %d %s", r.StatusCode, r.Header.Get("Location"))
 	}
 	if r := ask(s.Handler(), "POST /api/sessions", "", "Authorization: Bearer "+operatorToken); r.StatusCode != http.StatusCreated {
 		t.Errorf("the operator opens none: %d", r.StatusCode)

@@ -21,6 +21,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/basepath"
 	"github.com/podhop/podhop/lessons"
+	"github.com/podhop/podhop/server/account"
 	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/classes"
 	"github.com/podhop/podhop/server/gate"
@@ -88,6 +89,8 @@ type Config struct {
 	People *people.People
 	// Limits bound how often people do things; the zero Limits do not.
 	Limits Limits
+	// Accounts are those of an OpenID provider; nil: there are none.
+	Accounts *account.Provider
 	// Gate is what strangers are asked for before they open anything; the zero Gate asks for nothing.
 	Gate gate.Gate
 	// Audit is told what people do that others may have to answer for.
@@ -201,6 +204,8 @@ func (s *Server) routes() chi.Router {
 	r.Get("/recordings/{id}", s.recordingPage)
 	r.Get("/sign-in", s.signInPage)
 	r.Post("/sign-in", s.signIn)
+	r.Get("/sign-in/account", s.beginAccount)
+	r.Get("/sign-in/callback", s.endAccount)
 	r.Post("/sign-out", s.signOut)
 	r.Get("/access", s.accessPage)
 	r.Post("/access", s.giveAccess)

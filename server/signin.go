@@ -18,7 +18,11 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
 
 // signInWith is what there is to sign in with, and where it leads.
 func (s *Server) signInWith(to, wrong string) model.SignIn {
-	return model.SignIn{To: local(to), Wrong: wrong}
+	with := model.SignIn{To: local(to), Wrong: wrong}
+	if s.cfg.Accounts != nil {
+		with.Provider = s.cfg.Accounts.Host()
+	}
+	return with
 }
 
 // signIn answers the page's form: a token makes whoever shows it what it is for.
@@ -95,6 +99,7 @@ func (s *Server) visitors(next http.Handler) http.Handler {
 			})
 		}
 		v := visitor(people.From(r.Context()))
+		v.MaySignIn = s.cfg.Accounts != nil
 		next.ServeHTTP(w, r.WithContext(model.WithVisitor(r.Context(), v)))
 	}))
 }

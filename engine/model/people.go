@@ -7,6 +7,8 @@ type Visitor struct {
 	// Name and Email are empty unless somebody has signed in.
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
+	// MaySignIn is that there are accounts, which a page offers to sign in with.
+	MaySignIn bool `json:"-"`
 	// Roles are of learner, instructor and operator.
 	Roles []string `json:"roles"`
 }
@@ -33,6 +35,8 @@ type SignIn struct {
 	To string
 	// Wrong says what was wrong with what was shown; empty before.
 	Wrong string
+	// Failed says why somebody is not signed in by their account; empty before.
+	Failed string
 	// Provider is the host of the OpenID provider that may be asked; empty if there is none.
 	Provider string
 }

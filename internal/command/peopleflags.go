@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -23,6 +24,9 @@ type peopleConfig struct {
 	gateBits      int
 	accessTokens  string
 
+	oidc  oidcConfig
+	audit auditConfig
+
 	// What was read of files: see read.
 	trusted  []netip.Prefix
 	operator string
@@ -39,6 +43,12 @@ func (c *peopleConfig) read() (err error) {
 		if c.operator, err = people.ReadToken(c.operatorToken); err != nil {
 			return fmt.Errorf("--operator-token-file: %w", err)
 		}
+	}
+	if err := c.oidc.read(); err != nil {
+		return err
+	}
+	if c.instructors == people.Accounts && c.oidc.issuer == "" {
+		return errors.New("--instructors accounts: there are none without --oidc-issuer")
 	}
 	switch c.instructors {
 	case people.Everybody, people.ByToken, people.Accounts:
@@ -68,6 +78,8 @@ func registerPeople(fs *flag.FlagSet, c *peopleConfig) {
 	fs.StringVar(&c.gate, "gate", gate.None, "what strangers must do before a session is opened for them: none, work (their browser computes for some seconds) or token (see --access-token-file)")
 	fs.IntVar(&c.gateBits, "gate-bits", 19, "`number` of bits of the work of --gate work: each more is twice as much; 19 is about a second of a laptop")
 	fs.StringVar(&c.accessTokens, "access-token-file", "", "`file` of the tokens of --gate token, one a line; a line that begins with # is none")
+	c.oidc.register(fs)
+	c.audit.register(fs)
 	c.limits = server.DefaultLimits()
 	fs.Var(&c.limits.Open, "limit-open", "`rate` at which an address opens sessions and makes classes: 30/m:240 is thirty a minute, and 240 at once; off is no limit")
 	fs.Var(&c.limits.OpenPerson, "limit-open-person", "the same `rate` of one person, or of one member of a class")
@@ -83,12 +95,16 @@ func (c *peopleConfig) apply(ctx context.Context, data string, documents keep.St
 		return err
 	}
 	to.Limits = c.limits
+	to.Accounts = c.oidc.provider(to.People.Key("accounts"))
+	if to.Audit, err = c.audit.open(data); err != nil {
+		return err
+	}
 	to.Gate, err = gate.New(gate.Config{Kind: c.gate, Bits: c.gateBits, Key: to.People.Key("gate"), Spend: gate.NewSpender(documents).Spend, Tokens: c.access})
 	return err
 }
 
 func (c *peopleConfig) people(ctx context.Context, data, base string, documents keep.Store) (*people.People, error) {
-	cfg := people.Config{Path: base + "/", Proxies: c.trusted, Instructors: c.instructors, OperatorToken: c.operator}
+	cfg := people.Config{Path: base + "/", Proxies: c.trusted, Instructors: c.instructors, OperatorToken: c.operator, AccountsRequired: c.oidc.required}
 	var err error
 	if cfg.OperatorToken == "" {
 		if cfg.OperatorToken, err = people.Token(filepath.Join(data, "operator-token")); err != nil {

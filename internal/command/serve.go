@@ -178,6 +178,7 @@ func superviseServe(cfg serveConfig) error {
 	if cfg.engine.Registries {
 		outside.DialAlso = append(outside.DialAlso, mirrors(cfg.engine.RegistryMirrors).neighbours()...)
 	}
+	outside.DialAlso = append(outside.DialAlso, cfg.people.oidc.neighbours()...)
 	code, err := nsexec.Supervise(outside)
 	if err != nil {
 		var op *net.OpError

@@ -86,6 +86,7 @@ var rules = []rule{
 		Why: "documents are kept whatever they are"},
 	{In: "/server/gate/", Never: []string{"k8s.io", "golang.org/x", "github.com", project}, Except: []string{project + "/server/keep", project + "/server/gate"},
 		Why: "a gate knows work and tokens alone"},
+	{In: "/server/account/", Never: []string{"k8s.io", project}, Except: []string{project + "/server/people"}, Why: "accounts say who somebody is"},
 	{In: "/server/limit/", Never: []string{"k8s.io", "github.com", project}, Except: []string{"k8s.io/utils/lru"}, Why: "limits know keys and time alone"},
 	{In: "/server/views/", Never: []string{"k8s.io", "github.com/go-chi", project}, Except: []string{project + "/server/keep"},
 		Why: "links are kept whatever they lead to"},

@@ -32,6 +32,9 @@ func (p Person) Is(r Role) bool {
 	return slices.Contains(p.Roles, r) || slices.Contains(p.Roles, Operator)
 }
 
+// SignedIn reports whether a person has shown who they are.
+func (p Person) SignedIn() bool { return p.Name != "" }
+
 type key struct{}
 
 // With is a context in which a person asks.
