@@ -370,6 +370,7 @@ func TestClassStreams(t *testing.T) {
 			return err
 		})
 	}()
+	hear(t, told, "everybody", func(m model.ClassMessage) bool { return m.All && len(m.Members) == 2 })
 	go func() {
 		ended <- stream.ReadText(ctx, server.URL+"/api/members/"+s.ann.Key+"/stream", func(text []byte) error {
 			var m model.MemberMessage
@@ -378,7 +379,6 @@ func TestClassStreams(t *testing.T) {
 			return err
 		})
 	}()
-	hear(t, told, "everybody", func(m model.ClassMessage) bool { return m.All && len(m.Members) == 2 })
 	hear(t, sent, "Ann", func(m model.MemberMessage) bool { return m.You != nil && m.You.Session == "/s/"+s.one+"?lesson=first" })
 	hear(t, told, "that Ann is here", func(m model.ClassMessage) bool { return m.Member != nil && m.Member.Name == "Ann" && m.Member.Online })
 	s.do("POST /api/members/"+s.ann.Key+"/help", `{"on":true,"text":"what now?"}`, 204, nil)
