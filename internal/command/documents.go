@@ -29,6 +29,7 @@ func openDocuments(ctx context.Context, cfg serveConfig) (store, error) {
 		if err != nil {
 			return nil, err
 		}
+		go compact(ctx, client, compactEvery, cfg.engine.Log)
 		return inEtcd{etcd.New(client), client}, nil
 	}
 	s, err := folder.Open(filepath.Join(cfg.engine.Data, "documents"))
