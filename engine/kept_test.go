@@ -1,9 +1,13 @@
 package engine
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -258,5 +262,44 @@ func TestKeeper(t *testing.T) {
 	}
 	if err := withoutPath(&fs.PathError{Op: "write", Path: "/srv/secret", Err: syscall.ENOSPC}); strings.Contains(err.Error(), "secret") || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("learners read %v", err)
+	}
+}
+
+// What servers wrote whose format was another is read; internal/e2e opens it.
+func TestFormats(t *testing.T) {
+	for version := 1; version <= keptVersion; version++ {
+		f, err := os.Open(fmt.Sprintf("../internal/e2e/testdata/kept-%d.tar.gz", version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, dir := "0kept0in0format0one0000000", t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, id), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for files := tar.NewReader(z); ; {
+			h, err := files.Next()
+			if err == io.EOF {
+				break
+			}
+			text, rerr := io.ReadAll(files)
+			if err = errors.Join(err, rerr); err == nil && h.Typeflag == tar.TypeReg {
+				err = os.WriteFile(filepath.Join(dir, id, filepath.Base(h.Name)), text, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		from := journal.Folder{Dir: dir}
+		if k, err := readKept(t.Context(), from, id); err != nil || k.Version != version || len(k.machines().list()) == 0 {
+			t.Errorf("format %d: %+v, %v", version, k, err)
+		}
+		if s, report, err := from.Read(t.Context(), id); err != nil || report.Cut > 0 || len(s.Objects) < 100 {
+			t.Errorf("format %d: %d objects, %+v, %v", version, len(s.Objects), report, err)
+		}
 	}
 }

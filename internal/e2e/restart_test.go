@@ -57,6 +57,12 @@ func TestRestart(t *testing.T) {
 	const old, over, newer = "0kept0in0format0one0000000", "0over000000000000000000000", "0newer00000000000000000000"
 	unpack(t, filepath.Join(sessions, old))
 	rewrite(t, filepath.Join(sessions, old), func(k map[string]any) { k["until"] = time.Now().Add(time.Hour) })
+	const view = "view-nywy3vziu5rhzs34fulgddlz2j" // a link to that, of the same time
+	for _, name := range must(filepath.Glob("../../server/keep/folder/testdata/format-1/*")) {
+		if err := os.WriteFile(filepath.Join(data, "documents", filepath.Base(name)), must(os.ReadFile(name)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for id, change := range map[string]func(map[string]any){
 		over:  func(k map[string]any) { k["id"], k["until"] = over, time.Now().Add(-time.Minute) },
 		newer: func(k map[string]any) { k["id"], k["version"] = newer, 99 },
@@ -81,6 +87,9 @@ func TestRestart(t *testing.T) {
 	x.run(t, "one of another time", func(t *testing.T, x *session) {
 		x.ID, x.kubeconfig = old, filepath.Join(t.TempDir(), "kubeconfig")
 		x.writeKubeconfig()
+		if code := x.call("GET", "/api/sessions/"+view, nil, nil); code != 200 {
+			t.Errorf("a link to it answers %d", code)
+		}
 		for what, want := range map[string]string{"configmap/kept": "of format one", "kept/one": "an object of its own kind"} {
 			if out := x.kubectl("get", what, "-o", "yaml"); !strings.Contains(out, want) {
 				t.Errorf("%s: %s", what, out)
