@@ -45,12 +45,13 @@ type Provider struct {
 	// Nonce, if it is not empty, is what tokens say instead of what they were asked for with.
 	Nonce atomic.Value
 	users map[string]User
+	back  []string
 }
 
 // Start runs a provider that leads back to some addresses alone, until the test ends.
 func Start(t testing.TB, users []User, callbacks ...string) *Provider {
 	t.Helper()
-	p := &Provider{users: map[string]User{}}
+	p := &Provider{users: map[string]User{}, back: callbacks}
 	accounts := map[string]*storage.User{}
 	for _, u := range users {
 		p.users[u.ID] = u
@@ -76,6 +77,10 @@ func Start(t testing.TB, users []User, callbacks ...string) *Provider {
 	handler.Store(http.Handler(exampleop.SetupServer(p.URL, keeper{storage.NewStorageWithClients(store, clients), p}, slog.New(slog.DiscardHandler), false)))
 	return p
 }
+
+// LeadBackTo has the first address that it leads back to be another: that of a server which was
+// started after the provider. Nobody may have asked it anything yet.
+func (p *Provider) LeadBackTo(callback string) { p.back[0] = callback }
 
 // keeper is the example's storage, with groups.
 type keeper struct {

@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/podhop/podhop/internal/chromium"
+	"github.com/podhop/podhop/internal/openid"
+)
+
+// TestPublicSite is a site for strangers: they work before a session is opened, may sign in by
+// accounts, and the operator by their token; all of it is noted.
+func TestPublicSite(t *testing.T) {
+	provider := openid.Start(t, []openid.User{{ID: "1", Username: "ada", FirstName: "Ada", LastName: "Lovelace", Groups: []string{"teachers"}}}, "")
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(openid.ClientSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, t.TempDir(), "--nodes", "1", "--gate", "work", "--gate-bits", "12", "--limit-guesses", "1/h:3", "--instructors", "accounts",
+		"--oidc-issuer", provider.URL, "--oidc-client-id", openid.ClientID, "--oidc-client-secret-file", secret, "--oidc-instructors", "groups=teachers")
+	provider.LeadBackTo(s.URL + "/sign-in/callback")
+
+	t.Run("a program is told what work there is", func(t *testing.T) {
+		r := must(http.Post(s.URL+"/api/sessions", "application/json", strings.NewReader("{}")))
+		r.Body.Close()
+		if r.StatusCode != http.StatusForbidden || r.Header.Get("Podhop-Challenge") == "" {
+			t.Errorf("it gets %d, %q", r.StatusCode, r.Header.Get("Podhop-Challenge"))
+		}
+	})
+	t.Run("a browser does the work by itself", func(t *testing.T) {
+		p := chromium.Open(t, s.URL+"/playground", chromium.Options{Allow: "status of 403"})
+		p.Click(`.opening .primary`)
+		p.UntilIn(time.Minute, `location.pathname.startsWith("/s/") && document.querySelector(".link.live")`)
+	})
+	t.Run("an account makes an instructor", func(t *testing.T) {
+		b := openid.NewBrowser(t)
+		if r, text := b.SignIn(s.URL+"/sign-in/account?to=/playground", "ada", openid.Password); r.Request.URL.Path != "/playground" || !strings.Contains(text, "Ada Lovelace") {
+			t.Fatalf("it leads to %s:\n%s\n%s", r.Request.URL, text, tail(s.log.String(), 5))
+		}
+		if _, me := b.Send(s.URL+"/api/me", nil); !strings.Contains(me, `"instructor"`) {
+			t.Errorf("they are %s", me)
+		}
+	})
+	t.Run("the operator shows their token, and nobody guesses it", func(t *testing.T) {
+		token := strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.Data, "operator-token")))))
+		r := must(http.NewRequest("POST", s.URL+"/api/sessions", nil))
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer := must(http.DefaultClient.Do(r))
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusCreated {
+			t.Errorf("the operator opens a session: %d", answer.StatusCode)
+		}
+		codes := map[int]int{}
+		for range 5 {
+			answer, _ := openid.NewBrowser(t).Send(s.URL+"/sign-in", url.Values{"token": {"wrong"}})
+			codes[answer.StatusCode]++
+		}
+		if codes[http.StatusForbidden] != 3 || codes[http.StatusTooManyRequests] != 2 {
+			t.Errorf("five guesses are answered %v", codes)
+		}
+	})
+	noted := string(must(os.ReadFile(filepath.Join(s.Data, "audit.log"))))
+	for _, action := range []string{"session.open", "person.sign-in", "person.sign-in-failed", "person.refused"} {
+		if !strings.Contains(noted, `"action":"`+action+`"`) {
+			t.Errorf("%s is not noted:\n%s", action, noted)
+		}
+	}
+}
