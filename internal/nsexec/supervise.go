@@ -48,6 +48,8 @@ type SuperviseConfig struct {
 	DialAnywhere bool
 	// DialAlso are addresses ("ip:port") that it reaches though they are not public.
 	DialAlso []string
+	// DialWithin are where it reaches all, though they are not public.
+	DialWithin []netip.Prefix
 	// IDs is the mapping to ask for; nil chooses the largest that this user may have.
 	IDs []IDMap
 }
@@ -238,5 +240,6 @@ func hint() string {
 // mayDial tells whether DialOutside may reach an address.
 func (cfg SuperviseConfig) mayDial(address string) bool {
 	ap, err := netip.ParseAddrPort(address)
-	return err == nil && (cfg.DialAnywhere || public(ap.Addr()) || slices.Contains(cfg.DialAlso, address))
+	return err == nil && (cfg.DialAnywhere || public(ap.Addr()) || slices.Contains(cfg.DialAlso, address) ||
+		slices.ContainsFunc(cfg.DialWithin, func(p netip.Prefix) bool { return p.Contains(ap.Addr().Unmap()) }))
 }

@@ -1,0 +1,265 @@
+package hosts
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"time"
+)
+
+const (
+	// peerPatience is how long a request waits for its session's next host.
+	peerPatience = 5 * time.Second
+	// retryAfter is between two tries to reach a host that does not answer.
+	retryAfter = 100 * time.Millisecond
+	// mostKept bounds a body that is kept so that it can be sent again, in bytes.
+	mostKept = 4 << 20
+)
+
+// errElsewhere says that a peer does not have the session.
+var errElsewhere = errors.New("the host does not have the session any more")
+
+// ForwardConfig says what a Forward is made of.
+type ForwardConfig struct {
+	Cluster *Cluster
+	// Session names the session that a request is about, if it is about one that is, or is to
+	// be, on one host. Opens tells whether it opens one.
+	Session func(r *http.Request) (id string, ok bool)
+	Opens   func(r *http.Request) bool
+	// Adopt opens a session here that this host has, if it is not open. It fails with ErrUnknown
+	// if there is nothing of it any more, and with ErrAway if it cannot be now.
+	Adopt func(ctx context.Context, id string) error
+	// Away answers who asked while there is no host for it: try again.
+	Away func(w http.ResponseWriter, r *http.Request, err error)
+	// Peers is of Peers, and Dial how they are reached.
+	Peers *tls.Config
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	// APIPort is the port of this host's Kubernetes API.
+	APIPort int
+	Log     *slog.Logger
+}
+
+// A Forward leads requests to the hosts that are to answer them.
+type Forward struct {
+	cfg       ForwardConfig
+	transport *http.Transport
+}
+
+// NewForward returns a Forward.
+func NewForward(cfg ForwardConfig) *Forward {
+	return &Forward{cfg, &http.Transport{
+		DialContext: cfg.Dial, TLSClientConfig: cfg.Peers, TLSHandshakeTimeout: peerPatience,
+		MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
+	}}
+}
+
+// Handler answers what is this host's to answer by next, and has peers answer the rest. It is
+// of one listener, by whose name the peers' PeerHandler knows it; nothing may be before it.
+func (f *Forward) Handler(listener string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Header.Del(originHeader) // peers say so, elsewhere
+		id, about := f.cfg.Session(r)
+		opens := !about && f.cfg.Opens(r)
+		if !about && !opens {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), peerPatience)
+		defer cancel()
+		passed := &passing{Forward: f, listener: listener}
+		for {
+			if passed.kept {
+				r.Body = io.NopCloser(bytes.NewReader(passed.body))
+			}
+			again, err := false, error(nil)
+			if opens {
+				again, err = f.open(w, r, passed, next)
+			} else {
+				again, err = f.lead(ctx, w, r, id, passed, next)
+			}
+			if !again && err == nil {
+				return
+			}
+			select {
+			case <-time.After(retryAfter):
+				if again {
+					continue
+				}
+			case <-ctx.Done():
+			}
+			if r.Context().Err() == nil {
+				f.cfg.Away(w, r, err)
+			}
+			return
+		}
+	})
+}
+
+// lead has the host of a session answer. What nobody has begun to answer may be tried again.
+func (f *Forward) lead(ctx context.Context, w http.ResponseWriter, r *http.Request, id string, p *passing, next http.Handler) (again bool, err error) {
+	here, peer, err := f.cfg.Cluster.Find(ctx, id)
+	switch {
+	case errors.Is(err, ErrUnknown):
+		next.ServeHTTP(w, r) // which says so in its own words
+		return false, nil
+	case err != nil:
+		return false, err
+	case here:
+		return f.serve(w, r, id, next)
+	}
+	alive, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(f.cfg.Cluster.Alive(peer), cancel)()
+	return p.pass(w, r.WithContext(alive), peer.Address)
+}
+
+// open has the host with most room answer.
+func (f *Forward) open(w http.ResponseWriter, r *http.Request, p *passing, next http.Handler) (again bool, err error) {
+	err = ErrAway
+	for _, c := range f.cfg.Cluster.Candidates() {
+		if c.Here {
+			next.ServeHTTP(w, r)
+			return false, nil
+		}
+		if again, err = p.pass(w, r, c.Address); !again {
+			return again, err
+		}
+	}
+	return true, err
+}
+
+// serve answers here, as long as the session is this host's.
+func (f *Forward) serve(w http.ResponseWriter, r *http.Request, id string, next http.Handler) (again bool, err error) {
+	held, ok := f.cfg.Cluster.Hold(id)
+	if !ok {
+		return true, ErrAway
+	}
+	if err := f.cfg.Adopt(r.Context(), id); errors.Is(err, ErrUnknown) {
+		f.cfg.Cluster.Finish(id)
+	} else if err != nil {
+		return true, err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(held.Context(), cancel)()
+	r = r.WithContext(ctx)
+	if r.Header.Get("Upgrade") != "" {
+		next.ServeHTTP(w, r)
+		return false, nil
+	}
+	g := &guard{ResponseWriter: w, may: held.May}
+	next.ServeHTTP(g, r)
+	if gone := held.Context().Err() != nil; gone && !g.begun {
+		return false, ErrAway // it had begun, and was not answered
+	} else if g.cut || gone && !g.late {
+		panic(http.ErrAbortHandler) // half an answer must not look like one
+	}
+	return false, nil
+}
+
+// passing passes one request on.
+type passing struct {
+	*Forward
+	listener string
+	body     []byte // what was read of the request's, to be sent again
+	kept     bool
+}
+
+// keep reads the body, if it is one that can be sent again.
+func (p *passing) keep(r *http.Request) error {
+	if p.kept || r.Body == nil || r.Body == http.NoBody || r.ContentLength <= 0 || r.ContentLength > mostKept || r.Header.Get("Upgrade") != "" {
+		return nil
+	}
+	var err error
+	p.body, err = io.ReadAll(io.LimitReader(r.Body, mostKept))
+	p.kept = true
+	r.Body = io.NopCloser(bytes.NewReader(p.body))
+	return err
+}
+
+// pass has a peer answer. If the peer cannot have done anything, it may be tried again.
+func (p *passing) pass(w http.ResponseWriter, r *http.Request, address string) (again bool, err error) {
+	if err := p.keep(r); err != nil {
+		return false, nil // whoever asked has gone
+	}
+	from := origin(p.listener, p.cfg.APIPort, r)
+	proxy := &httputil.ReverseProxy{
+		Transport: p.transport, FlushInterval: -1,
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			pr.Out.URL.Scheme, pr.Out.URL.Host = "https", address
+			pr.Out.Host = pr.In.Host
+			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix"} {
+				if v, ok := pr.In.Header[name]; ok {
+					pr.Out.Header[name] = v // whoever is in front of us said so
+				}
+			}
+			pr.Out.Header.Set(originHeader, from)
+		},
+		ModifyResponse: func(a *http.Response) error {
+			if a.Header.Get(elsewhereHeader) != "" {
+				return errElsewhere
+			}
+			return nil
+		},
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, e error) { err = e },
+		ErrorLog:     slog.NewLogLogger(p.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	proxy.ServeHTTP(w, r)
+	if err == nil {
+		return false, nil
+	}
+	dial := new(net.OpError)
+	idle := errors.Is(err, errElsewhere) || errors.As(err, &dial) && dial.Op == "dial"
+	repeatable := p.kept || r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		idle = true
+	}
+	p.cfg.Log.DebugContext(r.Context(), "a peer does not answer", "peer", address, "err", err)
+	return idle && repeatable, err
+}
+
+// A guard lets no more of an answer out when the session is not this host's any more.
+type guard struct {
+	http.ResponseWriter
+	may       func() bool
+	begun     bool
+	cut, late bool
+}
+
+func (g *guard) WriteHeader(code int) {
+	if code >= 200 || code == http.StatusSwitchingProtocols {
+		if !g.begun && !g.may() {
+			g.late = true
+			g.Header().Set("Retry-After", "1")
+			g.Header().Del("Content-Length")
+			code = http.StatusServiceUnavailable
+		}
+		g.begun = true
+	}
+	g.ResponseWriter.WriteHeader(code)
+}
+
+func (g *guard) Write(b []byte) (int, error) {
+	if !g.begun {
+		g.WriteHeader(http.StatusOK)
+	}
+	switch {
+	case g.late:
+		return 0, ErrAway
+	case g.cut, !g.may():
+		g.cut = true
+		return 0, ErrAway
+	}
+	return g.ResponseWriter.Write(b)
+}
+
+func (g *guard) Unwrap() http.ResponseWriter { return g.ResponseWriter }
+
+// Flush is what upstream asks of every writer.
+func (g *guard) Flush() { _ = http.NewResponseController(g.ResponseWriter).Flush() }
