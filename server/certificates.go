@@ -37,13 +37,7 @@ func LoadCertificates(dir string, names ...string) (*Certificates, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	certificateFile, keyFile := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")
-	authority, err := readAuthority(certificateFile, keyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		if authority, err = newAuthority(); err == nil {
-			err = writeAuthority(authority, certificateFile, keyFile)
-		}
-	}
+	authority, err := loadAuthority(dir)
 	if err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
@@ -55,6 +49,47 @@ func LoadCertificates(dir string, names ...string) (*Certificates, error) {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
 	return &Certificates{authority: authority, leaf: leaf}, nil
+}
+
+// loadAuthority reads the authority, or makes it.
+func loadAuthority(dir string) (tls.Certificate, error) {
+	certificateFile, keyFile := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")
+	authority, err := readAuthority(certificateFile, keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if authority, err = newAuthority(); err == nil {
+			err = writeAuthority(authority, certificateFile, keyFile)
+		}
+	}
+	return authority, err
+}
+
+// Authority is that of a folder, as LoadCertificates finds it, with its key, PEM: for other
+// servers that are to show learners the same.
+func Authority(dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("certificates: %w", err)
+	}
+	authority, err := loadAuthority(dir)
+	if err != nil {
+		return "", fmt.Errorf("certificates: %w", err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(authority.PrivateKey)
+	return string(encode("CERTIFICATE", authority.Certificate[0])) + string(encode("PRIVATE KEY", key)), err
+}
+
+// SetAuthority puts what Authority was elsewhere into a folder, for LoadCertificates.
+func SetAuthority(dir, text string) error {
+	authority, err := tls.X509KeyPair([]byte(text), []byte(text))
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		err = writeAuthority(authority, filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+	}
+	if err != nil {
+		return fmt.Errorf("certificates: %w", err)
+	}
+	return nil
 }
 
 // CA is the authority's certificate, PEM.

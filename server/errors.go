@@ -42,6 +42,7 @@ const (
 	typeWork        = "urn:podhop:problem:work-wanted"
 	typeAccess      = "urn:podhop:problem:access-token-wanted"
 	typeTimeout     = "urn:podhop:problem:timeout"
+	typeAway        = "urn:podhop:problem:away"
 
 	titleInvalid = "Invalid request"
 )

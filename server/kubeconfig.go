@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/podhop/podhop/server/hosts"
 )
 
 // sessionDomain is what the names of sessions in TLS handshakes end in. No DNS
@@ -27,7 +29,11 @@ func (s *Server) apiServer(r *http.Request) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
-	return "https://" + net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(s.cfg.TLSPort))
+	port := s.cfg.TLSPort
+	if first, ok := hosts.APIPort(r.Context()); ok {
+		port = first
+	}
+	return "https://" + net.JoinHostPort(strings.Trim(host, "[]"), strconv.Itoa(port))
 }
 
 // kubeconfig is what kubectl needs to reach a session.

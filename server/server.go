@@ -25,6 +25,7 @@ import (
 	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/classes"
 	"github.com/podhop/podhop/server/gate"
+	"github.com/podhop/podhop/server/hosts"
 	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/shelf"
@@ -112,7 +113,9 @@ type Server struct {
 	router chi.Router
 	plain  http.Handler
 	secure http.Handler
-	stream *stream.Stream
+	// forward leads requests to the servers that share sessions; nil: there is one.
+	forward *hosts.Forward
+	stream  *stream.Stream
 	// recording holds a token for each recording that is being made or read.
 	recording chan struct{}
 	visits    visits
@@ -177,10 +180,10 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Handler serves everything: the plain listener's.
-func (s *Server) Handler() http.Handler { return s.plain }
+func (s *Server) Handler() http.Handler { return s.shared(pageListener, s.plain) }
 
 // APIHandler serves the sessions' Kubernetes APIs alone: the TLS listener's.
-func (s *Server) APIHandler() http.Handler { return s.secure }
+func (s *Server) APIHandler() http.Handler { return s.shared(apiListener, s.secure) }
 
 // routes are all but the Kubernetes API's. openapi.yaml documents each, and a test
 // compares the two.

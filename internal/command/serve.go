@@ -38,6 +38,7 @@ type serveConfig struct {
 	folders           folders // of lessons
 	people            peopleConfig
 	store             storeConfig
+	host              hostConfig
 	lessons           *reload.Lessons
 }
 
@@ -51,6 +52,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
 	registerStore(fs, &c.store)
+	registerHost(fs, &c.host)
 	fs.BoolVar(&c.keep, "keep-sessions", true, "keep sessions in --data while they last, so that they go on after a restart")
 	registerPeople(fs, &c.people)
 	registerEngine(fs, &c.engine)
@@ -135,6 +137,11 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if cfg.engine.DNSUpstream, err = resolver(cfg.engine.DNSUpstream); err != nil {
 		return err
 	}
+	if cfg.store.shared() {
+		if err := cfg.host.complete(); err != nil {
+			return err
+		}
+	}
 	if err := cfg.people.read(); err != nil {
 		return err
 	}
@@ -174,7 +181,11 @@ func superviseServe(cfg serveConfig) error {
 	if cfg.engine.DNSUpstream != "" { // whoever starts the server may name one of the host's own neighbours
 		outside.DialAlso = []string{cfg.engine.DNSUpstream}
 	}
-	outside.DialAlso = append(outside.DialAlso, cfg.store.Endpoints...)
+	if cfg.store.shared() {
+		outside.DialAlso = append(outside.DialAlso, cfg.store.Endpoints...)
+		outside.DialWithin = cfg.host.prefixes
+		outside.Listeners["peers"] = cfg.host.listen
+	}
 	if cfg.engine.Registries {
 		outside.DialAlso = append(outside.DialAlso, mirrors(cfg.engine.RegistryMirrors).neighbours()...)
 	}
@@ -222,6 +233,13 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
+	var site *site // nil without others
+	if cfg.store.shared() {
+		if site, err = openSite(ctx, &cfg); err != nil {
+			return err
+		}
+		defer site.close()
+	}
 	certificates, err := certify(&cfg.engine, names(cfg.hosts)...)
 	if err != nil {
 		return err
@@ -230,12 +248,15 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
+	if site != nil {
+		site.join(eng, cfg, env.version)
+	}
 	documents, err := openDocuments(ctx, cfg)
 	if err != nil {
 		return errors.Join(err, eng.Close())
 	}
 	defer documents.Close()
-	srv, err := newServer(env, cfg, eng, documents, certificates, api.Addr())
+	srv, err := newServer(env, cfg, eng, site, documents, certificates, api.Addr())
 	if err != nil {
 		return errors.Join(err, eng.Close())
 	}
@@ -245,8 +266,13 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	drained := make(chan error, 1)
 	context.AfterFunc(ctx, func() {
 		defer stopServing()
-		drained <- cfg.hosting.drain(cfg.engine.Log, srv.Drain, eng.Close)
+		drained <- cfg.hosting.drain(cfg.engine.Log, srv.Drain, site.closing(eng, cfg.hosting.drainBy))
 	})
+	if site != nil {
+		if err := site.lead(serving, srv, portOf(api.Addr())); err != nil {
+			return errors.Join(err, eng.Close())
+		}
+	}
 	go cfg.lessons.Run(serving)
 	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr())+cfg.hosting.base)
 	if err = srv.Serve(serving, page, api); ctx.Err() == nil {
@@ -268,20 +294,16 @@ func certify(c *engine.Config, more ...string) (*server.Certificates, error) {
 }
 
 // newServer puts pages, lessons and engine behind HTTP.
-func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents keep.Store, certificates *server.Certificates, api net.Addr) (*server.Server, error) {
-	port := 0
-	if tcp, ok := api.(*net.TCPAddr); ok {
-		port = tcp.Port
-	}
+func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site, documents keep.Store, certificates *server.Certificates, api net.Addr) (*server.Server, error) {
 	recordings, err := shelf.Open(shelf.Config{Dir: filepath.Join(cfg.engine.Data, "recordings")})
 	if err != nil {
 		return nil, err
 	}
 	to := server.Config{
-		Engine:    server.Adapt(eng.Open, eng.Session, eng.Sessions, eng.StartOver, eng.Fork),
+		Engine:    server.Adapt(eng.Open, site.find(eng), eng.Sessions, eng.StartOver, eng.Fork),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
-		APIServer: cfg.apiServer, Base: cfg.hosting.base, Ready: readiness(&cfg.engine, eng), TLSPort: port, Certificates: certificates,
+		APIServer: cfg.apiServer, Base: cfg.hosting.base, Ready: append(readiness(&cfg.engine, eng), site.ready()...), TLSPort: portOf(api), Certificates: certificates,
 		Recordings: recordings, Store: documents,
 		Version: env.version, Log: cfg.engine.Log,
 	}
@@ -289,6 +311,13 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, documents 
 		return nil, err
 	}
 	return server.New(to)
+}
+
+func portOf(a net.Addr) int {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 0
 }
 
 // browserURL is the address that a person types for a listener's.
