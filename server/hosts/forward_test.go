@@ -54,7 +54,9 @@ func site(t *testing.T, f *fake, names ...string) map[string]*peer {
 			},
 			Opens: func(r *http.Request) bool { return r.URL.Path == "/open" },
 			Adopt: func(context.Context, string) error { return nil },
-			Away:  func(w http.ResponseWriter, _ *http.Request, err error) { http.Error(w, err.Error(), 503) },
+			Away: func(w http.ResponseWriter, _ *http.Request, err error) {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			},
 		})
 		own := http.HandlerFunc(p.answer)
 		p.front = httptest.NewServer(p.forward.Handler("page", own))

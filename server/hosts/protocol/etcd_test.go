@@ -124,10 +124,6 @@ func (s *store) do(op Op, ttl int) (*store, Outcome) {
 	return c, Outcome{Result: Done, Revision: c.revision}
 }
 
-func (s *store) named(l Lease) bool {
-	return slices.ContainsFunc(s.keys, func(k kept) bool { return k.lease == l })
-}
-
 func (s *store) expire(l Lease) *store {
 	c := s.clone()
 	c.leases = slices.DeleteFunc(c.leases, func(x leased) bool { return x.lease == l })

@@ -17,7 +17,6 @@ const (
 // A setting is a small world, and what may go wrong in it. It says too which mistake is made:
 // the tests must find each.
 type setting struct {
-	name            string
 	hosts, sessions int
 	budget          budget
 	ttl, margin     int // ticks
