@@ -72,7 +72,7 @@ async function open(slug: string): Promise<void> {
 // What is sent to somebody who is not in their cluster: the words, and where they lead.
 function note(n: Notice): TemplateResult {
   const p = n.push;
-  const lead = { lesson: `suggests the lesson ${titleOf(p.lesson)}`, step: `suggests step ${p.step}`, manifest: "sends a manifest: it is in your cluster's page", "start-over": "asks you to start over", fault: "broke something in your cluster", hint: "gives a hint" }[p.kind] ?? "says";
+  const lead = { lesson: `suggests the lesson ${titleOf(p.lesson)}`, step: `suggests step ${p.step}`, manifest: "sends a manifest: it is in your cluster's page", "start-over": "had you start over: your cluster is new", fault: "broke something in your cluster", hint: "gives a hint" }[p.kind] ?? "says";
   return html`<div class="member-note" role="group" aria-label=${`${n.by} ${lead}`}><p><b>${n.by} ${lead}${p.text ? ":" : "."}</b> ${p.text ?? ""}</p>
     <div class="actions">${p.kind === "lesson" ? html`<button type="button" class="quiet" @click=${() => void open(p.lesson ?? "")}>Start it</button>` : nothing}<button type="button" class="link" @click=${() => putAway(n.id)}>Dismiss</button></div></div>`;
 }

@@ -35,7 +35,7 @@ function notice(n: Notice): TemplateResult {
     <p class="notice-head"><b>${n.by}</b> <span>${lead(n)}</span> <span class="muted">${moment(n.time)}</span><button type="button" class="icon" aria-label="Dismiss" @click=${() => dismiss(n)}>×</button></p>
     ${p.text ? html`<p class="notice-text">${p.text}</p>` : nothing}
     ${p.manifest ? html`<pre class="notice-manifest" tabindex="0">${p.manifest}</pre>` : nothing}
-    ${n.result ? html`<p class=${n.result.done ? "muted" : "bad"}>${n.result.text}</p>` : nothing}
+    ${n.result && !n.result.done ? html`<p class="bad">${n.result.text}</p>` : nothing}
     <div class="actions">${actions(n)}</div></article>`;
 }
 
@@ -46,7 +46,7 @@ function lead(n: Notice): string {
     case "manifest": return p.apply ? "applied a manifest here" : "sends a manifest";
     case "step": return `suggests ${here(p.lesson) ? "" : `${lessonTitle(p.lesson)}, `}step ${p.step}`;
     case "lesson": return `suggests the lesson ${lessonTitle(p.lesson)}`;
-    case "start-over": return "asks you to start over";
+    case "start-over": return n.result?.done ? "had you start over" : "wants you to start over";
     case "fault": return "broke something in your cluster";
     default: return "writes";
   }
@@ -67,7 +67,7 @@ function actions(n: Notice): TemplateResult | typeof nothing {
     case "lesson":
       return here(p.lesson) ? nothing : act("Start it", () => begin(p.lesson ?? ""), true);
     case "start-over":
-      return act("Start over…", startOver, true);
+      return n.result?.done ? nothing : act("Start over…", startOver, true);
     default:
       return nothing;
   }

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { Member, Push, PushResult } from "../model";
 import { announce } from "../state/announce";
+import { ask } from "../state/ask";
 import { plural } from "../state/text";
 import { push } from "./api";
 import { type Dialog, openDialog } from "./dialog";
@@ -16,8 +17,8 @@ const KINDS: readonly [string, string, string][] = [
   ["manifest", "Manifest", "It is offered to them: they can compare it, take it into the editor, or apply it."],
   ["step", "Step", "They are offered to go to it."],
   ["lesson", "Lesson", "They are offered to begin it, in a new cluster."],
-  ["start-over", "Start over", "They are asked to begin anew, with a new cluster."],
-  ["fault", "Fault", "It is set at once in each of their clusters. They see that something was broken."],
+  ["start-over", "Start over", "Each gets a new cluster at once, in place of the one that they have. What they have done stays done."],
+  ["fault", "Fault", "It is set at once in each of their clusters. They are told of it only if you write a word."],
 ];
 
 export function open(to: readonly Member[], first = "message"): void {
@@ -79,6 +80,7 @@ export function open(to: readonly Member[], first = "message"): void {
     if (kind === "step") Object.assign(p, { lesson: word("lesson"), step: Number(f.get("step")) });
     if (kind === "lesson") p.lesson = word("lesson");
     if (kind === "fault") Object.assign(p, faultOf(f));
+    if (kind === "start-over" && !(await sure(whom(to, members.peek().size)))) return;
     sending = true;
     trouble = "";
     d.draw();
@@ -93,6 +95,9 @@ export function open(to: readonly Member[], first = "message"): void {
     if (results) document.querySelector<HTMLElement>(".class-dialog .pushed")?.focus();
   }
 }
+
+const sure = (who: string): Promise<boolean> =>
+  ask({ title: `Start over for ${who}?`, text: "What runs in their clusters is gone, with terminals, files and captured packets.", yes: "Start over", danger: true });
 
 function text(label: string, needed: boolean): TemplateResult {
   return html`<label class="line"><span>${label}${needed ? "" : html` <span class="muted">(not needed)</span>`}</span><textarea name="text" rows=${needed ? 4 : 2} maxlength="2000" ?required=${needed}></textarea></label>`;

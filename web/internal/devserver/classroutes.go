@@ -41,7 +41,7 @@ func (s *Server) classRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+member+"/look", s.inRoom(func(room *Room, w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("mid")
 		room.seat(id).Look(instructor)
-		answer(w, http.StatusOK, model.ClassView{View: "demo-view-" + id, URL: room.base + "/s/demo-view-" + id})
+		answer(w, http.StatusOK, model.ClassView{View: "view-demo-" + id, URL: room.base + "/s/view-demo-" + id})
 	}))
 	mux.HandleFunc("DELETE "+member+"/look", s.inRoom(func(room *Room, w http.ResponseWriter, r *http.Request) {
 		room.seat(r.PathValue("mid")).Look("")
@@ -50,7 +50,7 @@ func (s *Server) classRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST "+member+"/control", s.inRoom(func(room *Room, w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("mid")
 		room.Member(id, func(m *model.Member) { m.Control = "asked" })
-		answer(w, http.StatusOK, model.ClassView{View: "demo-view-" + id, URL: room.base + "/s/demo-view-" + id})
+		answer(w, http.StatusOK, model.ClassView{View: "view-demo-" + id, URL: room.base + "/s/view-demo-" + id})
 	}))
 	mux.HandleFunc("DELETE "+member+"/control", s.inRoom(func(room *Room, w http.ResponseWriter, r *http.Request) {
 		room.Member(r.PathValue("mid"), func(m *model.Member) { m.Control = "" })
