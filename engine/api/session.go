@@ -9,10 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/podhop/podhop/engine/api/informer"
-	"github.com/podhop/podhop/engine/api/seats"
 	"github.com/podhop/podhop/engine/api/store"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,8 +53,8 @@ type Session struct {
 	evict      lazyEviction
 	custom     own
 	aggregated own
-	seats      seats.Seats
-	telling    *rate.Limiter // clients' watches
+	own        portion // of the server, of its owner and its pods
+	looking    portion // and of those who look on
 
 	metrics  atomic.Pointer[Metrics]
 	dialNode atomic.Pointer[DialNode]
@@ -115,7 +112,7 @@ func (s *Server) begin(t *store.Tenant, o Options) (*Session, error) {
 // newSession makes the shell of a session around its tenant: without admission, with
 // new keys if it has no identity yet.
 func (s *Server) newSession(id string, t *store.Tenant, dualStack bool, is *Identity) (*Session, error) {
-	ss := &Session{id: id, server: s, tenant: t, telling: rate.NewLimiter(watchBytes, 2*watchBytes)}
+	ss := &Session{id: id, server: s, tenant: t, own: newPortion(), looking: newPortion()}
 	ss.ctx, ss.cancel = context.WithCancel(withSession(context.Background(), ss))
 	ss.client = ss.configFor(master)
 	if err := ss.identify(is); err != nil {

@@ -19,7 +19,11 @@ func (s *Session) share(w http.ResponseWriter, r *http.Request) {
 	g := s.server.generic
 	info, err := g.RequestInfoResolver.NewRequestInfo(r)
 	lasts := err == nil && g.LongRunningFunc(r, info) // the chain says what is wrong with one that cannot be read
-	leave, err := s.seat(r.Context(), lasts)
+	of := &s.own
+	if looks(r.Context()) {
+		of = &s.looking // a thousand who look on are not to take the places of whose session it is
+	}
+	leave, err := of.seat(r.Context(), lasts)
 	if err != nil {
 		// As upstream's max-in-flight filter says it (k8s.io/apiserver/pkg/server/filters/maxinflight.go).
 		// Clients try again by themselves.
@@ -29,20 +33,30 @@ func (s *Session) share(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	if lasts && info.Verb == "watch" && r.Header.Get("Upgrade") == "" {
-		w = paced{w, r.Context(), s.telling}
+		w = paced{w, r.Context(), of.telling}
 	}
 	s.serve(w, r)
 }
 
-func (s *Session) seat(ctx context.Context, lasts bool) (leave func(), err error) {
+// A portion is what some clients of a session have of the server together.
+type portion struct {
+	seats   seats.Seats
+	telling *rate.Limiter // watches
+}
+
+func newPortion() portion {
+	return portion{telling: rate.NewLimiter(watchBytes, 2*watchBytes)}
+}
+
+func (p *portion) seat(ctx context.Context, lasts bool) (leave func(), err error) {
 	if lasts {
-		return s.seats.Last()
+		return p.seats.Last()
 	}
-	return s.seats.Take(ctx)
+	return p.seats.Take(ctx)
 }
 
 // Asked is what clients had of the session's API.
-func (s *Session) Asked() seats.Use { return s.seats.Use() }
+func (s *Session) Asked() seats.Use { return s.own.seats.Use() }
 
 // paced waits before it writes more than the session may.
 type paced struct {
@@ -70,3 +84,11 @@ func (w paced) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // Flush is what upstream asks of every writer.
 func (w paced) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// CloseNotify is what it asks besides before it believes that a writer can flush
+// (k8s.io/apiserver/pkg/endpoints/responsewriter), as the chain of a session's own kinds does.
+func (w paced) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(w.ctx, func() { gone <- true })
+	return gone
+}

@@ -23,6 +23,12 @@ func (s *Session) ReadOnly() http.Handler {
 	})
 }
 
+// looks reports whether somebody asks who looks on.
+func looks(ctx context.Context) bool {
+	u, ok := ctx.Value(identityKey{}).(user.Info)
+	return ok && u == user.Info(viewer)
+}
+
 // readable are the subresources that say something, and do nothing: exec, attach,
 // portforward and proxy can be asked for by GET, too.
 var readable = []string{"", "status", "scale", "log"}

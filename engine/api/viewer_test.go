@@ -60,6 +60,19 @@ func testViewers(t *testing.T, s *Server) {
 			t.Errorf("%s %s: %d %s", c.method, c.path, code, text)
 		}
 	}
+	// Watches of kinds that learners define are served behind two chains, over a real line.
+	line := httptest.NewServer(ss.ReadOnly())
+	defer line.Close()
+	for _, path := range []string{"/api/v1/pods", "/apis/example.org/v1/gadgets"} {
+		answer, err := http.Get(line.URL + path + "?watch=1&timeoutSeconds=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK {
+			t.Errorf("watching %s: %s %s", path, answer.Status, text)
+		}
+		answer.Body.Close()
+	}
 	// Nor by another's name.
 	for _, name := range []string{"kubernetes-admin", "system:serviceaccount:default:default"} {
 		if code, text := ask("GET", "/api/v1/secrets", "", "Impersonate-User", name, "Impersonate-Group", "system:masters"); code != http.StatusForbidden {
