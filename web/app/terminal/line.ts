@@ -14,6 +14,7 @@ export interface Listener {
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8_000;
 const GONE = 4404; // server/stream's close code for what is no longer there
+const ENDED = 4403; // and of a link that was ended
 const FRAME = 16 << 10; // bytes a frame
 const AHEAD = 64 << 10; // bytes that the socket is given before it has sent them
 const MOST_TYPED = 32 << 20; // bytes that wait to be sent
@@ -61,7 +62,7 @@ export class Line {
     socket.onclose = (event) => {
       if (this.#socket !== socket) return;
       this.#socket = null;
-      if (event.code === GONE) this.#end("gone", 0);
+      if (event.code === GONE || event.code === ENDED) this.#end("gone", 0);
       else void this.#comeBack();
     };
   }
