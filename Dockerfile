@@ -23,5 +23,7 @@ COPY --from=build /catalogue /usr/share/podhop/images
 ENV PODHOP_IMAGES=/usr/share/podhop/images PODHOP_DATA=/var/lib/podhop
 VOLUME /var/lib/podhop
 EXPOSE 8080 8443
+# Whether it is ready, and why not: docker inspect has what it says.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["podhop", "health"]
 ENTRYPOINT ["podhop"]
 CMD ["serve"]

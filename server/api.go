@@ -48,7 +48,8 @@ func (s *Server) open(ctx context.Context, o model.SessionOptions) (Session, err
 }
 
 // opened is open by another way.
-func (s *Server) opened(ctx context.Context, open func(context.Context) (Session, error)) (Session, error) {
+func (s *Server) opened(ctx context.Context, open func(context.Context) (Session, error)) (_ Session, err error) {
+	defer func() { s.metrics.failed(err) }()
 	if s.draining.Load() {
 		return nil, errDraining
 	}

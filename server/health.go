@@ -45,6 +45,11 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	s.report(w, r, "readyz", s.readiness())
+}
+
+// readiness are all checks.
+func (s *Server) readiness() []Check {
 	store := Check{"store", func(ctx context.Context) error {
 		if _, err := s.cfg.Store.Get(ctx, "health"); err != nil && !errors.Is(err, keep.ErrNotFound) {
 			return errors.New("documents cannot be read")
@@ -57,7 +62,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		}
 		return nil
 	}}
-	s.report(w, r, "readyz", slices.Concat(s.cfg.Ready, []Check{store, drain}))
+	return slices.Concat(s.cfg.Ready, []Check{store, drain})
 }
 
 // report answers as Kubernetes' API servers do, with why: the query's verbose lists all

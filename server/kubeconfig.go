@@ -23,6 +23,9 @@ func (s *Server) apiServer(r *http.Request) string {
 		return strings.TrimSuffix(s.cfg.APIServer, "/")
 	}
 	if s.cfg.Certificates == nil {
+		if r.TLS != nil {
+			return "https://" + r.Host
+		}
 		return "http://" + r.Host
 	}
 	host := r.Host

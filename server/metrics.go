@@ -1,8 +1,12 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,12 +22,16 @@ import (
 // thousand of their series say nothing about Podhop.
 type metrics struct {
 	handler   http.Handler
+	registry  *prometheus.Registry
 	opened    prometheus.Histogram
 	viewers   prometheus.Gauge
 	messages  prometheus.Counter
 	lost      prometheus.Counter
 	documents *prometheus.CounterVec
 	requests  *prometheus.HistogramVec
+	failures  *prometheus.CounterVec
+	openings  prometheus.Gauge
+	begun     time.Time
 }
 
 func newMetrics(engine Engine, version string) *metrics {
@@ -41,12 +49,17 @@ func newMetrics(engine Engine, version string) *metrics {
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "podhop_http_request_seconds",
 			Help: "How long requests took, without streams.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10}}, []string{"method", "route", "code"}),
 	}
+	m.begun = time.Now()
+	m.openings = prometheus.NewGauge(prometheus.GaugeOpts{Name: "podhop_sessions_opening", Help: "Sessions that are being opened now."})
+	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "podhop_session_open_failures_total",
+		Help: "Sessions that were not opened, by why: the type of the problem that was answered."}, []string{"reason"})
 	sessions := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_sessions", Help: "Sessions that are open."},
 		func() float64 { return float64(engine.Sessions()) })
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
-	registry.MustRegister(sessions, build, m.opened, m.viewers, m.messages, m.lost, m.documents, m.requests,
+	registry.MustRegister(sessions, build, m.opened, m.viewers, m.messages, m.lost, m.documents, m.requests, m.openings, m.failures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry = registry
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m
 }
@@ -54,7 +67,39 @@ func newMetrics(engine Engine, version string) *metrics {
 // opening starts a session's opening; the function that it returns ends it.
 func (m *metrics) opening() func() {
 	start := time.Now()
-	return func() { m.opened.Observe(time.Since(start).Seconds()) }
+	m.openings.Inc()
+	return func() {
+		m.openings.Dec()
+		m.opened.Observe(time.Since(start).Seconds())
+	}
+}
+
+// failed counts a session that was not opened.
+func (m *metrics) failed(err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	reason := strings.TrimPrefix(problemOf(err).Type, "urn:podhop:problem:")
+	m.failures.WithLabelValues(cmp.Or(reason, "error")).Inc()
+}
+
+// checks are gauges of what must be so for a server to be ready, asked when they are read.
+type checks struct{ server *Server }
+
+var healthy = prometheus.NewDesc("podhop_ready", "Whether a check of /readyz passes, by its name.", []string{"check"}, nil)
+
+func (checks) Describe(to chan<- *prometheus.Desc) { to <- healthy }
+
+func (c checks) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	for _, check := range c.server.readiness() {
+		value, degraded := 1.0, new(Degraded)
+		if err := check.Check(ctx); err != nil && !errors.As(err, &degraded) {
+			value = 0
+		}
+		to <- prometheus.MustNewConstMetric(healthy, prometheus.GaugeValue, value, check.Name)
+	}
 }
 
 func (m *metrics) watching() func() {

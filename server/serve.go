@@ -26,7 +26,7 @@ func (s *Server) waitForStreams(ctx context.Context) {
 	}
 }
 
-// Serve serves the plain listener, and secure too if it is not nil, until stop is
+// Serve serves the plain listener, over TLS if Config says so, and secure too if it is not nil, until stop is
 // done; then it ends requests, streams and watches through their contexts. It
 // returns nil then, else why a listener failed. It closes the listeners.
 func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
@@ -49,7 +49,16 @@ func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
 	learning := make(chan struct{})
 	go func() { defer close(learning); s.classes.Run(ctx) }()
 	defer func() { cancel(nil); <-following; <-learning; s.classes.Flush() }()
-	start(s.Handler(), func(server *http.Server) error { return server.Serve(plain) })
+	start(s.Handler(), func(server *http.Server) error {
+		if s.cfg.PageTLS == nil {
+			return server.Serve(plain)
+		}
+		server.TLSConfig = s.cfg.PageTLS
+		return server.ServeTLS(plain, "", "")
+	})
+	if s.cfg.Redirect != nil {
+		start(s.cfg.Redirecting, func(server *http.Server) error { return server.Serve(s.cfg.Redirect) })
+	}
 	if secure != nil {
 		config := s.cfg.Certificates.TLS()
 		start(s.APIHandler(), func(server *http.Server) error {

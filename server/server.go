@@ -8,8 +8,10 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/basepath"
@@ -26,6 +29,7 @@ import (
 	"github.com/podhop/podhop/server/classes"
 	"github.com/podhop/podhop/server/gate"
 	"github.com/podhop/podhop/server/hosts"
+	"github.com/podhop/podhop/server/https"
 	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/shelf"
@@ -79,6 +83,13 @@ type Config struct {
 	// Base is what all addresses begin with, as basepath.Clean leaves it; "" for a server that
 	// has a host of its own.
 	Base string
+	// PageTLS is what the plain listener is served with; nil: without TLS, as behind a proxy.
+	PageTLS *tls.Config
+	// HSTS is how long browsers are told to come by TLS alone.
+	HSTS time.Duration
+	// Redirect is a listener, without TLS, that Redirecting serves; nil: there is none.
+	Redirect    net.Listener
+	Redirecting http.Handler
 	// Origins may use the API from other pages than our own; usually none.
 	Origins []string
 	// Store has the server's documents: all that must outlast it and is no session. Nil: they
@@ -99,9 +110,11 @@ type Config struct {
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
 	MaxPaste int
 	// Ready are what must be so, beside that it does not end, for the server to be ready.
-	Ready   []Check
-	Version string
-	Log     *slog.Logger
+	Ready []Check
+	// Collectors are more metrics, of what the server does not know of.
+	Collectors []prometheus.Collector
+	Version    string
+	Log        *slog.Logger
 	// Stream bounds viewers; Sent, Lost and Session are the server's.
 	Stream stream.Config
 }
@@ -157,6 +170,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits)}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Typed, cfg.Stream.Log = s.address, s.typed, cfg.Log
+	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s})...)
 	s.stream = stream.New(cfg.Stream)
 	s.views = views.New(cfg.Store, cfg.Log)
 	s.classes = s.newClasses()
@@ -173,7 +187,7 @@ func New(cfg Config) (*Server, error) {
 	protection.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
 	// The Kubernetes API is not behind the protection: it wants a token, which no
 	// foreign page can send, and kubectl proxy's pages must reach it.
-	s.plain = s.identify(s.below(s.classroom(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router))))))))))
+	s.plain = https.Strict(cfg.HSTS, s.identify(s.below(s.classroom(s.kubernetes(s.recover(s.ports(s.harden(s.visitors(s.changing(protection.Handler(s.router)))))))))))
 	api := s.classroom(s.kubernetes(http.HandlerFunc(s.noSession)))
 	s.secure = s.identify(basepath.Mount(cfg.Base, api, api))
 	return s, nil
@@ -266,6 +280,7 @@ func (s *Server) routes() chi.Router {
 	r.Get("/api/me", s.getMe)
 	s.classRoutes(r)
 	s.classPages(r)
+	r.Get("/debug/*", s.debug)
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 	r.Get("/metrics", s.metrics.handler.ServeHTTP)

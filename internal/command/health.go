@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -25,6 +24,9 @@ func health(ctx context.Context, env *environment, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	scheme := "http"
+	if cfg.tls.on() {
+		scheme = "https"
+	}
 	host, port, err := net.SplitHostPort(cfg.listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", cfg.listen, err)
@@ -36,9 +38,7 @@ func health(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	// It is this machine, whatever name its certificate has.
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	answer, err := client.Do(request)
+	answer, err := localClient().Do(request)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -98,12 +99,31 @@ func readiness(c *engine.Config, eng *engine.Engine) []server.Check {
 	}
 }
 
-func room(folder string) error {
+// gauges are metrics of what bounds the server.
+func gauges(c *engine.Config) []prometheus.Collector {
+	return []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_sessions_max", Help: "Sessions that there may be at once."},
+			func() float64 { return float64(c.MaxSessions) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_data_free_bytes", Help: "Room that is left in the data folder."},
+			func() float64 { n, _ := free(c.Data); return float64(n) }),
+	}
+}
+
+// free is how many bytes a folder's file system has left.
+func free(folder string) (int64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(folder, &fs); err != nil {
-		return fmt.Errorf("the data folder: %w", err)
+		return 0, fmt.Errorf("the data folder: %w", err)
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < leastDisk {
+	return int64(fs.Bavail) * fs.Bsize, nil
+}
+
+func room(folder string) error {
+	free, err := free(folder)
+	if err != nil {
+		return err
+	}
+	if free < leastDisk {
 		return fmt.Errorf("the data folder has room for %s, which is less than %s", resource.NewQuantity(free, resource.BinarySI), resource.NewQuantity(leastDisk, resource.BinarySI))
 	}
 	return nil

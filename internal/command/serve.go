@@ -33,6 +33,7 @@ type serveConfig struct {
 	listen, listenAPI string
 	apiServer, hosts  string
 	hosting           hosting
+	tls               pageTLS
 	keep              bool
 	engine            engine.Config
 	folders           folders // of lessons
@@ -48,6 +49,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.listenAPI, "listen-api", ":8443", "`address` of the Kubernetes API, over TLS, for kubectl")
 	fs.StringVar(&c.apiServer, "api-server", "", "`URL` under which kubectl reaches --listen-api (default: this machine as the browser named it)")
 	registerHosting(fs, &c.hosting)
+	registerPageTLS(fs, &c.tls)
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
@@ -127,7 +129,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if cfg.keep {
 		cfg.engine.Sessions = filepath.Join(cfg.engine.Data, "sessions")
 	}
-	if err := cfg.hosting.check(); err != nil {
+	if err := errors.Join(cfg.hosting.check(), cfg.tls.open()); err != nil {
 		return err
 	}
 	log, err := cfg.hosting.logger(env.stderr)
@@ -190,11 +192,15 @@ func superviseServe(cfg serveConfig) error {
 		outside.DialAlso = append(outside.DialAlso, mirrors(cfg.engine.RegistryMirrors).neighbours()...)
 	}
 	outside.DialAlso = append(outside.DialAlso, cfg.people.oidc.neighbours()...)
+	outside.DialAlso = append(outside.DialAlso, cfg.tls.neighbours()...)
+	if cfg.tls.plain != "" {
+		outside.Listeners["plain"] = cfg.tls.plain
+	}
 	code, err := nsexec.Supervise(outside)
 	if err != nil {
 		var op *net.OpError
 		if errors.As(err, &op) && errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("%s is in use already: choose another with --listen or --listen-api", op.Addr)
+			return fmt.Errorf("%s is in use already: choose another with --listen, --listen-api or --listen-http", op.Addr)
 		}
 		return err
 	}
@@ -274,7 +280,7 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 		}
 	}
 	go cfg.lessons.Run(serving)
-	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", browserURL(page.Addr())+cfg.hosting.base)
+	fmt.Fprintf(env.stdout, "podhop is ready at %s\n", cfg.url(page.Addr()))
 	if err = srv.Serve(serving, page, api); ctx.Err() == nil {
 		return errors.Join(err, eng.Close())
 	}
@@ -303,11 +309,15 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 		Engine:    server.Adapt(eng.Open, site.find(eng), eng.Sessions, eng.StartOver, eng.Fork),
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
-		APIServer: cfg.apiServer, Base: cfg.hosting.base, Ready: append(readiness(&cfg.engine, eng), site.ready()...), TLSPort: portOf(api), Certificates: certificates,
+		APIServer: cfg.apiServer, Base: cfg.hosting.base, TLSPort: portOf(api), Certificates: certificates,
+		Ready: append(readiness(&cfg.engine, eng), site.ready()...), Collectors: gauges(&cfg.engine),
 		Recordings: recordings, Store: documents,
 		Version: env.version, Log: cfg.engine.Log,
 	}
 	if err := cfg.people.apply(context.Background(), cfg.engine.Data, documents, &to); err != nil {
+		return nil, err
+	}
+	if err := cfg.tls.apply(cfg.engine.Data, &to); err != nil {
 		return nil, err
 	}
 	return server.New(to)
@@ -318,6 +328,15 @@ func portOf(a net.Addr) int {
 		return tcp.Port
 	}
 	return 0
+}
+
+// url is the address that a person types for the page.
+func (c *serveConfig) url(addr net.Addr) string {
+	u := browserURL(addr) + c.hosting.base
+	if c.tls.on() {
+		u = "https" + strings.TrimPrefix(u, "http")
+	}
+	return u
 }
 
 // browserURL is the address that a person types for a listener's.

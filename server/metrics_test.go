@@ -1,0 +1,89 @@
+package server
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/podhop/podhop/engine/model"
+)
+
+// Whatever the dashboard and the rules ask for is there to be asked.
+func TestDashboardAsksForWhatThereIs(t *testing.T) {
+	engine := newEngine("one")
+	s := newServer(t, engine, func(c *Config) {
+		// These are those who have an engine's to give; see internal/command.
+		for _, name := range []string{"podhop_sessions_max", "podhop_data_free_bytes"} {
+			c.Collectors = append(c.Collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Told."}, func() float64 { return 1 }))
+		}
+	})
+	ask(s.Handler(), "POST /api/sessions/one/apply", "kind: Pod")
+	ask(s.Handler(), "POST /api/sessions", "{}", "Content-Type: application/json")
+	engine.openErr = model.ErrFull
+	ask(s.Handler(), "POST /api/sessions", "{}", "Content-Type: application/json")
+	s.Drain()
+	text := textOf(ask(s.Handler(), "GET /metrics", ""))
+	for _, want := range []string{`podhop_session_open_failures_total{reason="full"} 1`, `podhop_ready{check="shutdown"} 0`, `podhop_ready{check="store"} 1`, "podhop_sessions_opening 0"} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("there is no %q in\n%s", want, text)
+		}
+	}
+
+	var dashboard struct {
+		Panels []struct {
+			ID      int
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	file, err := os.ReadFile("metrics/dashboard.json")
+	if err == nil {
+		err = json.Unmarshal(file, &dashboard)
+	}
+	var alerts struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	rules, err2 := os.ReadFile("metrics/alerts.yaml")
+	if err2 == nil {
+		err2 = yaml.Unmarshal(rules, &alerts)
+	}
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	asked := map[string]string{}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			asked[p.Title+": "+target.Expr] = target.Expr
+		}
+	}
+	for _, g := range alerts.Groups {
+		for _, r := range g.Rules {
+			asked[r.Alert] = r.Expr
+		}
+	}
+	if len(asked) < 20 {
+		t.Errorf("only %d are asked for", len(asked))
+	}
+	name := regexp.MustCompile(`\b(podhop|process|go)_[a-z_]+`)
+	for who, expr := range asked {
+		names := name.FindAllString(expr, -1)
+		if len(names) == 0 {
+			t.Errorf("%s asks for nothing", who)
+		}
+		for _, n := range names {
+			if !strings.Contains(text, "\n"+n+"{") && !strings.Contains(text, "\n"+n+" ") {
+				t.Errorf("%s asks for %s, which there is not", who, n)
+			}
+		}
+		if strings.Count(expr, "(") != strings.Count(expr, ")") || strings.Count(expr, "{") != strings.Count(expr, "}") {
+			t.Errorf("%s: %s", who, expr)
+		}
+	}
+}
