@@ -84,9 +84,28 @@ func (e *Engine) opened() []*Session {
 // conduct is what a session did that it may not.
 type conduct struct {
 	mu    sync.Mutex
-	watch rules.Watch // of keepRules alone
-	last  container.Usage
+	watch rules.Watch     // of keepRules alone
+	last  container.Usage // so is this
 	times []time.Time
+	cores float64 // of the time between the latest looks
+}
+
+// now tells how many cores the session uses, and how many breaches are held against it.
+func (r *conduct) now(now time.Time) (cores float64, breaches int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.times {
+		if now.Sub(t) <= breachTime {
+			breaches++
+		}
+	}
+	return r.cores, breaches
+}
+
+func (r *conduct) use(cores float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cores = cores
 }
 
 // count counts a breach, and tells how many there are.
@@ -107,6 +126,9 @@ func (s *Session) inspect() {
 	r := &s.conduct
 	took := whole.At.Sub(r.last.At)
 	used := whole.CPU - r.last.CPU
+	if !r.last.At.IsZero() {
+		r.use(float64(used) / float64(took))
+	}
 	r.last = whole
 	if float64(used) < calm*float64(took) {
 		return

@@ -72,6 +72,9 @@ type Config struct {
 	// containers of a session may break a rule within an hour until it is ended; 0 is for ever.
 	Patience    time.Duration
 	MaxBreaches int
+	// PressureMost is the percentage of a minute in which something waits for a core from which
+	// on the machine takes no more sessions; 0 is none.
+	PressureMost float64
 	// Registries allows pulls of what the catalogue lacks. RegistryMirrors maps
 	// registries to those that are asked in their places.
 	Registries      bool
@@ -106,6 +109,7 @@ type Engine struct {
 	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
 	breaches   breaches
+	planned    planned
 	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
 	syncer     journal.Syncer
 	keeper     journal.Keeper // nil if no sessions are kept

@@ -12,6 +12,8 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/audit"
+	"github.com/podhop/podhop/server/people"
 )
 
 func answer(w http.ResponseWriter, status int, body any) {
@@ -53,8 +55,16 @@ func (s *Server) opened(ctx context.Context, open func(context.Context) (Session
 	if s.draining.Load() {
 		return nil, errDraining
 	}
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
 	defer s.metrics.opening()()
-	return open(ctx)
+	session, err := open(ctx)
+	if err != nil {
+		return nil, s.found(ctx, err)
+	}
+	s.openers.add(session.Info().ID, audit.Short(people.From(ctx).ID))
+	return session, nil
 }
 
 func (s *Server) getSession(w http.ResponseWriter, r *http.Request, session Session) {

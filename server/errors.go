@@ -12,6 +12,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/classes"
+	"github.com/podhop/podhop/server/queue"
 )
 
 // The types of our problems. openapi.yaml lists them.
@@ -32,6 +33,7 @@ const (
 	typeInvalid     = "urn:podhop:problem:invalid"
 	typeTooLarge    = "urn:podhop:problem:too-large"
 	typeFull        = "urn:podhop:problem:full"
+	typeNoTicket    = "urn:podhop:problem:no-ticket"
 	typeClosing     = "urn:podhop:problem:closing"
 	typeNotReady    = "urn:podhop:problem:not-ready"
 	typeRights      = "urn:podhop:problem:rights"
@@ -66,6 +68,11 @@ func problemOf(err error) problem.Problem {
 		return problem.Problem{Type: typeInvalid, Title: titleInvalid, Status: http.StatusUnprocessableEntity, Detail: detail(err, model.ErrInvalid)}
 	case errors.Is(err, model.ErrConflict):
 		return problem.Problem{Type: typeConflict, Title: "Not now", Status: http.StatusConflict, Detail: detail(err, model.ErrConflict)}
+	case errors.Is(err, queue.ErrGone):
+		return problem.Problem{Type: typeNoTicket, Title: "No such place", Status: http.StatusNotFound,
+			Detail: "There is no such ticket: it was used, nobody asked about it for half a minute, or its turn passed. Ask for a session anew."}
+	case errors.Is(err, queue.ErrTooMany):
+		return problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable, Detail: "This server is full, and you wait for a place already, or very many do. Try again in some minutes."}
 	case errors.Is(err, model.ErrFull):
 		return problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable, Detail: "This server holds as many sessions as it can. Try again in some minutes."}
 	case errors.Is(err, model.ErrLost):
@@ -96,6 +103,9 @@ func detail(err, sentinel error) string {
 
 // fail answers with err as a problem document.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if s.failWaiting(w, r, err) {
+		return
+	}
 	p := problemOf(err)
 	if r.Context().Err() != nil && errors.Is(err, context.Canceled) {
 		return // whoever asked has gone
@@ -114,6 +124,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // failPage answers a browser: with a page.
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
+	if s.sendToWait(w, r, err) {
+		return
+	}
 	p := problemOf(err)
 	switch {
 	case p.Type == typeNoSession:

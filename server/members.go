@@ -117,7 +117,7 @@ func (s *Server) openFor(r *http.Request, slug string) (string, error) {
 			return "", noLesson()
 		}
 	}
-	session, err := s.open(r.Context(), withOptions(model.SessionOptions{}, lesson.Options))
+	session, err := s.open(asMember(r.Context()), withOptions(model.SessionOptions{}, lesson.Options))
 	if err != nil {
 		return "", err
 	}

@@ -32,6 +32,7 @@ type metrics struct {
 	failures  *prometheus.CounterVec
 	openings  prometheus.Gauge
 	begun     time.Time
+	breaches  *prometheus.CounterVec
 }
 
 func newMetrics(engine Engine, version string) *metrics {
@@ -39,6 +40,8 @@ func newMetrics(engine Engine, version string) *metrics {
 	m := &metrics{
 		opened: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "podhop_session_open_seconds",
 			Help: "How long opening a session took.", Buckets: []float64{.02, .05, .1, .15, .2, .3, .5, 1, 2, 5}}),
+		breaches: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "podhop_rule_breaches_total",
+			Help: "Containers that were stopped, by the rule that they broke."}, []string{"rule"}),
 		viewers: prometheus.NewGauge(prometheus.GaugeOpts{Name: "podhop_viewers", Help: "Streams that are open."}),
 		messages: prometheus.NewCounter(prometheus.CounterOpts{Name: "podhop_stream_messages_total",
 			Help: "Messages sent to viewers."}),
@@ -57,7 +60,7 @@ func newMetrics(engine Engine, version string) *metrics {
 		func() float64 { return float64(engine.Sessions()) })
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": version}}, func() float64 { return 1 })
-	registry.MustRegister(sessions, build, m.opened, m.viewers, m.messages, m.lost, m.documents, m.requests, m.openings, m.failures,
+	registry.MustRegister(sessions, build, m.opened, m.viewers, m.messages, m.lost, m.documents, m.requests, m.openings, m.failures, m.breaches,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry = registry
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})

@@ -115,6 +115,8 @@ func TestSchemasAreTheTypes(t *testing.T) {
 		"Fault": model.Fault{}, "FaultSettings": model.FaultSettings{}, "Kill": model.Kill{},
 		"Edge": model.Edge{}, "Diff": model.Diff{}, "Journey": model.Journey{}, "Hop": model.Hop{}, "Header": model.Header{},
 		"Event": model.Event{}, "Message": model.Message{}, "Capture": model.Capture{}, "Why": model.Why{},
+		"Queued": model.Queued{}, "Operator": model.Operator{}, "OperatorCapacity": model.OperatorCapacity{}, "OperatorPart": model.OperatorPart{},
+		"OperatorSession": model.OperatorSession{}, "OperatorQueued": model.OperatorQueued{}, "Breach": model.Breach{},
 		"WhatIfRequest": model.WhatIfRequest{}, "WhatIf": model.WhatIf{}, "ChangedConversation": model.ChangedConversation{}, "Reachability": model.Reachability{},
 		"NewClass": model.NewClass{}, "Class": model.Class{}, "ClassChange": model.ClassChange{}, "Member": model.Member{}, "FailingCheck": model.FailingCheck{}, "Help": model.Help{}, "ClassEvent": model.ClassEvent{}, "ClassMessage": model.ClassMessage{}, "Push": model.Push{},
 		"PushResult": model.PushResult{}, "ClassView": model.ClassView{}, "JoinInfo": model.JoinInfo{}, "NewMember": model.NewMember{}, "Joined": model.Joined{}, "Membership": model.Membership{}, "MemberMessage": model.MemberMessage{}, "Notice": model.Notice{}, "MemberSession": model.MemberSession{},

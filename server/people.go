@@ -52,6 +52,9 @@ func (s *Server) admitTo(w http.ResponseWriter, r *http.Request, key string) boo
 		s.refuseOften(w, r, openedOften(wait))
 		return false
 	}
+	if s.admitted(r) {
+		return true
+	}
 	if key == "" && !s.pass(w, r) {
 		return false
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/podhop/podhop/server/https"
 	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/people"
+	"github.com/podhop/podhop/server/queue"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/server/stream"
 	"github.com/podhop/podhop/server/views"
@@ -60,6 +61,11 @@ type Pages interface {
 	SignIn(w http.ResponseWriter, r *http.Request, status int, with model.SignIn)
 	Gate(w http.ResponseWriter, r *http.Request, status int, ask model.Gate)
 	Gone(w http.ResponseWriter, r *http.Request)
+	// Wait is for who waits while the server is full; the page posts what they want when it is
+	// their turn.
+	Wait(w http.ResponseWriter, r *http.Request, at model.Queued, want model.Wanted)
+	// Operator is the page of who runs the server.
+	Operator(w http.ResponseWriter, r *http.Request)
 	// Recording shows the recording of that ID, or with none the page that opens files.
 	Recording(w http.ResponseWriter, r *http.Request, id string)
 	// Static serves /static/.
@@ -105,6 +111,9 @@ type Config struct {
 	Accounts *account.Provider
 	// Gate is what strangers are asked for before they open anything; the zero Gate asks for nothing.
 	Gate gate.Gate
+	// Operator shows the server to who runs it, and says how much room there is; nil: nobody is
+	// shown anything, and who finds no room is not told to wait.
+	Operator Operator
 	// Audit is told what people do that others may have to answer for.
 	Audit *audit.Log
 	// MaxPaste bounds a paste, in bytes: 3 MiB.
@@ -137,9 +146,11 @@ type Server struct {
 	classes   *classes.Classes
 	observer  observer // which the classes are
 	// inside is where this server asks for what it asks itself: its routes.
-	inside http.Handler
-	turns  *turns
-	limits *limits
+	inside  http.Handler
+	turns   *turns
+	limits  *limits
+	queue   *queue.Queue // nil without an Operator
+	openers openers
 	// unbelieved is that somebody was told that X-Forwarded-For is not believed.
 	unbelieved sync.Once
 	metrics    *metrics
@@ -167,7 +178,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits)}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits), queue: newQueue(cfg.Operator)}
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Typed, cfg.Stream.Log = s.address, s.typed, cfg.Log
 	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s})...)
@@ -203,7 +214,7 @@ func (s *Server) APIHandler() http.Handler { return s.shared(apiListener, s.secu
 // compares the two.
 func (s *Server) routes() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.measure, middleware.GetHead)
+	r.Use(s.measure, s.claiming, middleware.GetHead)
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 
@@ -226,9 +237,16 @@ func (s *Server) routes() chi.Router {
 	r.Post("/sign-out", s.signOut)
 	r.Get("/access", s.accessPage)
 	r.Post("/access", s.giveAccess)
+	r.Get("/queue/{ticket}", s.waitPage)
+	r.Get("/operator", s.only(people.Operator, s.cfg.Pages.Operator))
 	r.Get("/static/*", s.cfg.Pages.Static().ServeHTTP)
 
 	r.Get("/api/openapi.yaml", serveOpenAPI)
+	r.Get("/api/queue/{ticket}", s.getQueued)
+	r.Delete("/api/queue/{ticket}", s.leaveQueue)
+	r.Get("/api/operator", s.only(people.Operator, s.getOperator))
+	r.Post("/api/operator/sessions/{session}/park", s.only(people.Operator, s.operate("operator.park", Operator.Park)))
+	r.Post("/api/operator/sessions/{session}/end", s.only(people.Operator, s.operate("operator.end", Operator.End)))
 	r.Post("/api/sessions", s.createSession)
 	const session = "/api/sessions/{id}"
 	r.Get(session, s.with(s.getSession))

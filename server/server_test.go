@@ -393,7 +393,11 @@ func (p fakePages) SignIn(w http.ResponseWriter, _ *http.Request, status int, wi
 func (p fakePages) Gate(w http.ResponseWriter, _ *http.Request, status int, ask model.Gate) {
 	p.page(w, status, fmt.Sprintf("gate | %s | %s | %s | %v | %s", ask.Kind, ask.Action, ask.Challenge, ask.Fields, ask.Wrong))
 }
-func (p fakePages) Gone(w http.ResponseWriter, _ *http.Request) { p.page(w, 410, "gone") }
+func (p fakePages) Wait(w http.ResponseWriter, _ *http.Request, at model.Queued, want model.Wanted) {
+	p.page(w, 200, fmt.Sprintf("wait %d of %d %v | %s?%s %v", at.Place, at.Of, at.Turn, want.Path, want.Query, want.Fields))
+}
+func (p fakePages) Operator(w http.ResponseWriter, _ *http.Request) { p.page(w, 200, "operator") }
+func (p fakePages) Gone(w http.ResponseWriter, _ *http.Request)     { p.page(w, 410, "gone") }
 func (p fakePages) Static() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.page(w, 200, r.URL.Path) })
 }

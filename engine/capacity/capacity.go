@@ -38,6 +38,8 @@ const (
 	// opened uses next to nothing yet.
 	leastMemory    = 96 << 20
 	leastProcesses = 64
+	// serverMemory is what the server has without a session, images that it has unpacked apart.
+	serverMemory = 300 << 20
 	// leastDisk is a journal, of the size that it may have.
 	leastDisk = 64 << 20
 	// Kept for the server and the machine itself.
@@ -61,6 +63,9 @@ type Part struct {
 	Room     int
 }
 
+// Unbounded reports whether the part bounds nothing.
+func (p Part) Unbounded() bool { return p.Room >= unbounded }
+
 // unbounded is the room of what is not known.
 const unbounded = math.MaxInt32
 
@@ -69,7 +74,7 @@ func Make(m Measured) Plan {
 	sessions := float64(max(m.Sessions, 1))
 	parts := []Part{{Name: Places, Used: float64(m.Sessions), Of: float64(m.Most), Each: 1, Room: max(m.Most-m.Sessions, 0)}}
 	if m.MemoryTotal > 0 {
-		each := max(leastMemory, float64(m.MemoryUsed)/sessions)
+		each := max(leastMemory, (float64(m.MemoryUsed)-serverMemory)/sessions)
 		reserve := max(memoryReserve, memoryReserveShare*float64(m.MemoryTotal))
 		parts = append(parts, Part{Memory, float64(m.MemoryTotal) - float64(m.MemoryAvailable), float64(m.MemoryTotal), each, room(float64(m.MemoryAvailable)-reserve, each)})
 	}

@@ -118,3 +118,8 @@ func pressure(text []byte) float64 {
 	p, _ := strconv.ParseFloat(string(word), 64)
 	return p
 }
+
+// Resident is the memory of this process, in bytes; what it shares with others is counted.
+func Resident(proc string) uint64 {
+	return fields(Machine{Proc: proc}.file("self/status"))["VmRSS"] << 10
+}

@@ -102,6 +102,12 @@ func (s *Session) Usage() (Usage, bool) {
 	return u, s.cgroup != nil && s.cgroup.usage(&u)
 }
 
+// Usage is Session.Usage of all sessions of the host together.
+func (h *Host) Usage() (Usage, bool) {
+	u := Usage{At: time.Now()}
+	return u, h.cgroups != nil && (&cgroup{of: h.cgroups, dirs: h.cgroups.dirs}).usage(&u)
+}
+
 func (u *Usage) memory(usage, stat []byte, inactive, rss, faults, major string) {
 	u.Memory, _ = number(usage)
 	idle, _ := field(stat, inactive)

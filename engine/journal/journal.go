@@ -50,6 +50,13 @@ type Journal struct {
 	work       sync.WaitGroup
 }
 
+// Size is what the journal takes, in bytes.
+func (j *Journal) Size() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.snapshot + j.older + j.size
+}
+
 // Create begins a journal with a state, in the place of what was in the folder, which is
 // whole until the new one is. It survives the power from the Syncer's next round on.
 func Create(cfg Config, begin State) (*Journal, error) {

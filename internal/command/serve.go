@@ -311,7 +311,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, Base: cfg.hosting.base, TLSPort: portOf(api), Certificates: certificates,
 		Ready: append(readiness(&cfg.engine, eng), site.ready()...), Collectors: gauges(&cfg.engine),
-		Recordings: recordings, Store: documents,
+		Recordings: recordings, Store: documents, Operator: eng,
 		Version: env.version, Log: cfg.engine.Log,
 	}
 	if err := cfg.people.apply(context.Background(), cfg.engine.Data, documents, &to); err != nil {
@@ -320,7 +320,11 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 	if err := cfg.tls.apply(cfg.engine.Data, &to); err != nil {
 		return nil, err
 	}
-	return server.New(to)
+	srv, err := server.New(to)
+	if err == nil {
+		eng.OnBreach(srv.Breach)
+	}
+	return srv, err
 }
 
 func portOf(a net.Addr) int {

@@ -13,6 +13,7 @@ import (
 // registerShare adds the flags of what one session may use, and of what happens if it does.
 func registerShare(fs *flag.FlagSet, c *engine.Config) {
 	fs.DurationVar(&c.Patience, "cpu-patience", 15*time.Minute, "how long a session may use all its CPU time without a pause until the container that uses most of it is stopped; 0 is for ever")
+	fs.Float64Var(&c.PressureMost, "max-cpu-pressure", 0, "`percentage` of the last minute in which something waited for a core (/proc/pressure/cpu) from which on no more sessions are opened; 0 is none")
 	fs.IntVar(&c.MaxBreaches, "max-breaches", 10, "`number` of times that containers of a session may break a rule within an hour until the session is ended; 0 is for ever")
 	fs.Func("session-memory", "how much `memory` all pods of a session may use together, as 512Mi or 4Gi, or none for no limit (default half of the machine's)", func(text string) error {
 		if text == "none" {

@@ -433,6 +433,73 @@ export interface ReachTarget {
   known?: string;
 }
 
+export interface Queued {
+  ticket: string;
+  place: number;
+  of: number;
+  turn?: boolean;
+  until?: string;
+  wait?: number;
+}
+
+export interface Operator {
+  time: string;
+  capacity: OperatorCapacity;
+  sessions: OperatorSession[] | null;
+  queue: OperatorQueued[] | null;
+  breaches: Breach[] | null;
+}
+
+export interface OperatorCapacity {
+  room: number;
+  binds: string;
+  parts: OperatorPart[] | null;
+}
+
+export interface OperatorPart {
+  name: string;
+  unit: string;
+  used: number;
+  of: number;
+  each: number;
+  room: number;
+}
+
+export interface OperatorSession {
+  session: string;
+  state: string;
+  born: string;
+  until: string;
+  owner?: string;
+  nodes: number;
+  containers: number;
+  objects: number;
+  memory: number;
+  cpu: number;
+  processes: number;
+  viewers: number;
+  journal: number;
+  asked: number;
+  refused: number;
+  breaches: number;
+}
+
+export interface OperatorQueued {
+  ticket: string;
+  member?: boolean;
+  turn?: boolean;
+}
+
+export interface Breach {
+  time: string;
+  session: string;
+  pod?: string;
+  container?: string;
+  rule: string;
+  text: string;
+  ended?: boolean;
+}
+
 export interface Recording {
   podhop: string;
   version: number;

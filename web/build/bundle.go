@@ -16,7 +16,7 @@ import (
 )
 
 // entries are what the pages ask for by name; the manifest says what became of them.
-var entries = []string{"app/page.ts", "app/front.ts", "app/gate.ts", "app/classes.ts", "app/join.ts", "app/teach.ts", "app/member.ts", "app/page.css", "app/theme.ts"}
+var entries = []string{"app/page.ts", "app/front.ts", "app/wait.ts", "app/operator.ts", "app/gate.ts", "app/classes.ts", "app/join.ts", "app/teach.ts", "app/member.ts", "app/page.css", "app/theme.ts"}
 
 // Bundle makes everything that is generated: model.ts and shapes.ts, the bundle with
 // content-hashed names, manifest.json, and the licences of what is inside.

@@ -12,7 +12,7 @@ import (
 // roots are the types that cross the wire; what they refer to follows.
 var roots = []any{
 	model.Message{}, model.ApplyResult{}, model.Request{}, model.RequestResult{}, model.CheckRequest{}, model.CheckResult{}, model.StepRequest{}, model.StepBegun{},
-	model.WhatIfRequest{}, model.WhatIf{}, model.Recording{}, model.KeptRecording{}, model.Kill{},
+	model.WhatIfRequest{}, model.WhatIf{}, model.Queued{}, model.Operator{}, model.Recording{}, model.KeptRecording{}, model.Kill{},
 	model.NewView{}, model.View{}, model.Viewers{},
 	model.Access{}, model.Terminal{}, model.NewTerminal{}, model.TerminalSay{},
 	model.NewClass{}, model.ClassChange{}, model.ClassMessage{}, model.Push{}, model.PushResult{}, model.ClassView{}, model.JoinInfo{}, model.NewMember{},

@@ -38,6 +38,9 @@ type Server struct {
 	recordings map[string][]byte
 	rooms      map[string]*Room // by the class's key
 	seats      map[string]*Seat // by the member's
+	deeds      []string         // of the operator
+	// Line is the queue of who waits.
+	Line Line
 }
 
 // applyLimit is the real server's limit of a paste, in bytes.
@@ -90,6 +93,7 @@ func New(cfg Config) *Server {
 	s.terminalRoutes(mux)
 	s.viewRoutes(mux)
 	s.classRoutes(mux)
+	s.operatorRoutes(mux)
 	mux.HandleFunc("/", cfg.Web.NotFound)
 	s.Handler = basepath.Mount(cfg.Base, mux, http.NotFoundHandler())
 	return s

@@ -1,0 +1,2 @@
+// The page of whoever runs the server.
+import "./operator/page";
