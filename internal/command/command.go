@@ -28,6 +28,7 @@ func subcommands() []subcommand {
 		{"serve", "[flags]", "serve the playground", serve},
 		{"config", "[flags of serve]", "print what serve would be told, and by what", config},
 		{"health", "[flags of serve]", "ask a server on this machine whether it is ready, and why not", health},
+		{"admin", "sessions|top|queue|events|park|end [flags]", "look after a server that runs", admin},
 		{"images", "build|list [flags]", "build or list the catalogue of container images", images},
 		{"trace", "--session URL|ID [flags]", "print the journeys of a session's packets, or a recording's, hop by hop", trace},
 		{"lessons", "test|new [flags]", "test lessons, those in a folder of one's own too, or begin one", lessonsCommand},
