@@ -1,1 +1,0 @@
-import{f as t}from"./chunk-YXAX7WSN.js";import{e}from"./chunk-L3I3O6ZJ.js";var i=class extends HTMLElement{#e=null;connectedCallback(){this.#e=e(()=>{t(this.view(),this),this.drawn()})}disconnectedCallback(){this.#e?.()}drawn(){}};export{i as a};
