@@ -95,7 +95,7 @@ func TestOnly(t *testing.T) {
 	if r := ask(handler, "GET /operator?at=top", "", asBrowser); r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/sign-in?to=%2Foperator%3Fat%3Dtop" {
 		t.Errorf("a browser gets %d to %s", r.StatusCode, r.Header.Get("Location"))
 	}
-	if r := ask(handler, "POST /operator", "", asBrowser); r.StatusCode != http.StatusForbidden || !strings.Contains(textOf(r), "page: Not for you") {
+	if r := ask(handler, "POST /elsewhere", "", asBrowser); r.StatusCode != http.StatusForbidden || !strings.Contains(textOf(r), "page: Not for you") {
 		t.Errorf("a form gets %d", r.StatusCode)
 	}
 	if events := noted(); len(events) != 3 || events[0].Action != "person.refused" || events[0].Detail != "GET /api/operator: Not for you" {
