@@ -117,6 +117,8 @@ var rules = []rule{
 		Why: "the websocket package stays in one place, so that a move is one line"},
 	{In: "/", Never: []string{"github.com/vishvananda/netlink"}, Except: []string{"/engine/network", "/internal/nsexec"},
 		Why: "network.Set alone touches netlink"},
+	{In: "/", Never: []string{"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "go.opentelemetry.io/proto"}, Except: []string{"/internal/traces"},
+		Why: "who makes spans knows not where they go"},
 	{In: "/internal/", Never: []string{project + "/engine", project + "/server", project + "/web", project + "/lessons"},
 		Except: []string{"/internal/command"},
 		Why:    "helpers know nobody"},
