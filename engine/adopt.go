@@ -53,7 +53,7 @@ func (e *Engine) Adopt(ctx context.Context, id string) (*Session, error) {
 	delete(e.lost, id)
 	e.mu.Unlock()
 	defer p.mu.Unlock()
-	s, err := e.openParked(p)
+	s, err := e.openParked(ctx, p)
 	if err != nil && p.gone == nil {
 		e.unpark(p, err)
 	}

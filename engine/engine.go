@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/container"
 	"github.com/podhop/podhop/engine/container/image"
@@ -90,6 +92,10 @@ type Config struct {
 	// DNSUpstream is the resolver ("ip:port", TCP) that sessions' DNS asks for names
 	// outside of the cluster, by nsexec.DialOutside; "": such names are refused.
 	DNSUpstream string
+	// Traces takes spans of sessions that are opened again, which nobody's request may be
+	// waiting for. What is done for a request is told where the request's spans are told. Nil:
+	// there are none.
+	Traces trace.TracerProvider
 	// World is what nsexec.Enter answered.
 	World *nsexec.Environment
 	Log   *slog.Logger

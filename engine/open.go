@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/podhop/podhop/engine/api"
@@ -20,6 +21,7 @@ import (
 	"github.com/podhop/podhop/engine/policy"
 	"github.com/podhop/podhop/engine/proxy"
 	"github.com/podhop/podhop/internal/nsexec"
+	"github.com/podhop/podhop/internal/span"
 )
 
 // A birth is what a session is opened with.
@@ -42,6 +44,9 @@ func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
 		s.asked, s.options, s.nodes = b.kept.Asked, b.kept.Options, b.kept.machines()
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	ctx, of := span.Start(ctx, "open session", span.Session(b.id), attribute.Int("podhop.nodes", len(s.nodes.list())),
+		attribute.String("podhop.cni", s.options.CNI), attribute.Bool("podhop.kept", b.kept != nil && b.fork == nil), attribute.Bool("podhop.fork", b.fork != nil))
+	defer func() { span.End(of, err) }()
 	defer func() {
 		if err != nil {
 			s.cancel()
@@ -72,7 +77,10 @@ func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
 		{"load balancers", s.openLoadBalancers},
 		{"nodes", s.openNodes},
 	} {
-		if err := step.do(ctx, s.nodes.on()); err != nil {
+		ctx, of := span.Start(ctx, "open "+step.what)
+		err := step.do(ctx, s.nodes.on())
+		span.End(of, err)
+		if err != nil {
 			return s, fmt.Errorf("%s: %w", step.what, err)
 		}
 	}

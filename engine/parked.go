@@ -15,6 +15,7 @@ import (
 	"github.com/podhop/podhop/engine/api"
 	"github.com/podhop/podhop/engine/journal"
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/span"
 )
 
 const (
@@ -171,13 +172,16 @@ func (e *Engine) reopen(p *parked) (*Session, error) {
 	if p.gone != nil {
 		return e.Session(p.kept.ID) // as it is now
 	}
-	return e.openParked(p)
+	return e.openParked(context.Background(), p)
 }
 
-// openParked opens one that is parked still. p.mu is held.
-func (e *Engine) openParked(p *parked) (*Session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
+// openParked opens one that is parked still, for whoever asks next if who asks now goes. p.mu
+// is held.
+func (e *Engine) openParked(ctx context.Context, p *parked) (_ *Session, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reopenTimeout)
 	defer cancel()
+	ctx, of := span.Root(ctx, e.cfg.Traces, "adopt session", span.Session(p.kept.ID))
+	defer func() { span.End(of, err) }()
 	select {
 	case e.reopening <- struct{}{}:
 		defer func() { <-e.reopening }()

@@ -53,9 +53,7 @@ func (s *Server) runChecks(ctx context.Context, session Session, request model.C
 		return func(ctx context.Context) (results []model.CheckResult) {
 			for i, c := range all {
 				if c.Quiet() == quiet && (len(request.Kinds) == 0 || slices.Contains(request.Kinds, c.Kind())) {
-					result := c.Run(ctx, session, since)
-					result.Check = i + 1
-					results = append(results, result)
+					results = append(results, runCheck(ctx, session, request, i+1, c, since))
 				}
 			}
 			return results

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -137,15 +136,11 @@ func (s *Server) measure(next http.Handler) http.Handler {
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		next.ServeHTTP(wrapped, r)
 		took := time.Since(start)
-		route := chi.RouteContext(r.Context()).RoutePattern()
-		if route == "" || wrapped.Status() == http.StatusNotFound && route == "/*" {
-			route = "none"
-		}
 		method := r.Method
 		if wrapped.Status() == http.StatusMethodNotAllowed {
 			method = "other" // methods have no end either
 		}
-		s.metrics.requests.WithLabelValues(method, route, strconv.Itoa(wrapped.Status())).Observe(took.Seconds())
+		s.metrics.requests.WithLabelValues(method, routeOf(r, wrapped.Status()), strconv.Itoa(wrapped.Status())).Observe(took.Seconds())
 		s.access(r, wrapped.Status(), start)
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/basepath"
@@ -120,6 +121,8 @@ type Config struct {
 	MaxPaste int
 	// Ready are what must be so, beside that it does not end, for the server to be ready.
 	Ready []Check
+	// Traces takes spans of requests and what they do; nil: none are made.
+	Traces trace.TracerProvider
 	// Collectors are more metrics, of what the server does not know of.
 	Collectors []prometheus.Collector
 	Version    string
@@ -214,7 +217,11 @@ func (s *Server) APIHandler() http.Handler { return s.shared(apiListener, s.secu
 // compares the two.
 func (s *Server) routes() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.measure, s.claiming, middleware.GetHead)
+	r.Use(s.measure)
+	if s.cfg.Traces != nil {
+		r.Use(s.spans)
+	}
+	r.Use(s.claiming, middleware.GetHead)
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 

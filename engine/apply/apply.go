@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 
+	"go.opentelemetry.io/otel/attribute"
 	"golang.org/x/sync/semaphore"
 	"k8s.io/client-go/rest"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/span"
 )
 
 // Config says whose API takes the pastes. Zero fields take the defaults named.
@@ -77,9 +79,14 @@ func (a *Applier) Apply(ctx context.Context, paste []byte) ([]model.ApplyResult,
 		return nil, err
 	}
 	defer leave()
+	ctx, of := span.Start(ctx, "apply", attribute.Int("podhop.bytes", len(paste)))
+	defer of.End()
 	made := false // a CustomResourceDefinition, whose kind takes a moment to be served
 	return a.each(ctx, paste, func(m *manifest) model.ApplyResult {
+		ctx, of := span.Start(ctx, "apply document", attribute.Int("podhop.document", m.document))
+		defer of.End()
 		result := a.one(ctx, m, made)
+		of.SetAttributes(attribute.String("podhop.action", result.Action), attribute.Int("podhop.errors", len(result.Errors)))
 		made = made || m.kind == "CustomResourceDefinition" && len(result.Errors) == 0
 		return result
 	})

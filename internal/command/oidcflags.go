@@ -90,7 +90,7 @@ func (c *oidcConfig) provider(key []byte) *account.Provider {
 
 // neighbours are the addresses of the provider, which may not be public: whoever starts the
 // server has named it. A name is looked up once.
-func (c *oidcConfig) neighbours() (addresses []string) {
+func (c *oidcConfig) neighbours() []string {
 	u, err := url.Parse(c.issuer)
 	if err != nil || u.Host == "" {
 		return nil
@@ -102,9 +102,14 @@ func (c *oidcConfig) neighbours() (addresses []string) {
 	if n, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
 		port = uint16(n)
 	}
+	return addressesOf(u.Hostname(), port)
+}
+
+// addressesOf looks a name up that whoever starts the server has given, or takes an address.
+func addressesOf(name string, port uint16) (addresses []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), providerTimeout)
 	defer cancel()
-	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
 		return nil // it may be public, and found later
 	}

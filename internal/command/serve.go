@@ -40,6 +40,7 @@ type serveConfig struct {
 	people            peopleConfig
 	store             storeConfig
 	host              hostConfig
+	otlp              otlpConfig
 	lessons           *reload.Lessons
 }
 
@@ -57,6 +58,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	registerHost(fs, &c.host)
 	fs.BoolVar(&c.keep, "keep-sessions", true, "keep sessions in --data while they last, so that they go on after a restart")
 	registerPeople(fs, &c.people)
+	registerOTLP(fs, &c.otlp)
 	registerEngine(fs, &c.engine)
 }
 
@@ -144,7 +146,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 			return err
 		}
 	}
-	if err := cfg.people.read(); err != nil {
+	if err := errors.Join(cfg.people.read(), cfg.otlp.read()); err != nil {
 		return err
 	}
 	opened, err := cfg.folders.open()
@@ -193,6 +195,7 @@ func superviseServe(cfg serveConfig) error {
 	}
 	outside.DialAlso = append(outside.DialAlso, cfg.people.oidc.neighbours()...)
 	outside.DialAlso = append(outside.DialAlso, cfg.tls.neighbours()...)
+	outside.DialAlso = append(outside.DialAlso, cfg.otlp.neighbours()...)
 	if cfg.tls.plain != "" {
 		outside.Listeners["plain"] = cfg.tls.plain
 	}
@@ -250,6 +253,11 @@ func serveInside(ctx context.Context, env *environment, cfg serveConfig) error {
 	if err != nil {
 		return err
 	}
+	sendTraces, err := openTraces(ctx, env.version, &cfg)
+	if err != nil {
+		return err
+	}
+	defer sendTraces()
 	eng, err := engine.New(ctx, cfg.engine)
 	if err != nil {
 		return err
@@ -311,7 +319,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, Base: cfg.hosting.base, TLSPort: portOf(api), Certificates: certificates,
 		Ready: append(readiness(&cfg.engine, eng), site.ready()...), Collectors: gauges(&cfg.engine),
-		Recordings: recordings, Store: documents, Operator: eng,
+		Recordings: recordings, Store: documents, Operator: eng, Traces: cfg.engine.Traces,
 		Version: env.version, Log: cfg.engine.Log,
 	}
 	if err := cfg.people.apply(context.Background(), cfg.engine.Data, documents, &to); err != nil {

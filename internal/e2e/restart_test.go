@@ -27,6 +27,7 @@ import (
 // TestRestart ends the server in both ways, and finds its sessions again as they were.
 func TestRestart(t *testing.T) {
 	data := t.TempDir()
+	spans := collect(t)
 	s := start(t, data, "--max-sessions", "2", "--lifetime", "2h", "--session-extend", "30m", "--max-lifetime", "2h30m")
 	second := make(chan string, 1)
 	go func() {
@@ -41,6 +42,7 @@ func TestRestart(t *testing.T) {
 	other := s.openWith(model.SessionOptions{Nodes: 1})
 	t.Run("more time", func(t *testing.T) { moreTime(t, s, other.ID) })
 	t.Run("start over", func(t *testing.T) { other.ID = startOver(t, s, other.ID) })
+	t.Run("spans", func(t *testing.T) { other.ID = tracesWork(t, s, spans, other.ID) })
 
 	n := x.in("default")
 	n.available("web")
@@ -146,6 +148,7 @@ func TestRestart(t *testing.T) {
 	}()
 	page := x.watched()
 	s.drains(x.ID, old, newer, other.ID)
+	tracesAdoption(t, spans, x.ID, old, newer, other.ID)
 	if e := <-ended; e.last.Type == "closed" || websocket.CloseStatus(e.err) != websocket.StatusGoingAway {
 		t.Errorf("who watched was told last %+v, and then %v", e.last, e.err)
 	}
