@@ -14,7 +14,6 @@ import (
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
-	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/limit"
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/stream"
@@ -526,38 +525,5 @@ func TestFreezeByTricks(t *testing.T) {
 	}
 	if got := s.engine.sessions[s.one].applied; len(got) != before {
 		t.Errorf("there was applied %q", got[before:])
-	}
-}
-
-// An instructor at one server of a site does what they do in sessions of another, and sees it.
-func TestClassOverServers(t *testing.T) {
-	store := keep.Memory()
-	there := newSchool(t, func(c *Config) { c.Store = store })
-	here := &school{t: t, server: teaching(t, newEngine(), func(c *Config) { c.Store = store }), class: there.class}
-	here.server.inside = there.server.Handler() // as one server leads to another
-	here.do("PATCH "+here.in(""), `{"frozen":true}`, 200, nil)
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // it is told by the store
-		if _, _, frozen := there.server.classes.Frozen(there.one, ""); frozen {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("the other server does not know of the freeze")
-		}
-	}
-	there.do("POST /api/sessions/"+there.one+"/apply", "kind: Pod", 423, nil)
-	var results []model.PushResult
-	here.do("POST "+here.in("/push"), `{"kind":"manifest","manifest":"kind: Pod","apply":true}`, 200, &results)
-	if len(results) != 2 || !results[0].Done || !results[1].Done {
-		t.Errorf("got %+v", results)
-	}
-	there.do("POST /api/sessions/"+there.two+"/checks", `{"lesson":"first","step":1}`, 200, nil)
-	var seen model.ClassResults
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if here.do("GET "+here.in("/results.json"), "", 200, &seen); len(seen.Results) == 2 && seen.Results[1].Attempts == 1 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("what was seen there is not known here: %+v", seen)
-		}
 	}
 }

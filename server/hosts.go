@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -9,24 +10,43 @@ import (
 
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/hosts"
+	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/views"
 )
 
 // What follows is for several servers that share sessions: package hosts leads a request to the
 // server that has the session, and asks here which one that is.
 
-// Share has a Forward lead requests, from Serve on.
-func (s *Server) Share(f *hosts.Forward) { s.forward = f }
+// Share has a Forward lead requests, from Serve on, and also those that this server makes itself.
+func (s *Server) Share(f *hosts.Forward) {
+	s.forward = f
+	s.inside = f.Handler(insideListener, s.asked())
+}
 
 // Listeners are the handlers of what is answered here, by listener.
 func (s *Server) Listeners() map[string]http.Handler {
-	return map[string]http.Handler{pageListener: s.plain, apiListener: s.secure}
+	return map[string]http.Handler{pageListener: s.plain, apiListener: s.secure, insideListener: s.asked()}
 }
 
 const (
 	pageListener = "page"
 	apiListener  = "api"
+	// insideListener is of what servers ask for themselves; nobody else comes that way.
+	insideListener = "inside"
 )
+
+// personHeader says in whose name a server asks.
+const personHeader = "Podhop-Person"
+
+// asked are the routes for what a server asks for itself, this one or another.
+func (s *Server) asked() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id, err := url.QueryUnescape(r.Header.Get(personHeader)); err == nil && id != "" && people.From(r.Context()).ID == "" {
+			r = r.WithContext(people.With(r.Context(), people.Person{ID: id}))
+		}
+		s.router.ServeHTTP(w, r)
+	})
+}
 
 func (s *Server) shared(listener string, own http.Handler) http.Handler {
 	if s.forward == nil {
@@ -88,6 +108,34 @@ func (s *Server) standsFor(key string) (id string, ok bool) {
 func (s *Server) Opens(r *http.Request) bool {
 	return r.Method == http.MethodPost && opening.MatchString(s.local(r))
 }
+
+// ticketMark is what this server's tickets end with, among others: a separator, and the mark of
+// its name.
+func (s *Server) ticketMark() string {
+	if s.forward == nil {
+		return ""
+	}
+	return "-" + s.forward.Mark()
+}
+
+// ticketed are the paths that are about a ticket, which is named next.
+var ticketed = regexp.MustCompile(`^/(?:api/)?queue/([^/]+)$`)
+
+// TicketOf is the mark of the server whose queue a request is about: by a path, or because it
+// opens a session with a ticket.
+func (s *Server) TicketOf(r *http.Request) (mark string, ok bool) {
+	ticket := ""
+	if m := ticketed.FindStringSubmatch(s.local(r)); m != nil {
+		ticket = m[1]
+	} else if s.Opens(r) {
+		ticket = r.URL.Query().Get("ticket")
+	}
+	_, mark, ok = strings.Cut(ticket, "-")
+	return mark, ok
+}
+
+// Room tells whether a session may be opened here at once.
+func (s *Server) Room() bool { return !s.draining.Load() && (s.queue == nil || s.queue.Free()) }
 
 // Away answers while a session is on its way from one server to another: who asks is to ask
 // again.

@@ -18,6 +18,7 @@ import (
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server/classes"
+	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/views"
 )
 
@@ -192,8 +193,9 @@ func (s sessionsOfMembers) SetFault(ctx context.Context, key, id, fault string, 
 	return set, err
 }
 
+// There takes a session for there that is on its way from one server to another.
 func (s sessionsOfMembers) There(ctx context.Context, id string) bool {
-	return s.within(ctx, "", http.MethodGet, s.path(id, ""), nil, nil) == nil
+	return !errors.Is(s.within(ctx, "", http.MethodGet, s.path(id, ""), nil, nil), model.ErrNotFound)
 }
 
 func (s sessionsOfMembers) Close(ctx context.Context, id string) error {
@@ -203,7 +205,7 @@ func (s sessionsOfMembers) Close(ctx context.Context, id string) error {
 // originKey is of the request for which another is made within the server.
 type originKey struct{}
 
-// within makes a request to this server's own routes, and reads the answer. A session that is not there is
+// within makes a request to the routes of this server, or of the one that has the session, and reads the answer. A session that is not there is
 // model.ErrNotFound; another refusal is its problem.
 func (s *Server) within(ctx context.Context, class, method, path string, body []byte, into any) error {
 	ctx = context.WithValue(ctx, chi.RouteCtxKey, (*chi.Context)(nil)) // of a request of its own
@@ -213,6 +215,9 @@ func (s *Server) within(ctx context.Context, class, method, path string, body []
 	}
 	if class != "" {
 		request.Header.Set(classKey, class)
+	}
+	if id := people.From(ctx).ID; id != "" { // for a server that does not know of who asks here
+		request.Header.Set(personHeader, url.QueryEscape(id))
 	}
 	inside := &inproc.Transport{Handler: s.inside, Prepare: func(r *http.Request) *http.Request {
 		if origin, ok := ctx.Value(originKey{}).(*http.Request); ok { // who asks finds the session as they find us

@@ -148,7 +148,8 @@ type Server struct {
 	viewers   viewers
 	classes   *classes.Classes
 	observer  observer // which the classes are
-	// inside is where this server asks for what it asks itself: its routes.
+	// inside is where this server asks for what it asks itself: its routes, or those of the
+	// server that has the session.
 	inside  http.Handler
 	turns   *turns
 	limits  *limits
@@ -181,7 +182,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Lesson == nil {
 		cfg.Lesson = func(string) (lessons.Lesson, bool) { return lessons.Lesson{}, false }
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits), queue: newQueue(cfg.Operator)}
+	s := &Server{cfg: cfg, log: cfg.Log, metrics: newMetrics(cfg.Engine, cfg.Version), recording: make(chan struct{}, 2), turns: newTurns(), limits: newLimits(cfg.Limits)}
+	s.queue = s.newQueue()
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Typed, cfg.Stream.Log = s.address, s.typed, cfg.Log
 	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s})...)
@@ -190,7 +192,7 @@ func New(cfg Config) (*Server, error) {
 	s.classes = s.newClasses()
 	s.observer = s.classes
 	s.router = s.routes()
-	s.inside = s.router
+	s.inside = s.asked()
 
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range cfg.Origins {

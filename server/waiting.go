@@ -17,12 +17,13 @@ import (
 	"github.com/podhop/podhop/server/queue"
 )
 
-// newQueue is of those who wait for o to have room; nil if there is none.
-func newQueue(o Operator) *queue.Queue {
+// newQueue is of those who wait for the Operator to have room; nil if there is none.
+func (s *Server) newQueue() *queue.Queue {
+	o := s.cfg.Operator
 	if o == nil {
 		return nil
 	}
-	return queue.New(queue.Config{Room: func() int { return o.Capacity().Room }, Ends: o.Ends})
+	return queue.New(queue.Config{Room: func() int { return o.Capacity().Room }, Ends: o.Ends, Mark: s.ticketMark})
 }
 
 type claimKey struct{}

@@ -139,7 +139,7 @@ func (s *site) lead(ctx context.Context, srv *server.Server, apiPort int) error 
 		return err
 	}
 	s.forward = hosts.NewForward(hosts.ForwardConfig{
-		Cluster: s.cluster, Session: srv.SessionOf, Opens: srv.Opens, Adopt: s.adopt, Away: srv.Away,
+		Cluster: s.cluster, Session: srv.SessionOf, Opens: srv.Opens, Ticket: srv.TicketOf, Room: srv.Room, Adopt: s.adopt, Away: srv.Away,
 		Peers: known, Dial: nsexec.DialOutside, APIPort: apiPort, Log: s.log,
 	})
 	srv.Share(s.forward)

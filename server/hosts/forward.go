@@ -22,8 +22,8 @@ const (
 	mostKept = 4 << 20
 )
 
-// errElsewhere says that a peer does not have the session.
-var errElsewhere = errors.New("the host does not have the session any more")
+// errElsewhere says that a peer does not have the session, or no room for one.
+var errElsewhere = errors.New("the host does not have the session any more, or no room")
 
 // ForwardConfig says what a Forward is made of.
 type ForwardConfig struct {
@@ -32,6 +32,10 @@ type ForwardConfig struct {
 	// be, on one host. Opens tells whether it opens one.
 	Session func(r *http.Request) (id string, ok bool)
 	Opens   func(r *http.Request) bool
+	// Ticket is the Mark of the host that gave a ticket which a request is about, if it is about
+	// one. Room tells whether a session that is opened here now need not wait.
+	Ticket func(r *http.Request) (mark string, ok bool)
+	Room   func() bool
 	// Adopt opens a session here that this host has, if it is not open. It fails with ErrUnknown
 	// if there is nothing of it any more, and with ErrAway if it cannot be now.
 	Adopt func(ctx context.Context, id string) error
@@ -65,6 +69,10 @@ func (f *Forward) Handler(listener string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del(originHeader) // peers say so, elsewhere
 		id, about := f.cfg.Session(r)
+		passed := &passing{Forward: f, listener: listener}
+		if !about && f.ticket(w, r, passed, next) {
+			return
+		}
 		opens := !about && f.cfg.Opens(r)
 		if !about && !opens {
 			next.ServeHTTP(w, r)
@@ -72,11 +80,8 @@ func (f *Forward) Handler(listener string, next http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), peerPatience)
 		defer cancel()
-		passed := &passing{Forward: f, listener: listener}
 		for {
-			if passed.kept {
-				r.Body = io.NopCloser(bytes.NewReader(passed.body))
-			}
+			passed.rewind(r)
 			again, err := false, error(nil)
 			if opens {
 				again, err = f.open(w, r, passed, next)
@@ -116,23 +121,57 @@ func (f *Forward) lead(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	alive, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(f.cfg.Cluster.Alive(peer), cancel)()
-	return p.pass(w, r.WithContext(alive), peer.Address)
+	return p.pass(w, r.WithContext(alive), peer.Address, false)
 }
 
-// open has the host with most room answer.
+// open has the host with most room answer: the first that need not have anybody wait, and if
+// there is none the first of all.
 func (f *Forward) open(w http.ResponseWriter, r *http.Request, p *passing, next http.Handler) (again bool, err error) {
 	err = ErrAway
-	for _, c := range f.cfg.Cluster.Candidates() {
-		if c.Here {
-			next.ServeHTTP(w, r)
-			return false, nil
-		}
-		if again, err = p.pass(w, r, c.Address); !again {
-			return again, err
+	for _, room := range []bool{true, false} {
+		for _, c := range f.cfg.Cluster.Candidates() {
+			if c.Here && room && !f.cfg.Room() {
+				continue
+			}
+			p.rewind(r)
+			if c.Here {
+				next.ServeHTTP(w, r)
+				return false, nil
+			}
+			if again, err = p.pass(w, r, c.Address, room); !again {
+				return again, err
+			}
 		}
 	}
 	return true, err
 }
+
+// ticket has the host answer that gave a ticket. It does not if the request is about none, or
+// if that host is not there: then the ticket is good for nothing anywhere.
+func (f *Forward) ticket(w http.ResponseWriter, r *http.Request, p *passing, next http.Handler) (answered bool) {
+	mark, ok := f.cfg.Ticket(r)
+	if !ok {
+		return false
+	}
+	if mark == f.Mark() {
+		next.ServeHTTP(w, r)
+		return true
+	}
+	for _, peer := range f.cfg.Cluster.marked(mark) {
+		again, err := p.pass(w, r, peer.Address, false)
+		if !again && err != nil && r.Context().Err() == nil {
+			f.cfg.Away(w, r, err)
+		}
+		if !again {
+			return true
+		}
+		p.rewind(r)
+	}
+	return false
+}
+
+// Mark is what tells tickets of this host from others'.
+func (f *Forward) Mark() string { return mark(f.cfg.Cluster.cfg.Record.Name) }
 
 // serve answers here, as long as the session is this host's.
 func (f *Forward) serve(w http.ResponseWriter, r *http.Request, id string, next http.Handler) (again bool, err error) {
@@ -183,12 +222,21 @@ func (p *passing) keep(r *http.Request) error {
 	return err
 }
 
-// pass has a peer answer. If the peer cannot have done anything, it may be tried again.
-func (p *passing) pass(w http.ResponseWriter, r *http.Request, address string) (again bool, err error) {
+// rewind gives a request the body again that was kept of it.
+func (p *passing) rewind(r *http.Request) {
+	if p.kept {
+		r.Body = io.NopCloser(bytes.NewReader(p.body))
+	}
+}
+
+// pass has a peer answer, or only if it has room for a session. If the peer cannot have done
+// anything, another may be tried, or it again.
+func (p *passing) pass(w http.ResponseWriter, r *http.Request, address string, room bool) (again bool, err error) {
 	if err := p.keep(r); err != nil {
 		return false, nil // whoever asked has gone
 	}
-	from := origin(p.listener, p.cfg.APIPort, r)
+	repeatable := p.kept || r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0
+	from := origin(p.listener, p.cfg.APIPort, room && repeatable, r)
 	proxy := &httputil.ReverseProxy{
 		Transport: p.transport, FlushInterval: -1,
 		Rewrite: func(pr *httputil.ProxyRequest) {
@@ -216,7 +264,6 @@ func (p *passing) pass(w http.ResponseWriter, r *http.Request, address string) (
 	}
 	dial := new(net.OpError)
 	idle := errors.Is(err, errElsewhere) || errors.As(err, &dial) && dial.Op == "dial"
-	repeatable := p.kept || r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		idle = true
 	}

@@ -24,6 +24,7 @@ type peer struct {
 	front   *httptest.Server // for everybody
 	back    net.Listener     // for peers
 	stuck   atomic.Bool      // it never answers
+	full    atomic.Bool      // who opens a session waits
 	asked   atomic.Int32
 	awake   chan struct{} // closed when the test is over
 }
@@ -53,6 +54,11 @@ func site(t *testing.T, f *fake, names ...string) map[string]*peer {
 				return id, ok
 			},
 			Opens: func(r *http.Request) bool { return r.URL.Path == "/open" },
+			Ticket: func(r *http.Request) (string, bool) {
+				mark := r.URL.Query().Get("ticket")
+				return mark, mark != ""
+			},
+			Room:  func() bool { return !p.full.Load() },
 			Adopt: func(context.Context, string) error { return nil },
 			Away: func(w http.ResponseWriter, _ *http.Request, err error) {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -146,6 +152,46 @@ func TestForward(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// TestForwardFull has hosts without room pass on what opens sessions, and answer for the tickets
+// that they gave.
+func TestForwardFull(t *testing.T) {
+	f := newFake()
+	all := site(t, f, "a", "b", "c")
+	for _, p := range all {
+		until(t, "it knows the others", func() error {
+			if n := len(p.Candidates()); n != 3 {
+				return fmt.Errorf("it knows %d", n)
+			}
+			return nil
+		})
+	}
+	opened := func(through *peer, query, want string) {
+		t.Helper()
+		if status, said, _ := ask(t, through, "POST", "/open"+query, "new"); status != 200 || !strings.HasPrefix(said, want+`: POST /open`+query+` "new"`) {
+			t.Errorf("through %s: %d %s; want %s", through.name, status, said, want)
+		}
+	}
+	all["a"].full.Store(true)
+	all["b"].full.Store(true)
+	for _, p := range all {
+		opened(p, "", "c")
+		for name, by := range all {
+			opened(p, "?ticket="+by.forward.Mark(), name) // though others have room
+			if _, said, _ := ask(t, p, "GET", "/queue?ticket="+by.forward.Mark(), ""); !strings.HasPrefix(said, name+": ") {
+				t.Errorf("through %s: a ticket of %s is answered %s", p.name, name, said)
+			}
+		}
+		opened(p, "?ticket=gone", "c")
+		if _, said, _ := ask(t, p, "GET", "/queue?ticket=gone", ""); !strings.HasPrefix(said, p.name+": ") {
+			t.Errorf("a ticket of nobody's is answered %s; want the host's own words", said)
+		}
+	}
+	all["c"].full.Store(true)
+	for _, p := range all {
+		opened(p, "", "a") // which says to wait
 	}
 }
 
@@ -258,8 +304,8 @@ func TestOrigin(t *testing.T) {
 	shown := must(x509.ParseCertificate(ca.Certificate[0]))
 	r := httptest.NewRequest("GET", "/", nil)
 	r.TLS = &tls.ConnectionState{ServerName: "one.session", PeerCertificates: []*x509.Certificate{shown}}
-	o, state, err := readOrigin(origin("api", 7, r))
-	if err != nil || o.Listener != "api" || o.APIPort != 7 || o.Client != r.RemoteAddr || state.ServerName != "one.session" ||
+	o, state, err := readOrigin(origin("api", 7, true, r))
+	if err != nil || o.Listener != "api" || o.APIPort != 7 || !o.Room || o.Client != r.RemoteAddr || state.ServerName != "one.session" ||
 		len(state.PeerCertificates) != 1 || !state.PeerCertificates[0].Equal(shown) {
 		t.Errorf("%+v %+v %v", o, state, err)
 	}

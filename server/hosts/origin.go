@@ -15,7 +15,8 @@ const (
 	// originHeader has what a peer knows of a request and HTTP does not say. It means
 	// something on the peers' listener alone.
 	originHeader = "Podhop-Origin"
-	// elsewhereHeader is of an answer: the session is not here, and nothing was done.
+	// elsewhereHeader is of an answer: the session is not here, or there is no room for one, and
+	// nothing was done.
 	elsewhereHeader = "Podhop-Elsewhere"
 )
 
@@ -27,10 +28,12 @@ type told struct {
 	TLS        bool     `json:"tls,omitempty"`
 	ServerName string   `json:"serverName,omitempty"`
 	Shown      [][]byte `json:"shown,omitempty"` // the client's certificates, DER
+	// Room says that it is to be answered only where there is room for a session.
+	Room bool `json:"room,omitempty"`
 }
 
-func origin(listener string, apiPort int, r *http.Request) string {
-	o := told{Listener: listener, Client: r.RemoteAddr, APIPort: apiPort}
+func origin(listener string, apiPort int, room bool, r *http.Request) string {
+	o := told{Listener: listener, Client: r.RemoteAddr, APIPort: apiPort, Room: room}
 	if r.TLS != nil {
 		o.TLS, o.ServerName = true, r.TLS.ServerName
 		for _, c := range r.TLS.PeerCertificates {
@@ -87,16 +90,24 @@ func (f *Forward) PeerHandler(listeners map[string]http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), portKey{}, o.APIPort))
 		id, about := f.cfg.Session(r)
 		if !about {
+			if o.Room && !f.cfg.Room() {
+				elsewhere(w)
+				return
+			}
 			next.ServeHTTP(w, r)
 			return
 		}
 		switch again, err := f.serve(w, r, id, next); {
 		case again:
-			w.Header().Set(elsewhereHeader, "true")
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, errElsewhere.Error(), http.StatusMisdirectedRequest)
+			elsewhere(w)
 		case err != nil:
 			f.cfg.Away(w, r, err)
 		}
 	})
+}
+
+func elsewhere(w http.ResponseWriter) {
+	w.Header().Set(elsewhereHeader, "true")
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, errElsewhere.Error(), http.StatusMisdirectedRequest)
 }

@@ -2,6 +2,8 @@ package hosts
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"github.com/podhop/podhop/server/hosts/protocol"
@@ -158,6 +160,25 @@ func (c *Cluster) Candidates() (all []Candidate) {
 	defer c.mu.Unlock()
 	for _, id := range c.view.Ranked() {
 		all = append(all, Candidate{Here: id == c.host.ID(), Record: c.view.Hosts[id]})
+	}
+	return all
+}
+
+// mark is short for a host's name, and can stand in a path.
+func mark(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:4])
+}
+
+// marked are the peers of names with that mark: of one that has begun again, for a while, what
+// it was before too.
+func (c *Cluster) marked(of string) (all []Peer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, r := range c.view.Hosts {
+		if mark(r.Name) == of && id != c.host.ID() {
+			all = append(all, Peer{id, r})
+		}
 	}
 	return all
 }

@@ -35,6 +35,8 @@ const (
 type Config struct {
 	Room func() int
 	Ends func() []time.Time
+	// Mark is what new tickets end with, so that it is seen whose they are; nil: nothing.
+	Mark func() string
 	Now  func() time.Time // nil: time.Now
 }
 
@@ -58,6 +60,9 @@ type ticket struct {
 func New(cfg Config) *Queue {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Mark == nil {
+		cfg.Mark = func() string { return "" }
 	}
 	return &Queue{cfg: cfg}
 }
@@ -103,6 +108,13 @@ func (q *Queue) Enter(c Claim) error {
 	return q.join(c)
 }
 
+// Free tells whether somebody without a ticket need not wait.
+func (q *Queue) Free() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.tidy() > len(q.line)
+}
+
 // Join has somebody wait who was to have a place and found none. It fails as Enter.
 func (q *Queue) Join(c Claim) error {
 	q.mu.Lock()
@@ -121,7 +133,7 @@ func (q *Queue) join(c Claim) error {
 	if same >= perPerson || len(q.line) >= most {
 		return ErrTooMany
 	}
-	t := &ticket{key: strings.ToLower(rand.Text()), person: c.Person, member: c.Member, asked: q.cfg.Now()}
+	t := &ticket{key: strings.ToLower(rand.Text()) + q.cfg.Mark(), person: c.Person, member: c.Member, asked: q.cfg.Now()}
 	q.line = append(q.line, t)
 	q.tidy()
 	return q.place(t)
