@@ -17,8 +17,21 @@ import (
 // away when the socket closes, however the process ends.
 const tapTable = "podhop-trace"
 
-// tapPriority is before conntrack (-200) and everything else that decides.
-const tapPriority = -350
+// A stage is where a packet's rules begin to be traced, of what hook soever.
+type stage struct {
+	kind     string // of chain
+	priority int32
+	prefix   string // of the chains' names
+}
+
+var (
+	// early is before conntrack (-200) and everything else that decides.
+	early = stage{"filter", -350, ""}
+	// opening is where the destination is chosen, just before whoever chooses (-100). The kernel
+	// asks chains of this kind about the first packet of a connection alone (nf_nat_inet_fn): the
+	// others, however many they are, cost nothing.
+	opening = stage{"nat", -101, "opening-"}
+)
 
 const tableOwner = 2 // NFT_TABLE_F_OWNER
 
@@ -29,7 +42,8 @@ const ownerPatience = time.Second
 // taps asks the kernel to trace packets' rules: table inet podhop-trace, with
 // chains at prerouting and output.
 type taps struct {
-	rate uint64
+	rate  uint64
+	edges bool
 
 	mu   sync.Mutex // what is asked and answered belongs together
 	conn *netlink.Conn
@@ -67,54 +81,66 @@ func tapHooks() map[string]uint32 {
 }
 
 func (t *taps) install() error {
-	messages := []netlink.Message{
+	messages, err := t.chains(early)
+	if err != nil {
+		return err
+	}
+	return t.transaction(append([]netlink.Message{
 		message(unix.NFT_MSG_NEWTABLE, netlink.Create|netlink.Excl,
 			attribute(unix.NFTA_TABLE_NAME, name(tapTable)),
 			attribute(unix.NFTA_TABLE_FLAGS, be32(tableOwner))),
+	}, messages...))
+}
+
+// edgesOnly traces only packets that open connections; or others, too. It is for one goroutine
+// at a time.
+func (t *taps) edgesOnly(on bool) error {
+	if on == t.edges {
+		return nil
 	}
+	old, next := early, opening
+	if !on {
+		old, next = opening, early
+	}
+	messages, err := t.chains(next)
+	if err != nil {
+		return err
+	}
+	for hook := range tapHooks() {
+		at := []netlink.Attribute{attribute(unix.NFTA_RULE_TABLE, name(tapTable)), attribute(unix.NFTA_RULE_CHAIN, name(old.prefix+hook))}
+		messages = append(messages, message(unix.NFT_MSG_DELRULE, 0, at...), // all of the chain
+			message(unix.NFT_MSG_DELCHAIN, 0, attribute(unix.NFTA_CHAIN_TABLE, name(tapTable)), attribute(unix.NFTA_CHAIN_NAME, name(old.prefix+hook))))
+	}
+	if err = t.transaction(messages); err == nil {
+		t.edges = on
+	}
+	return err
+}
+
+// chains are those of a stage, with their rules.
+func (t *taps) chains(s stage) (messages []netlink.Message, err error) {
 	for hook, number := range tapHooks() {
 		messages = append(messages, message(unix.NFT_MSG_NEWCHAIN, netlink.Create,
 			attribute(unix.NFTA_CHAIN_TABLE, name(tapTable)),
-			attribute(unix.NFTA_CHAIN_NAME, name(hook)),
+			attribute(unix.NFTA_CHAIN_NAME, name(s.prefix+hook)),
 			nested(unix.NFTA_CHAIN_HOOK,
 				attribute(unix.NFTA_HOOK_HOOKNUM, be32(number)),
-				attribute(unix.NFTA_HOOK_PRIORITY, be32(uint32(0x100000000+tapPriority)))),
-			attribute(unix.NFTA_CHAIN_TYPE, name("filter"))))
-		rules, err := t.rules(hook, false)
+				attribute(unix.NFTA_HOOK_PRIORITY, be32(uint32(s.priority)))),
+			attribute(unix.NFTA_CHAIN_TYPE, name(s.kind))))
+		rules, err := t.rules(s.prefix + hook)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		messages = append(messages, rules...)
 	}
-	return t.transaction(messages)
+	return messages, nil
 }
 
-// edgesOnly traces of TCP only packets that open connections; or others, too.
-func (t *taps) edgesOnly(on bool) error {
-	var messages []netlink.Message
-	for hook := range tapHooks() {
-		messages = append(messages, message(unix.NFT_MSG_DELRULE, 0, // all of the chain
-			attribute(unix.NFTA_RULE_TABLE, name(tapTable)),
-			attribute(unix.NFTA_RULE_CHAIN, name(hook))))
-		rules, err := t.rules(hook, on)
-		if err != nil {
-			return err
-		}
-		messages = append(messages, rules...)
-	}
-	return t.transaction(messages)
-}
-
-func (t *taps) rules(hook string, edges bool) (all []netlink.Message, err error) {
+func (t *taps) rules(chain string) (all []netlink.Message, err error) {
 	// Connections that begin have room of their own: it is for their first packet
 	// that rules choose.
-	rules := [][]expr.Any{tunnel(), append(opening(), trace(t.rate)...), trace(t.rate)}
-	if edges {
-		// What most packets are is asked first.
-		rules = [][]expr.Any{append(opening(), trace(t.rate)...), append(isTCP(), accept()), tunnel(), trace(t.rate)}
-	}
-	for _, exprs := range rules {
-		rule, err := tapRule(hook, exprs)
+	for _, exprs := range [][]expr.Any{tunnel(), append(begins(), trace(t.rate)...), trace(t.rate)} {
+		rule, err := tapRule(chain, exprs)
 		if err != nil {
 			return nil, err
 		}
@@ -123,9 +149,9 @@ func (t *taps) rules(hook string, edges bool) (all []netlink.Message, err error)
 	return all, nil
 }
 
-// opening matches the first packet of TCP connections:
+// begins matches the first packet of TCP connections:
 // meta l4proto tcp, tcp flags & (syn|ack) == syn.
-func opening() []expr.Any {
+func begins() []expr.Any {
 	return append(isTCP(),
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{packet.SYN | packet.ACK}, Xor: []byte{0}},
