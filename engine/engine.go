@@ -115,6 +115,7 @@ type Engine struct {
 	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
 	breaches   breaches
+	counts     counts
 	planned    planned
 	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
 	syncer     journal.Syncer

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -158,7 +159,7 @@ func (s *Session) keep(begin store.State, now func() store.State) (store.Journal
 		return nil, withoutPath(err)
 	}
 	s.journal = j
-	k := keeper{j, sync.OnceFunc(s.fenced)}
+	k := keeper{j, sync.OnceFunc(s.fenced), &s.engine.counts.unkept}
 	if together, ok := j.(journal.BatchWriter); ok {
 		return batchKeeper{k, together}, nil
 	}
@@ -195,6 +196,7 @@ func (s *Session) dropJournal(forGood bool) error {
 type keeper struct {
 	journal journal.Writer
 	fenced  func() // is called when somebody else has the session
+	unkept  *atomic.Uint64
 }
 
 // Append implements store.Journal. Leases, which kubelets renew every ten seconds, are not
@@ -214,6 +216,7 @@ func (k keeper) told(err error) error {
 		k.fenced()
 		return apierrors.NewServiceUnavailable(err.Error())
 	}
+	k.unkept.Add(1)
 	return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: 507, Reason: "InsufficientStorage",
 		Message: fmt.Sprintf("the session cannot keep this change, and has not made it: %v", withoutPath(err))}}
 }
@@ -235,6 +238,9 @@ func (k batchKeeper) AppendAll(all []store.Entry) error {
 	err := k.together.AppendAll(changes, lazy)
 	if errors.Is(err, journal.ErrClosed) || errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrFull) {
 		return k.told(err)
+	}
+	if err != nil {
+		k.unkept.Add(1)
 	}
 	return err
 }

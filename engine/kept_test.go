@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -259,6 +260,10 @@ func TestKeeper(t *testing.T) {
 	}
 	if err := k.Append(store.Entry{Revision: 11}); !apierrors.IsServiceUnavailable(err) {
 		t.Errorf("when the server stops: %v", err)
+	}
+	k.unkept = new(atomic.Uint64)
+	if err := k.told(&fs.PathError{Op: "write", Path: "/srv/secret", Err: syscall.ENOSPC}); apierrors.ReasonForError(err) != "InsufficientStorage" || k.unkept.Load() != 1 {
+		t.Errorf("when the disk is full: %v; %d are counted", err, k.unkept.Load())
 	}
 	if err := withoutPath(&fs.PathError{Op: "write", Path: "/srv/secret", Err: syscall.ENOSPC}); strings.Contains(err.Error(), "secret") || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("learners read %v", err)

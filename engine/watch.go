@@ -54,7 +54,10 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 			j.Why = recent.Packet(j)
 			s.packets.Add(*j, frames)
 		},
-		Emit:     func(j model.Journey) { s.feed.Journey(&j) },
+		Emit: func(j model.Journey) {
+			s.engine.counts.journeys.Add(1)
+			s.feed.Journey(&j)
+		},
 		Lost:     func(n uint64, reason string) { s.feed.Lost(n, reason) },
 		Captured: func(c model.Capture) { s.feed.SetCapture(c) },
 	})

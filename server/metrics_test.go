@@ -18,7 +18,7 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	engine := newEngine("one")
 	s := newServer(t, engine, func(c *Config) {
 		// These are those who have an engine's to give; see internal/command.
-		for _, name := range []string{"podhop_sessions_max", "podhop_data_free_bytes"} {
+		for _, name := range []string{"podhop_sessions_max", "podhop_data_free_bytes", "podhop_journeys_total", "podhop_journal_errors_total"} {
 			c.Collectors = append(c.Collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Told."}, func() float64 { return 1 }))
 		}
 	})
@@ -33,6 +33,19 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 			t.Errorf("there is no %q in\n%s", want, text)
 		}
 	}
+
+	// And so is what an operator knows.
+	full := newEngine("one", "two")
+	s = newServer(t, full, func(c *Config) { c.Operator = someParked{&fakeOperator{engine: full, room: 1}} })
+	full.openErr = model.ErrFull
+	ask(s.Handler(), "POST /api/sessions", "{}", "Content-Type: application/json")
+	known := textOf(ask(s.Handler(), "GET /metrics", ""))
+	for _, want := range []string{"podhop_sessions_parked 1", "podhop_sessions_memory_bytes 2.097152e+06", "podhop_journal_bytes 500", "podhop_queue_length 1", "podhop_classes 0"} {
+		if !strings.Contains(known, "\n"+want+"\n") {
+			t.Errorf("there is no %q in\n%s", want, known)
+		}
+	}
+	text += "\n" + known
 
 	var dashboard struct {
 		Panels []struct {
@@ -86,4 +99,11 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 			t.Errorf("%s: %s", who, expr)
 		}
 	}
+}
+
+// someParked knows of a session that is parked, too.
+type someParked struct{ *fakeOperator }
+
+func (o someParked) Overview() []model.OperatorSession {
+	return append(o.fakeOperator.Overview(), model.OperatorSession{ID: "three", Session: "three", State: "parked", Journal: 500})
 }

@@ -186,7 +186,7 @@ func New(cfg Config) (*Server, error) {
 	s.queue = s.newQueue()
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Typed, cfg.Stream.Log = s.address, s.typed, cfg.Log
-	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s})...)
+	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s}, gauges{s})...)
 	s.stream = stream.New(cfg.Stream)
 	s.views = views.New(cfg.Store, cfg.Log)
 	s.classes = s.newClasses()

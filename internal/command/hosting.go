@@ -99,13 +99,17 @@ func readiness(c *engine.Config, eng *engine.Engine) []server.Check {
 	}
 }
 
-// gauges are metrics of what bounds the server.
-func gauges(c *engine.Config) []prometheus.Collector {
+// gauges are metrics of what bounds the server, and of what its engine counts.
+func gauges(c *engine.Config, eng *engine.Engine) []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_sessions_max", Help: "Sessions that there may be at once."},
 			func() float64 { return float64(c.MaxSessions) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "podhop_data_free_bytes", Help: "Room that is left in the data folder."},
 			func() float64 { n, _ := free(c.Data); return float64(n) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "podhop_journeys_total", Help: "Journeys of packets that were told to sessions' streams."},
+			func() float64 { return float64(eng.Journeys()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "podhop_journal_errors_total", Help: "Changes of sessions that were refused, or may have been lost, since they could not be kept."},
+			func() float64 { return float64(eng.Unkept()) }),
 	}
 }
 

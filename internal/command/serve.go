@@ -318,7 +318,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 		Pages:     web.New(web.Config{Lessons: cfg.lessons.Library, Mistakes: cfg.lessons.Mistakes, Logger: cfg.engine.Log}),
 		Lesson:    cfg.lessons.Lesson,
 		APIServer: cfg.apiServer, Base: cfg.hosting.base, TLSPort: portOf(api), Certificates: certificates,
-		Ready: append(readiness(&cfg.engine, eng), site.ready()...), Collectors: gauges(&cfg.engine),
+		Ready: append(readiness(&cfg.engine, eng), site.ready()...), Collectors: gauges(&cfg.engine, eng),
 		Recordings: recordings, Store: documents, Operator: eng, Traces: cfg.engine.Traces,
 		Version: env.version, Log: cfg.engine.Log,
 	}

@@ -121,7 +121,7 @@ func (c *Classes) Make(ctx context.Context, want model.NewClass) (model.Class, e
 	if err != nil {
 		return model.Class{}, err
 	}
-	if c.going() >= c.cfg.Most {
+	if c.Going() >= c.cfg.Most {
 		return model.Class{}, fmt.Errorf("%w: %d classes go on here, and no more can", model.ErrConflict, c.cfg.Most)
 	}
 	key := newKey("class-")
@@ -135,7 +135,8 @@ func (c *Classes) Make(ctx context.Context, want model.NewClass) (model.Class, e
 	return d.public(key, c.cfg.Kept), nil
 }
 
-func (c *Classes) going() (n int) {
+// Going is how many classes go on, as far as this server has heard.
+func (c *Classes) Going() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, class := range c.book.classes {
