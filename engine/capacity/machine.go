@@ -25,6 +25,7 @@ func (m Machine) Read() (r Measured) {
 	r.MemoryTotal, r.MemoryAvailable = info["MemTotal"]<<10, info["MemAvailable"]<<10
 	for _, dir := range m.groups("memory") { // what the server's own group may have, and those above it
 		limit, used := number(dir, "memory.max", "memory.limit_in_bytes"), number(dir, "memory.current", "memory.usage_in_bytes")
+		used -= min(files(dir), used)
 		if limit > 0 && limit < r.MemoryTotal {
 			r.MemoryTotal, r.MemoryAvailable = limit, min(r.MemoryAvailable, limit-min(used, limit))
 		}
@@ -86,6 +87,27 @@ func number(dir string, names ...string) uint64 {
 		}
 	}
 	return 0
+}
+
+// files is the memory of a group, in bytes, that holds what is on a disk, too: as MemAvailable
+// counts it for the machine, it is to be had for whoever wants it. A group that has read much
+// would look full for ever without that.
+func files(dir string) (sum uint64) {
+	text, _ := os.ReadFile(filepath.Join(dir, "memory.stat"))
+	all := map[string]uint64{}
+	for line := range bytes.Lines(text) {
+		if f := bytes.Fields(line); len(f) == 2 {
+			all[string(f[0])], _ = strconv.ParseUint(string(f[1]), 10, 64)
+		}
+	}
+	for _, name := range []string{"inactive_file", "active_file"} {
+		n, ok := all["total_"+name] // version 1: with the groups below
+		if !ok {
+			n = all[name]
+		}
+		sum += n
+	}
+	return sum
 }
 
 // fields are those of /proc/meminfo: "MemTotal:       24684188 kB".

@@ -34,16 +34,17 @@ func TestRead(t *testing.T) {
 	if m.MemoryTotal != 24684188<<10 || m.MemoryAvailable != 20000000<<10 || m.ProcessesNow != 456 || m.ProcessesMost != 190000 || m.Pressure != 1.28 || m.DiskTotal == 0 || m.DiskFree > m.DiskTotal {
 		t.Errorf("without groups: %+v", m)
 	}
-	v1 := write(t, map[string]string{"memory/a/memory.limit_in_bytes": "1000000000\n", "memory/a/memory.usage_in_bytes": "400000000\n",
+	v1 := write(t, map[string]string{"memory/a/memory.limit_in_bytes": "1000000000\n", "memory/a/memory.usage_in_bytes": "900000000\n",
+		"memory/a/memory.stat":             "cache 1\ninactive_file 7\nactive_file 7\ntotal_inactive_file 300000000\ntotal_active_file 200000000\n",
 		"memory/a/b/memory.limit_in_bytes": "9223372036854771712\n", "pids/pids.max": "max\n"})
 	m = Machine{Proc: write(t, proc), Cgroup: v1}.Read()
 	if m.MemoryTotal != 1000000000 || m.MemoryAvailable != 600000000 || m.ProcessesMost != 190000 || m.DiskTotal != 0 {
 		t.Errorf("version 1: %+v", m)
 	}
 	proc["self/cgroup"] = "0::/box\n"
-	v2 := write(t, map[string]string{"box/memory.max": "2000\n", "box/memory.current": "2500\n", "box/pids.max": "300\n", "box/pids.current": "40\n"})
+	v2 := write(t, map[string]string{"box/memory.max": "2000\n", "box/memory.current": "2500\n", "box/memory.stat": "anon 1200\ninactive_file 700\nactive_file 100\n", "box/pids.max": "300\n", "box/pids.current": "40\n"})
 	m = Machine{Proc: write(t, proc), Cgroup: v2}.Read()
-	if m.MemoryTotal != 2000 || m.MemoryAvailable != 0 || m.ProcessesMost != 300 || m.ProcessesNow != 40 {
+	if m.MemoryTotal != 2000 || m.MemoryAvailable != 300 || m.ProcessesMost != 300 || m.ProcessesNow != 40 {
 		t.Errorf("version 2: %+v", m)
 	}
 	if m := (Machine{Proc: none, Cgroup: none}).Read(); m != (Measured{}) {
