@@ -69,6 +69,7 @@ type Tab struct {
 	logged []string
 	hosts  map[string]bool
 	allow  string
+	still  bool // no script runs
 }
 
 // Options are how a page is looked at.
@@ -149,6 +150,7 @@ func (p *Tab) NoScript() {
 	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 		p.T.Fatal(err)
 	}
+	p.still = true
 }
 
 // Media tells the page of features of media, as prefers-color-scheme; of none that it was
@@ -194,14 +196,40 @@ func (p *Tab) UntilIn(patience time.Duration, condition string) {
 	js := `new Promise(done => { const look = () => { let ok = false; try { ok = !!(` + condition + `) } catch {} ; ok ? done(true) : setTimeout(look, 10) }; look() })`
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
+	if p.still {
+		p.look(ctx, condition)
+		return
+	}
 	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](js, chromedp.EvalAwaitPromise))
 	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "navigated") {
 		_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](js, chromedp.EvalAwaitPromise))
 	}
 	if err != nil {
-		state, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText.slice(0, 1500)`))
-		p.T.Fatalf("never came true: %s (%v)\nthe page says:\n%s", condition, err, state)
+		p.never(condition, err)
 	}
+}
+
+// look is UntilIn where the page has no timers, because its scripts are off: it is asked again
+// and again.
+func (p *Tab) look(ctx context.Context, condition string) {
+	p.T.Helper()
+	js := `(() => { try { return !!(` + condition + `) } catch { return false } })()`
+	for {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](js))
+		switch {
+		case err == nil && ok:
+			return
+		case ctx.Err() != nil:
+			p.never(condition, ctx.Err())
+		}
+		time.Sleep(10 * time.Millisecond) // an error may be a page that goes
+	}
+}
+
+func (p *Tab) never(condition string, err error) {
+	p.T.Helper()
+	state, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText.slice(0, 1500)`))
+	p.T.Fatalf("never came true: %s (%v)\nthe page says:\n%s", condition, err, state)
 }
 
 // Click clicks the first element of a selector, once there is one.
