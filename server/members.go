@@ -19,6 +19,7 @@ import (
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/server/classes"
 	"github.com/podhop/podhop/server/people"
+	"github.com/podhop/podhop/server/queue"
 	"github.com/podhop/podhop/server/views"
 )
 
@@ -92,7 +93,12 @@ func (s *Server) openMemberSession(w http.ResponseWriter, r *http.Request) {
 		if !s.admitTo(w, r, keyOf(r)) {
 			return "", errAnswered
 		}
-		return s.openFor(r, want.Lesson)
+		id, err := s.openFor(r, want.Lesson)
+		if at := new(queue.Place); errors.As(err, &at) { // if a session of theirs makes room, they are in the queue already
+			r = r.WithContext(holding(r.Context(), at.Ticket))
+			err = fmt.Errorf("%w: %w", model.ErrFull, err)
+		}
+		return id, err
 	})
 	if errors.Is(err, errAnswered) {
 		return

@@ -203,3 +203,24 @@ func TestQueue(t *testing.T) {
 		t.Errorf("waiting no more: %s", res.Status)
 	}
 }
+
+// TestMemberMakesRoom has a member's session give its place to the one for another lesson; if
+// others are before them, they wait as they are, once.
+func TestMemberMakesRoom(t *testing.T) {
+	o := &fakeOperator{room: 3}
+	s := newSchool(t, func(c *Config) { c.Operator = o })
+	o.set(0)
+	var full struct{ Queued model.Queued }
+	s.do("POST /api/members/"+s.ann.Key+"/sessions", "{}", 503, &full)
+	if q := full.Queued; q.Ticket == "" || q.Place != 1 || q.Of != 1 {
+		t.Errorf("they are at %+v", q)
+	}
+	s.do("GET /api/sessions/"+s.one, "", 404, nil)
+	s.do("GET /api/sessions/"+s.two, "", 200, nil)
+	o.set(1)
+	var opened model.Session
+	s.do("POST /api/members/"+s.ann.Key+"/sessions", "{}", 201, &opened, "Podhop-Ticket: "+full.Queued.Ticket)
+	if opened.ID == "" || opened.ID == s.one {
+		t.Errorf("opened %+v", opened)
+	}
+}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,11 +29,14 @@ func (s *Server) newQueue() *queue.Queue {
 
 type claimKey struct{}
 
+// ticketHeader is of a program's request when it is its turn; a form has its ticket in the query.
+const ticketHeader = "Podhop-Ticket"
+
 // claiming notes who asks, for when they ask for a session: by what ticket, and who they are.
 func (s *Server) claiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			c := queue.Claim{Ticket: r.URL.Query().Get("ticket"), Person: people.From(r.Context()).ID}
+			c := queue.Claim{Ticket: cmp.Or(r.Header.Get(ticketHeader), r.URL.Query().Get("ticket")), Person: people.From(r.Context()).ID}
 			r = r.WithContext(context.WithValue(r.Context(), claimKey{}, c))
 		}
 		next.ServeHTTP(w, r)
@@ -45,6 +49,13 @@ func (s *Server) claiming(next http.Handler) http.Handler {
 func asMember(ctx context.Context) context.Context {
 	c := claimOf(ctx)
 	c.Member = true
+	return context.WithValue(ctx, claimKey{}, c)
+}
+
+// holding is a context in which somebody shows a ticket that they just got.
+func holding(ctx context.Context, ticket string) context.Context {
+	c := claimOf(ctx)
+	c.Ticket = ticket
 	return context.WithValue(ctx, claimKey{}, c)
 }
 
@@ -110,7 +121,7 @@ func (s *Server) failWaiting(w http.ResponseWriter, _ *http.Request, err error) 
 	h.Set("Retry-After", "5")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_ = json.NewEncoder(w).Encode(waiting{Problem: problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable,
-		Detail: "This server holds as many sessions as it can. Ask /api/queue/TICKET every few seconds, and when it is your turn the same again with ?ticket=TICKET."}, Queued: queuedOf(at)})
+		Detail: "This server holds as many sessions as it can. Ask /api/queue/TICKET every few seconds, and when it is your turn the same again with ?ticket=TICKET, or with the header Podhop-Ticket."}, Queued: queuedOf(at)})
 	return true
 }
 

@@ -48,6 +48,30 @@ func TestWaitingWithoutScript(t *testing.T) {
 	p.Until(`location.pathname === "/s/chosen"`)
 }
 
+// A member of a class waits where they are, and leaves that or goes on.
+func TestMemberWaits(t *testing.T) {
+	p := openTab(t, "/m/member-3-m1", chromium.Options{Width: 390, Height: 800, Features: still, Allow: "status of 503"})
+	p.server.Line.Fill()
+	start := `.member-lessons li:nth-child(2) .quiet`
+	said := `document.querySelector("dialog.queued h2")?.textContent`
+	p.Until(`document.querySelector("` + start + `")`)
+	p.Click(start)
+	p.Until(said + ` === "You are 3rd of 12"`)
+	p.Until(`document.querySelector("dialog.queued").textContent.includes("12 minutes at the latest")`)
+	p.accessible("a member who waits")
+	p.Click("dialog.queued .quiet")
+	p.Until(`!document.querySelector("dialog.queued") && document.querySelector(".member > .bad").textContent === "You wait no more. You can ask again."`)
+
+	eventually(t, "the ticket is given up", p.server.Line.GivenUp)
+	p.server.Line.Return()
+	p.Click(start)
+	p.Until(said + ` === "You are 3rd of 12"`)
+	p.server.Line.Move(model.Queued{Place: 2, Of: 11})
+	p.Until(said + ` === "You are 2nd of 11"`)
+	p.server.Line.Move(model.Queued{Place: 1, Of: 11, Turn: true})
+	p.Until(`location.pathname === "/s/demo-3-m1"`)
+}
+
 // The operator sees all sessions, sorts them, and ends one.
 func TestOperatorPage(t *testing.T) {
 	for name, width := range map[string]int64{"wide": 1280, "phone": 390} {

@@ -2,8 +2,7 @@
 // asked for when it is their turn.
 import type { Queued } from "./model";
 import { at } from "./state/base";
-
-const every = 3000; // milliseconds
+import { every, latest, place } from "./state/queue";
 
 const page = document.querySelector<HTMLElement>(".wait");
 const part = <T extends HTMLElement>(name: string) => page!.querySelector<T>(name)!;
@@ -12,21 +11,6 @@ const part = <T extends HTMLElement>(name: string) => page!.querySelector<T>(nam
 function say(name: string, text: string): void {
   const e = part(name);
   if (e.textContent !== text) e.textContent = text;
-}
-
-const endings = new Map([["one", "st"], ["two", "nd"], ["few", "rd"], ["other", "th"]]);
-const rules = new Intl.PluralRules("en", { type: "ordinal" });
-
-export function place(q: Queued): string {
-  return q.turn ? "It is your turn" : `You are ${q.place}${endings.get(rules.select(q.place))} of ${q.of}`;
-}
-
-export function latest(q: Queued): string {
-  if (q.turn || !q.wait) return "";
-  const minutes = Math.ceil(q.wait / 60);
-  if (minutes <= 1) return "Your turn comes in a minute at the latest.";
-  const in_ = minutes < 90 ? `${minutes} minutes` : `${Math.ceil(minutes / 60)} hours`;
-  return `Your turn comes in ${in_} at the latest, and sooner if somebody leaves.`;
 }
 
 function over(): void {

@@ -1,8 +1,9 @@
 // A copy of a session, which belongs to whoever makes it; the page goes there.
 import { keyOf } from "../editor/files";
 import type { Session } from "../model";
-import { ask } from "../state/api";
+import { read } from "../state/api";
 import { data } from "../state/data";
+import { passing } from "../state/gate";
 import { forLong } from "../state/keep";
 import { toast } from "../state/toast";
 
@@ -19,10 +20,11 @@ export async function duplicate(): Promise<void> {
 
 async function go(furnish: (next: Session) => unknown): Promise<void> {
   try {
-    const next = JSON.parse(await ask("POST", "/fork")) as Session;
+    const answer = await passing((more) => fetch(`${data?.api}/fork`, { method: "POST", headers: { Accept: "application/json", ...more } }));
+    const next = JSON.parse(await read(answer)) as Session;
     furnish(next);
     location.assign(next.url + location.search);
   } catch (e) {
-    toast(e instanceof Error ? e.message : String(e));
+    toast(e instanceof TypeError ? "The server could not be reached. Try again in a moment." : e instanceof Error ? e.message : String(e));
   }
 }

@@ -1,11 +1,29 @@
-// What a public site asks for before it opens something, for parts that ask it by fetch: the
-// work is done by a chunk that comes when the server asks for it.
+// What a server asks for before it opens something, for parts that ask it by fetch: work, on a
+// public site, and patience while it is full. What does either is a chunk that comes when it is needed.
+import type { Queued } from "../model";
 
-/** Sends a request, and if the server asks for work first, again with that. */
+/** Sends a request, and if the server asks for work first, again with that; while there is no
+ *  room, again when it is its turn. It fails if that is given up. */
 export async function passing(send: (headers: Record<string, string>) => Promise<Response>): Promise<Response> {
-  const answer = await send({});
+  let answer = await send({});
   const challenge = answer.headers.get("Podhop-Challenge");
-  if (answer.status !== 403 || !challenge) return answer;
-  const { solve } = await import("../gate/solve");
-  return send({ "Podhop-Work": await solve(challenge) });
+  if (answer.status === 403 && challenge) {
+    const { solve } = await import("../gate/solve");
+    answer = await send({ "Podhop-Work": await solve(challenge) });
+  }
+  for (let q = await queued(answer); q; q = await queued(answer)) {
+    const { turn } = await import("../gate/turn");
+    await turn(q);
+    answer = await send({ "Podhop-Ticket": q.ticket });
+  }
+  return answer;
+}
+
+async function queued(answer: Response): Promise<Queued | undefined> {
+  if (answer.status !== 503) return undefined;
+  try {
+    return ((await answer.clone().json()) as { queued?: Queued }).queued;
+  } catch {
+    return undefined; // a proxy in between answered
+  }
 }

@@ -242,6 +242,9 @@ func (s *Server) openSeat(seat *Seat, w http.ResponseWriter, r *http.Request) {
 	if !read(w, r, &n) {
 		return
 	}
+	if s.Line.waits(w, r) {
+		return
+	}
 	id := "demo-" + strings.TrimPrefix(seat.key, "member-")
 	seat.room.Member(seat.member.ID, func(m *model.Member) {
 		seat.session, m.Session, m.Lesson, m.Step = id, id, n.Lesson, 1

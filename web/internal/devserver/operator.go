@@ -13,6 +13,26 @@ type Line struct {
 	mu   sync.Mutex
 	at   model.Queued
 	gone bool
+	full bool
+}
+
+// Fill has members of classes wait who open sessions.
+func (l *Line) Fill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = true
+}
+
+// waits answers who is to wait, as the server does, and reports whether they are.
+func (l *Line) waits(w http.ResponseWriter, r *http.Request) bool {
+	l.mu.Lock()
+	at, full := l.at, l.full
+	l.mu.Unlock()
+	if !full || at.Turn && r.Header.Get("Podhop-Ticket") == at.Ticket {
+		return false
+	}
+	answer(w, http.StatusServiceUnavailable, map[string]any{"title": "No room", "status": http.StatusServiceUnavailable, "queued": at})
+	return true
 }
 
 // Move says where whoever waits is from now on.
@@ -28,6 +48,19 @@ func (l *Line) GiveUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gone = true
+}
+
+// GivenUp reports whether there is no such ticket.
+func (l *Line) GivenUp() bool {
+	_, there := l.now()
+	return !there
+}
+
+// Return has there be the ticket again.
+func (l *Line) Return() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = false
 }
 
 func (l *Line) now() (model.Queued, bool) {
