@@ -37,7 +37,9 @@ func TestBrowser(t *testing.T) {
 			e.dispatchEvent(new Event("input", {bubbles: true})); e.dispatchEvent(new Event("change", {bubbles: true})) };
 		set("from", "pod/default/my-pod"); set("to", `+chromium.Quote("http://"+vip)+`); return true })()`)
 	p.Click(".send-button")
-	p.Until(`document.querySelector(".answer .good")?.textContent === "200"`)
+	// A container is ready as soon as it runs; what it runs may not listen yet, and is asked again.
+	p.UntilIn(time.Minute, `document.querySelector(".answer .good")?.textContent === "200" ||
+		(document.querySelector(".answer b.bad")?.textContent === "Refused" && document.querySelector(".send-button").click(), false)`)
 	p.Until(`document.querySelector(".head h2")?.textContent === "my-pod to my-service, answered"`)
 	for selector, want := range map[string]string{
 		".hops li.on .where":    "node-", // the rule's hop is the one that is chosen
@@ -71,6 +73,7 @@ func TestBrowser(t *testing.T) {
 
 	writeManifests(p)
 	browseObjects(p)
+	demonstrate(s, p)
 }
 
 // TestBrowserVXLAN is a cluster that is not as usual: chosen where it is opened,
