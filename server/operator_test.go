@@ -219,7 +219,7 @@ func TestMemberMakesRoom(t *testing.T) {
 	s.do("GET /api/sessions/"+s.two, "", 200, nil)
 	o.set(1)
 	var opened model.Session
-	s.do("POST /api/members/"+s.ann.Key+"/sessions", "{}", 201, &opened, "Podhop-Ticket: "+full.Queued.Ticket)
+	s.do("POST /api/members/"+s.ann.Key+"/sessions?ticket="+full.Queued.Ticket, "{}", 201, &opened)
 	if opened.ID == "" || opened.ID == s.one {
 		t.Errorf("opened %+v", opened)
 	}

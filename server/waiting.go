@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,14 +28,11 @@ func (s *Server) newQueue() *queue.Queue {
 
 type claimKey struct{}
 
-// ticketHeader is of a program's request when it is its turn; a form has its ticket in the query.
-const ticketHeader = "Podhop-Ticket"
-
 // claiming notes who asks, for when they ask for a session: by what ticket, and who they are.
 func (s *Server) claiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			c := queue.Claim{Ticket: cmp.Or(r.Header.Get(ticketHeader), r.URL.Query().Get("ticket")), Person: people.From(r.Context()).ID}
+			c := queue.Claim{Ticket: r.URL.Query().Get("ticket"), Person: people.From(r.Context()).ID}
 			r = r.WithContext(context.WithValue(r.Context(), claimKey{}, c))
 		}
 		next.ServeHTTP(w, r)
@@ -121,7 +117,7 @@ func (s *Server) failWaiting(w http.ResponseWriter, _ *http.Request, err error) 
 	h.Set("Retry-After", "5")
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_ = json.NewEncoder(w).Encode(waiting{Problem: problem.Problem{Type: typeFull, Title: "No room", Status: http.StatusServiceUnavailable,
-		Detail: "This server holds as many sessions as it can. Ask /api/queue/TICKET every few seconds, and when it is your turn the same again with ?ticket=TICKET, or with the header Podhop-Ticket."}, Queued: queuedOf(at)})
+		Detail: "This server holds as many sessions as it can. Ask /api/queue/TICKET every few seconds, and when it is your turn the same again with ?ticket=TICKET."}, Queued: queuedOf(at)})
 	return true
 }
 

@@ -10,7 +10,7 @@ async function tell<T>(method: string, path: string, body?: unknown): Promise<T>
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer: Response;
   try {
-    answer = await passing((more) => fetch(path, { method, headers: { ...headers, ...more }, body: body === undefined ? undefined : JSON.stringify(body) }));
+    answer = await passing((more, query) => fetch(path + query, { method, headers: { ...headers, ...more }, body: body === undefined ? undefined : JSON.stringify(body) }));
   } catch (e) {
     // What the page itself says about the work that a site asks for is no failure to reach it.
     throw e instanceof TypeError ? new Problem("The server could not be reached. Try again in a moment.") : e;

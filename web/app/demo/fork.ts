@@ -20,7 +20,7 @@ export async function duplicate(): Promise<void> {
 
 async function go(furnish: (next: Session) => unknown): Promise<void> {
   try {
-    const answer = await passing((more) => fetch(`${data?.api}/fork`, { method: "POST", headers: { Accept: "application/json", ...more } }));
+    const answer = await passing((more, query) => fetch(`${data?.api}/fork${query}`, { method: "POST", headers: { Accept: "application/json", ...more } }));
     const next = JSON.parse(await read(answer)) as Session;
     furnish(next);
     location.assign(next.url + location.search);

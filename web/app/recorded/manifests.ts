@@ -48,7 +48,7 @@ async function copyAll(text: string): Promise<void> {
 }
 
 async function ask<T>(path: string, type: string, body: string): Promise<T> {
-  const answer = await passing((more) => fetch(path, { method: "POST", headers: { "Content-Type": type, Accept: "application/json", ...more }, body }));
+  const answer = await passing((more, query) => fetch(path + query, { method: "POST", headers: { "Content-Type": type, Accept: "application/json", ...more }, body }));
   const said = (await answer.json()) as T & { title?: string; detail?: string };
   if (!answer.ok) throw new Error([said.title, said.detail].filter(Boolean).join(": ") || `The server answered ${answer.status}.`);
   return said;

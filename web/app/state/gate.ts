@@ -3,18 +3,18 @@
 import type { Queued } from "../model";
 
 /** Sends a request, and if the server asks for work first, again with that; while there is no
- *  room, again when it is its turn. It fails if that is given up. */
-export async function passing(send: (headers: Record<string, string>) => Promise<Response>): Promise<Response> {
-  let answer = await send({});
+ *  room, again when it is its turn, with a query. It fails if that is given up. */
+export async function passing(send: (headers: Record<string, string>, query: string) => Promise<Response>): Promise<Response> {
+  let answer = await send({}, "");
   const challenge = answer.headers.get("Podhop-Challenge");
   if (answer.status === 403 && challenge) {
     const { solve } = await import("../gate/solve");
-    answer = await send({ "Podhop-Work": await solve(challenge) });
+    answer = await send({ "Podhop-Work": await solve(challenge) }, "");
   }
   for (let q = await queued(answer); q; q = await queued(answer)) {
     const { turn } = await import("../gate/turn");
     await turn(q);
-    answer = await send({ "Podhop-Ticket": q.ticket });
+    answer = await send({}, `?${new URLSearchParams({ ticket: q.ticket })}`);
   }
   return answer;
 }

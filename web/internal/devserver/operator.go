@@ -28,7 +28,7 @@ func (l *Line) waits(w http.ResponseWriter, r *http.Request) bool {
 	l.mu.Lock()
 	at, full := l.at, l.full
 	l.mu.Unlock()
-	if !full || at.Turn && r.Header.Get("Podhop-Ticket") == at.Ticket {
+	if !full || at.Turn && r.URL.Query().Get("ticket") == at.Ticket {
 		return false
 	}
 	answer(w, http.StatusServiceUnavailable, map[string]any{"title": "No room", "status": http.StatusServiceUnavailable, "queued": at})
