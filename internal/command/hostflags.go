@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,11 @@ func registerHost(fs *flag.FlagSet, c *hostConfig) {
 
 // complete checks the flags of a server that shares --store, and fills in what is left out.
 func (c *hostConfig) complete() (err error) {
+	if i := strings.LastIndex(c.advertise, ":"); i > 0 { // as $(POD_IP):8444 is, without brackets
+		if ip, err := netip.ParseAddr(c.advertise[:i]); err == nil {
+			c.advertise = net.JoinHostPort(ip.String(), c.advertise[i+1:])
+		}
+	}
 	if c.at, err = netip.ParseAddrPort(c.advertise); err != nil || c.at.Addr().IsUnspecified() {
 		return fmt.Errorf("--advertise %q: must be the IP address and port at which the other servers of --store reach this one", c.advertise)
 	}

@@ -141,6 +141,9 @@ func serve(ctx context.Context, env *environment, args []string) error {
 	if cfg.engine.DNSUpstream, err = resolver(cfg.engine.DNSUpstream); err != nil {
 		return err
 	}
+	if err := cfg.store.read(); err != nil {
+		return err
+	}
 	if cfg.store.shared() {
 		if err := cfg.host.complete(); err != nil {
 			return err

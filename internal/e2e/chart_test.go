@@ -13,6 +13,7 @@ var chart = filepath.Join(root, "server", "chart", "podhop")
 var chartCommands = []step{
 	{line: "helm lint --strict $CHART", says: "1 chart(s) linted, 0 chart(s) failed"},
 	{line: "helm template podhop $CHART --set replicas=3", exit: 1, says: "more than one replica needs config.store"},
+	{line: "helm template podhop $CHART --set replicas=3,config.store=etcds://etcd", exit: 1, says: "more than one replica needs config.peers"},
 	{line: "helm template podhop $CHART --set replicas=0", exit: 1, says: "replicas\nminimum"},
 	{line: "helm template podhop $CHART --set service.type=None", exit: 1, says: "service/type"},
 	{line: "helm template podhop $CHART --set serviceMonitor.enabled=true,config.base-path=/lab", says: "kind: ServiceMonitor\npath: /lab/metrics\nbase-path: /lab"},
@@ -21,7 +22,7 @@ var chartCommands = []step{
 	{line: "kubectl wait --for=condition=PodScheduled pod/demo-podhop-0 --timeout=90s", says: "pod/demo-podhop-0 condition met"},
 	{line: "kubectl get statefulset,service,configmap,serviceaccount -l app.kubernetes.io/instance=demo -o name",
 		says: "statefulset.apps/demo-podhop\nservice/demo-podhop-hosts\nconfigmap/demo-podhop\nserviceaccount/demo-podhop"},
-	{line: "helm upgrade demo $CHART" + small + " --set replicas=2,config.store=etcd://etcd:2379,ingress.enabled=true,ingress.host=lab.example.org,ingress.tlsSecret=lab",
+	{line: "helm upgrade demo $CHART" + small + " --set replicas=2,config.store=etcd://etcd:2379,config.peers=10.244.0.0/16,ingress.enabled=true,ingress.host=lab.example.org,ingress.tlsSecret=lab",
 		says: "REVISION: 2\nhttps://lab.example.org/"},
 	{line: "kubectl wait --for=condition=PodScheduled pod/demo-podhop-1 --timeout=90s", says: "pod/demo-podhop-1 condition met"},
 	{line: "kubectl get ingress,pdb -o name", says: "ingress.networking.k8s.io/demo-podhop\npoddisruptionbudget.policy/demo-podhop"},

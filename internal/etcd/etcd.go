@@ -4,11 +4,14 @@ package etcd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,25 +35,30 @@ const (
 
 // A Place is an etcd, and where in it.
 type Place struct {
-	// Endpoints are "ip:port".
+	// Endpoints are "ip:port" or "name:port".
 	Endpoints          []string
 	Prefix             string // ends in a slash
 	Username, Password string
+	// Secure says that it is reached over TLS, which TLS may say more of: what is nil there is
+	// as any client has it. An etcd is known by the name or the address of its endpoint.
+	Secure bool
+	TLS    *tls.Config
 }
 
-// Parse reads etcd://[USER:PASSWORD@]IP:PORT[,IP:PORT...][/PREFIX]. A port that is not named is
-// 2379.
+// Parse reads etcd://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]...][/PREFIX], and etcds:// for TLS.
+// A port that is not named is 2379.
 func Parse(text string) (p Place, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("must be etcd://IP:PORT, with more after commas, and with a /prefix if it is not %s: %w", strings.Trim(Prefix, "/"), err)
+			err = fmt.Errorf("must be etcd://HOST:PORT, or etcds:// over TLS, with more after commas, and with a /prefix if it is not %s: %w", strings.Trim(Prefix, "/"), err)
 		}
 	}()
 	// net/url takes no list of hosts with ports: one stands for all of them.
-	rest, ok := strings.CutPrefix(text, "etcd://")
-	if !ok {
+	scheme, rest, _ := strings.Cut(text, "://")
+	if scheme != "etcd" && scheme != "etcds" {
 		return p, errors.New("it does not begin so")
 	}
+	p.Secure = scheme == "etcds"
 	hosts, path, _ := strings.Cut(rest, "/")
 	at := strings.LastIndex(hosts, "@") + 1
 	u, err := url.Parse("etcd://" + hosts[:at] + "host/" + path)
@@ -67,18 +75,39 @@ func Parse(text string) (p Place, err error) {
 		p.Prefix = Prefix
 	}
 	for _, host := range strings.Split(hosts[at:], ",") {
-		if ip, err := netip.ParseAddr(host); err == nil {
-			p.Endpoints = append(p.Endpoints, netip.AddrPortFrom(ip, 2379).String())
-			continue
-		}
-		ap, err := netip.ParseAddrPort(host)
+		endpoint, err := endpointOf(host)
 		if err != nil {
-			return p, fmt.Errorf("%q is no IP address with a port", host)
+			return p, err
 		}
-		p.Endpoints = append(p.Endpoints, ap.String())
+		p.Endpoints = append(p.Endpoints, endpoint)
 	}
 	return p, nil
 }
+
+// isName is a host's name (RFC 1123).
+var isName = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*\.?$`)
+
+// endpointOf completes an address or a name with a port.
+func endpointOf(text string) (string, error) {
+	host, port := text, "2379"
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return netip.AddrPortFrom(ip, 2379).String(), nil
+	}
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		host, port = h, p
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return "", fmt.Errorf("%q has no port", text)
+	}
+	if _, err := netip.ParseAddr(host); err != nil && (len(host) > 253 || !isName.MatchString(host) || digits.MatchString(host)) {
+		return "", fmt.Errorf("%q is no address and no name", text)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// digits are no name, but an address with something wrong.
+var digits = regexp.MustCompile(`^[0-9.]+$`)
 
 // Open returns a client whose keys are all below the place's prefix, and which reaches the
 // etcd by dial; nil: as any program does. It does not wait for the etcd: see Answers.
@@ -86,6 +115,11 @@ func Open(p Place, dial func(ctx context.Context, network, address string) (net.
 	cfg := clientv3.Config{
 		Endpoints: p.Endpoints, Username: p.Username, Password: p.Password, Logger: zap.NewNop(),
 		DialTimeout: Timeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout, PermitWithoutStream: true,
+	}
+	if p.Secure {
+		if cfg.TLS = p.TLS; cfg.TLS == nil {
+			cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
 	}
 	if dial != nil {
 		cfg.DialOptions = []grpc.DialOption{grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {

@@ -17,13 +17,16 @@ func TestParse(t *testing.T) {
 		"etcd://10.0.0.1:2379":                      {Endpoints: []string{"10.0.0.1:2379"}, Prefix: "/podhop/"},
 		"etcd://10.0.0.1,10.0.0.2:4001/":            {Endpoints: []string{"10.0.0.1:2379", "10.0.0.2:4001"}, Prefix: "/podhop/"},
 		"etcd://[::1]:2379/a/b/":                    {Endpoints: []string{"[::1]:2379"}, Prefix: "/a/b/"},
+		"etcd://etcd,etcd-1.etcd.default.svc:4001":  {Endpoints: []string{"etcd:2379", "etcd-1.etcd.default.svc:4001"}, Prefix: "/podhop/"},
+		"etcds://etcd:2379/lab":                     {Endpoints: []string{"etcd:2379"}, Prefix: "/lab/", Secure: true},
 		"etcd://u:p%40ss@10.0.0.1,10.0.0.2/classes": {Endpoints: []string{"10.0.0.1:2379", "10.0.0.2:2379"}, Prefix: "/classes/", Username: "u", Password: "p@ss"},
 	} {
 		if got, err := etcd.Parse(text); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "10.0.0.1:2379", "http://10.0.0.1", "etcd://", "etcd://10.0.0.1:", "etcd://10.0.0.1,,10.0.0.2", "etcd://10.0.0.1/a?b", "etcd://u:secret%zz@10.0.0.1"} {
+	for _, text := range []string{"", "10.0.0.1:2379", "http://10.0.0.1", "etcd://", "etcd://10.0.0.1:", "etcd://10.0.0.1,,10.0.0.2", "etcd://10.0.0.1/a?b", "etcd://u:secret%zz@10.0.0.1",
+		"etcd://10.0.0", "etcd://etcd:0", "etcd://etcd:70000", "etcd://-etcd", "etcd://a b", "etcd://etcd_1:2379"} {
 		if p, err := etcd.Parse(text); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %+v, %v", text, p, err)
 		}

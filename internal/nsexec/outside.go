@@ -148,8 +148,9 @@ func dialFor(request string, may func(address string) bool) (*os.File, error) {
 	if _, err := fmt.Sscan(request, &network, &address); err != nil {
 		return nil, err
 	}
+	named := may(address)
 	dialer := net.Dialer{Timeout: outsideTimeout, Control: func(_, address string, _ syscall.RawConn) error {
-		if !may(address) {
+		if !named && !may(address) {
 			return fmt.Errorf("%s: %w", address, ErrNotPublic)
 		}
 		return nil

@@ -2,6 +2,7 @@ package nsexec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,25 @@ import (
 	"testing"
 	"time"
 )
+
+// TestDialNamed reaches what has a name that whoever started the supervisor has named, and no other.
+func TestDialNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	name := net.JoinHostPort("localhost", port)
+	if conn, err := dialFor("tcp4 "+name, SuperviseConfig{DialAlso: []string{name}}.mayDial); err != nil {
+		t.Error(err)
+	} else {
+		conn.Close()
+	}
+	if _, err := dialFor("tcp4 "+name, SuperviseConfig{DialAlso: []string{"etcd:" + port}}.mayDial); !errors.Is(err, ErrNotPublic) {
+		t.Errorf("a name that was not given: %v", err)
+	}
+}
 
 // dialStage says what a connection made outside has to say.
 func dialStage(w io.Writer, address string) {
@@ -57,9 +77,10 @@ func TestDialOutside(t *testing.T) {
 }
 
 func TestMayDial(t *testing.T) {
-	cfg := SuperviseConfig{DialAlso: []string{"192.168.1.1:53"}}
+	cfg := SuperviseConfig{DialAlso: []string{"192.168.1.1:53", "etcd:2379"}}
 	for address, want := range map[string]bool{
 		"1.1.1.1:443": true, "192.168.1.1:53": true, "192.168.1.1:80": false, "192.168.1.2:53": false, "rubbish": false,
+		"etcd:2379": true, "etcd:2380": false, "localhost:2379": false,
 	} {
 		if got := cfg.mayDial(address); got != want {
 			t.Errorf("%s: %v", address, got)

@@ -46,7 +46,8 @@ type SuperviseConfig struct {
 	Listening func(name string, addr net.Addr)
 	// DialAnywhere lets DialOutside reach addresses that are not public, too.
 	DialAnywhere bool
-	// DialAlso are addresses ("ip:port") that it reaches though they are not public.
+	// DialAlso are addresses ("ip:port") that it reaches though they are not public. By a name
+	// ("name:port") it reaches whatever that is when it dials.
 	DialAlso []string
 	// DialWithin are where it reaches all, though they are not public.
 	DialWithin []netip.Prefix
@@ -237,9 +238,12 @@ func hint() string {
 	return "user, mount, pid and network namespaces are needed"
 }
 
-// mayDial tells whether DialOutside may reach an address.
+// mayDial tells whether DialOutside may reach an address; by a name, whatever it is an address of.
 func (cfg SuperviseConfig) mayDial(address string) bool {
+	if slices.Contains(cfg.DialAlso, address) {
+		return true
+	}
 	ap, err := netip.ParseAddrPort(address)
-	return err == nil && (cfg.DialAnywhere || public(ap.Addr()) || slices.Contains(cfg.DialAlso, address) ||
+	return err == nil && (cfg.DialAnywhere || public(ap.Addr()) ||
 		slices.ContainsFunc(cfg.DialWithin, func(p netip.Prefix) bool { return p.Contains(ap.Addr().Unmap()) }))
 }

@@ -5,6 +5,7 @@ package etcdtest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os/exec"
@@ -31,6 +32,11 @@ type Server struct {
 // Start runs an etcd until the test is over, with further flags.
 func Start(t testing.TB, flags ...string) *Server {
 	t.Helper()
+	return run(t, nil, flags...)
+}
+
+func run(t testing.TB, secure *tls.Config, flags ...string) *Server {
+	t.Helper()
 	path, err := exec.LookPath("etcd")
 	if err != nil {
 		t.Fatal("these tests need etcd: run .ci/setup test, or install the package etcd-server")
@@ -38,7 +44,7 @@ func Start(t testing.TB, flags ...string) *Server {
 	dir := t.TempDir()
 	var s *Server
 	for try := range 5 { // a port may be somebody else's by the time that etcd wants it
-		if s, err = start(t, path, fmt.Sprint(dir, "/", try), flags); err == nil {
+		if s, err = start(t, path, fmt.Sprint(dir, "/", try), secure, flags); err == nil {
 			return s
 		}
 	}
@@ -46,10 +52,14 @@ func Start(t testing.TB, flags ...string) *Server {
 	return nil
 }
 
-func start(t testing.TB, path, dir string, flags []string) (*Server, error) {
+func start(t testing.TB, path, dir string, secure *tls.Config, flags []string) (*Server, error) {
 	client, peer := free(t), free(t)
+	scheme := "http://"
+	if secure != nil {
+		scheme = "https://"
+	}
 	s := &Server{URL: "etcd://" + client, Endpoint: client, said: &output{}, ended: make(chan struct{})}
-	args := []string{"--data-dir", dir, "--listen-client-urls", "http://" + client, "--advertise-client-urls", "http://" + client,
+	args := []string{"--data-dir", dir, "--listen-client-urls", scheme + client, "--advertise-client-urls", scheme + client,
 		"--listen-peer-urls", "http://" + peer, "--initial-advertise-peer-urls", "http://" + peer, "--initial-cluster", "default=http://" + peer}
 	s.cmd = exec.Command(path, append(args, flags...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.said, s.said
@@ -62,7 +72,7 @@ func start(t testing.TB, path, dir string, flags []string) (*Server, error) {
 		close(s.ended)
 	}()
 	t.Cleanup(s.stop)
-	c, err := etcd.Open(etcd.Place{Endpoints: []string{client}, Prefix: "/"}, nil)
+	c, err := etcd.Open(etcd.Place{Endpoints: []string{client}, Prefix: "/", Secure: secure != nil, TLS: secure}, nil)
 	if err != nil {
 		return nil, err
 	}
