@@ -1,1 +1,0 @@
-async function n(s){let e=await s({}),o=e.headers.get("Podhop-Challenge");if(e.status!==403||!o)return e;let{solve:t}=await import("./solve-72MTB4XN.js");return s({"Podhop-Work":await t(o)})}export{n as a};
