@@ -28,6 +28,8 @@ const (
 	clusterPrefix = "cluster/"
 	// sweepEvery is between two looks for sessions whose time is over and which nobody had.
 	sweepEvery = 10 * time.Minute
+	// reopenAtOnce is how many sessions of a host that is gone are opened at a time.
+	reopenAtOnce = 2
 )
 
 // A site is the servers that share --store, as one of them sees it.
@@ -40,6 +42,9 @@ type site struct {
 	cluster *hosts.Cluster
 	engine  *engine.Engine
 	forward *hosts.Forward
+	reopen  hosts.Reopener
+	taking  context.Context // as long as it takes over sessions
+	rest    context.CancelFunc
 }
 
 // openSite reaches the store and has what all servers must have the same of: the authority of
@@ -54,6 +59,8 @@ func openSite(ctx context.Context, cfg *serveConfig) (*site, error) {
 		return nil, err
 	}
 	s := &site{cfg: cfg.host, log: cfg.engine.Log, client: client, store: hostsetcd.New(client, clusterPrefix), peers: peers}
+	s.reopen.Most, s.reopen.Open = reopenAtOnce, s.goOn
+	s.taking, s.rest = context.WithCancel(ctx)
 	folder := filepath.Join(cfg.engine.Data, "certificates")
 	text, err := hosts.Agreed(ctx, s.store, "api-authority", func() (string, error) { return server.Authority(folder) })
 	if err == nil {
@@ -63,7 +70,9 @@ func openSite(ctx context.Context, cfg *serveConfig) (*site, error) {
 		return nil, errors.Join(fmt.Errorf("--store: %w", err), client.Close())
 	}
 	cfg.engine.Sessions = ""
-	cfg.engine.Keeper = placed{s, journaletcd.New(journaletcd.Config{Client: client, Fence: s.fence, Log: cfg.engine.Log})}
+	keeper := journaletcd.New(journaletcd.Config{Client: client, Fence: s.fence, Log: cfg.engine.Log})
+	s.reopen.Last = keeper.Last
+	cfg.engine.Keeper = placed{s, keeper}
 	return s, nil
 }
 
@@ -75,7 +84,7 @@ func (s *site) join(eng *engine.Engine, cfg serveConfig, version string) {
 			Record: protocol.Record{Name: s.cfg.name, Address: s.cfg.advertised(s.peers), Capacity: cfg.engine.MaxSessions, Version: version},
 			TTL:    s.cfg.lease, Beat: s.cfg.lease / 6, Margin: s.cfg.lease / 5, Moves: 4,
 		},
-		Etcd: s.store, Park: s.park, Log: s.log,
+		Etcd: s.store, Park: s.park, Taken: s.reopen.Add, Log: s.log,
 	})
 }
 
@@ -115,6 +124,26 @@ func (s *site) adopt(ctx context.Context, id string) error {
 	return fmt.Errorf("%w: %w", hosts.ErrAway, err)
 }
 
+// goOn opens a session that this server has taken over, though nobody asks for it. One for which
+// there is no room is opened when somebody does.
+func (s *site) goOn(ctx context.Context, id string) {
+	soon, cancel := context.WithTimeout(ctx, s.cfg.lease)
+	defer cancel()
+	if here, _, err := s.cluster.Find(soon, id); err != nil || !here {
+		return // another has it by now, or it is over
+	}
+	if plan := s.engine.Capacity(); plan.Room <= 0 {
+		s.log.Info("there is no room to open a session that was another server's", "session", id, "binds", plan.Binds)
+		return
+	}
+	switch err := s.adopt(ctx, id); {
+	case errors.Is(err, hosts.ErrUnknown): // its time was over
+		s.cluster.Finish(id)
+	case err != nil:
+		s.log.Warn("a session that was another server's cannot be opened now", "session", id, "err", err)
+	}
+}
+
 // find finds sessions: of a site those that this server has, which it opens if they are not open.
 func (s *site) find(eng *engine.Engine) func(id string) (*engine.Session, error) {
 	if s == nil {
@@ -152,6 +181,7 @@ func (s *site) lead(ctx context.Context, srv *server.Server, apiPort int) error 
 	}()
 	context.AfterFunc(ctx, func() { server.Close() })
 	go s.sweep(ctx)
+	go s.reopen.Run(s.taking)
 	return nil
 }
 
@@ -178,6 +208,7 @@ func (s *site) closing(eng *engine.Engine, within time.Duration) func() error {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), within*3/4)
 		defer cancel()
+		s.rest()
 		if err := s.cluster.Leave(ctx); err != nil {
 			s.log.Warn("the other servers have not got all sessions yet", "err", err)
 		}
@@ -195,6 +226,7 @@ func (s *site) ready() []server.Check {
 
 // close ends what is left.
 func (s *site) close() {
+	s.rest()
 	if s.cluster != nil {
 		s.cluster.Close()
 	}

@@ -4,10 +4,12 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -277,6 +279,7 @@ func TestHosts(t *testing.T) {
 	})
 	t.Run("kill", func(t *testing.T) {
 		was := x.owner(id)
+		quiet := x.quiet(t, was, id)
 		y := x.through(x.other(id), id)
 		w := y.write("kill")
 		w.more(t)
@@ -284,6 +287,8 @@ func TestHosts(t *testing.T) {
 		x.hosts[was].stop(syscall.SIGKILL)
 		until(t, patience, "another has it", func() string { return x.served(was, id, y.server) })
 		t.Logf("it was served again %v after the end", time.Since(begun).Round(time.Millisecond))
+		until(t, patience, "the session that nobody asks for goes on at another", func() string { return x.runs(was, quiet) })
+		t.Logf("one that nobody asked for ran again %v after the end", time.Since(begun).Round(time.Millisecond))
 		w.more(t)
 		w.lost(t, y)
 		x.start(was)
@@ -307,6 +312,64 @@ func TestHosts(t *testing.T) {
 			return ""
 		})
 	})
+}
+
+// quiet is another session of a host's than this one. A container runs in it, and nobody asks for
+// it any more.
+func (x *site) quiet(t *testing.T, host, not string) (id string) {
+	t.Helper()
+	for _, kv := range must(x.etcd.Get(t.Context(), "cluster/places/", clientv3.WithPrefix())).Kvs {
+		if other := strings.TrimPrefix(string(kv.Key), "cluster/places/"); other != not && x.owner(other) == host {
+			id = other
+		}
+	}
+	if id == "" {
+		var created model.Session
+		until(t, patience, "it opens another session", func() string {
+			if code := x.hosts[host].call("POST", "/api/sessions", model.SessionOptions{}, &created); code != 201 {
+				return fmt.Sprint("it answers ", code)
+			}
+			return map[bool]string{false: "it is another's"}[x.owner(created.ID) == host]
+		})
+		id = created.ID
+	}
+	y := x.through(x.hosts[host], id)
+	y.t = t
+	y.apply("{apiVersion: v1, kind: Pod, metadata: {name: quiet}, spec: {containers: [{name: c, image: busybox, command: [sleep, '3600']}]}}")
+	until(t, patience, "its pod runs", func() string {
+		out, err := y.tryKubectl("", "get", "pod", "quiet", "-o", "jsonpath={.status.phase}")
+		if err != nil || out != "Running" {
+			return fmt.Sprint(out, err)
+		}
+		return ""
+	})
+	return id
+}
+
+// runs says what keeps a session from running containers at another host than before, as
+// that host's operator sees it: nobody asks for the session.
+func (x *site) runs(was, id string) (missing string) {
+	owner := x.owner(id)
+	if owner == was || owner == "" {
+		return "it is at " + owner
+	}
+	r := must(http.NewRequest("GET", x.hosts[owner].URL+"/api/operator", nil))
+	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(must(os.ReadFile(filepath.Join(x.data[owner], "operator-token"))))))
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	var sees model.Operator
+	if err := json.NewDecoder(answer.Body).Decode(&sees); err != nil {
+		return fmt.Sprint(answer.Status, ": ", err)
+	}
+	for _, s := range sees.Sessions {
+		if strings.HasPrefix(id, s.Session) && s.State == "open" && s.Containers > 0 {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s has %+v", owner, sees.Sessions)
 }
 
 // served says what keeps a session from being served, through a host, by another than the

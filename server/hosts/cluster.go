@@ -28,7 +28,10 @@ type Config struct {
 	// Park lets a session go that this host has, or had: it closes it here and keeps it, if
 	// this host may still write it. It returns nil too if the session is not open here.
 	Park func(ctx context.Context, session string) error
-	Log  *slog.Logger
+	// Taken is told of each session that was nobody's and is this host's from now on; nil:
+	// nobody is. It does not wait.
+	Taken func(session string)
+	Log   *slog.Logger
 	// Clock is the time since some beginning; nil is the machine's, suspended or not.
 	Clock func() time.Duration
 }
@@ -198,7 +201,10 @@ func (c *Cluster) ask(op protocol.Op) (out protocol.Outcome) {
 	case protocol.Revoke:
 		err = c.cfg.Etcd.Revoke(ctx, op.Lease)
 	case protocol.Open:
-		// It is opened when somebody asks for it, as those of a server before are.
+		// It is not waited for: who asks for it opens it, if Taken does not.
+		if c.cfg.Taken != nil {
+			c.cfg.Taken(op.Session)
+		}
 	case protocol.Park, protocol.Drop:
 		// No limit of time: a session that is half closed is nobody's.
 		err = c.cfg.Park(c.ctx, op.Session)

@@ -26,6 +26,7 @@ type host struct {
 
 	mu     sync.Mutex
 	parked []string
+	taken  []string
 }
 
 func join(t *testing.T, f *fake, name string, capacity int) *host {
@@ -42,6 +43,11 @@ func joinAt(t *testing.T, f *fake, name, address string, capacity int) *host {
 			defer h.mu.Unlock()
 			h.parked = append(h.parked, session)
 			return nil
+		},
+		Taken: func(session string) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.taken = append(h.taken, session)
 		},
 	})
 	t.Cleanup(h.Close)

@@ -161,7 +161,12 @@ func TestSession(t *testing.T) {
 	if ids, err := k.List(t.Context()); err != nil || !slices.Equal(ids, []string{id}) {
 		t.Errorf("there are %v, %v", ids, err)
 	}
-	if n := len(etcdtest.All(t, world.client)); n != 6 { // place, file, head, snapshot, two pieces of a log
+	before := k.Last(t.Context(), id)
+	m.append(t, w, false, []byte("e"))
+	if after := k.Last(t.Context(), id); before <= 0 || after <= before || k.Last(t.Context(), "none") != 0 {
+		t.Errorf("last written at %d, then %d", before, after)
+	}
+	if n := len(etcdtest.All(t, world.client)); n != 7 { // place, file, head, snapshot, three pieces of a log
 		t.Errorf("there are %d keys", n)
 	}
 	if err := w.Close(); err != nil {

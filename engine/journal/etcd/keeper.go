@@ -128,6 +128,18 @@ func (k *Keeper) List(ctx context.Context) (ids []string, err error) {
 	return ids, nil
 }
 
+// Last counts up with what is written of sessions: of two it says more of the one that was
+// written last. It is 0 if there is nothing, or etcd does not say.
+func (k *Keeper) Last(ctx context.Context, id string) int64 {
+	ctx, cancel := context.WithTimeout(ctx, etcd.Timeout)
+	defer cancel()
+	got, err := k.cfg.Client.Get(ctx, of(id), clientv3.WithPrefix(), clientv3.WithKeysOnly(), clientv3.WithSort(clientv3.SortByModRevision, clientv3.SortDescend), clientv3.WithLimit(1))
+	if err != nil || len(got.Kvs) == 0 {
+		return 0
+	}
+	return got.Kvs[0].ModRevision
+}
+
 // File implements journal.Keeper.
 func (k *Keeper) File(ctx context.Context, id string) ([]byte, error) {
 	return k.get(ctx, keptPrefix+id)
