@@ -35,7 +35,7 @@ func TestBrokenStreamResumes(t *testing.T) {
 
 // A server that restarts says so; the page says it on, and goes on with the next one.
 func TestServerRestarts(t *testing.T) {
-	p := openTab(t, "/s/demo", chromium.Options{Allow: "status of 503"})
+	p := openTab(t, "/s/demo", chromium.Options{Allow: " 503"}) // of fetch, and of a websocket
 	p.Until(live)
 	chromium.Eval[bool](p.Tab, `(window.same = true, window.said = new Set(), new MutationObserver(() => said.add(document.querySelector(".link .word").textContent)).observe(document.querySelector("link-state"), {subtree: true, childList: true, characterData: true}), true)`)
 	c := p.server.Cluster("demo")

@@ -8,7 +8,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -96,8 +98,34 @@ func (s *Server) stop() {
 }
 
 // Pause has it not answer, until Resume.
-func (s *Server) Pause(t testing.TB)  { s.signal(t, syscall.SIGSTOP) }
+func (s *Server) Pause(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	// The signal is sent, and its threads have yet to take it.
+	for deadline := time.Now().Add(time.Minute); !stopped(t, s.cmd.Process.Pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("etcd does not stop")
+		}
+	}
+}
+
 func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+// stopped reports whether all threads of a process are (proc_pid_stat(5), the third field).
+func stopped(t testing.TB, pid int) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("etcd has no threads: %v", err)
+	}
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err == nil && !strings.Contains(string(text), ") T ") {
+			return false
+		}
+	}
+	return true
+}
 
 func (s *Server) signal(t testing.TB, sig syscall.Signal) {
 	t.Helper()
