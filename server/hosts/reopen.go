@@ -47,9 +47,14 @@ func (r *Reopener) Run(ctx context.Context) {
 	r.begin()
 	r.mu.Unlock()
 	<-ctx.Done()
-	r.mu.Lock() // who has begun something since did not see the end yet
-	r.mu.Unlock()
+	r.settle()
 	r.work.Wait()
+}
+
+// settle waits for who is beginning something and did not see the end yet.
+func (r *Reopener) settle() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 }
 
 // begin has as many be opened as may be. r.mu is held.
