@@ -16,7 +16,7 @@ export function search(): void {
 }
 
 addEventListener("keydown", (e) => {
-  if (e.key.toLowerCase() !== "k" || !(mac ? e.metaKey : e.ctrlKey) || e.shiftKey || e.altKey || document.querySelector("dialog[open]")) return;
+  if (e.key.toLowerCase() !== "k" || !(mac ? e.metaKey : e.ctrlKey) || e.shiftKey || e.altKey || document.querySelector("dialog[open], dialog.frozen")) return;
   e.preventDefault();
   e.stopPropagation(); // an editor has something else there
   search();

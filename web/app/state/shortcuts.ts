@@ -24,7 +24,7 @@ export function listen(all: readonly Shortcut[]): void {
     if (!escape && (!enabled.value || at.closest(TYPING))) return;
     if (escape && at.closest(".cm-editor, .xterm, select")) return;
     if (event.key === " " && at.closest(PRESSED_BY_SPACE)) return;
-    if (document.querySelector("dialog[open], :popover-open:not(#toasts)")) return; // it has the keyboard
+    if (document.querySelector("dialog[open], dialog.frozen, :popover-open:not(#toasts)")) return; // it has the keyboard
     const found = all.find((s) => s.keys.includes(event.key));
     if (found && found.act(event) !== false) event.preventDefault();
   });
