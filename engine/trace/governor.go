@@ -124,7 +124,12 @@ func (g *governor) look(now time.Time) {
 	g.mu.Unlock()
 	if back {
 		g.reset(now)
-	} else {
+		return
+	}
+	g.setting.Lock()
+	defer g.setting.Unlock()
+	if g.on.Load() {
+		g.captures.each(func(c *capture.Capture) { c.EdgesOnly(true) }) // of new devices, too
 		g.tell(model.CaptureEdges, reasonFlood)
 	}
 }

@@ -31,7 +31,7 @@ type lab struct {
 	nets map[string]*nsexec.NetNS
 	ips  map[netip.Addr]string
 	// peers is what is at the other end of a namespace's devices.
-	peers map[string]map[string]string
+	peers map[string]map[string]record.Device
 	// local and remote are the addresses of the latest connection.
 	local, remote netip.AddrPort
 	hidden        string // a source that is not there now
@@ -39,7 +39,7 @@ type lab struct {
 }
 
 func newLab(t testing.TB) *lab {
-	l := &lab{t: t, nets: map[string]*nsexec.NetNS{}, ips: map[netip.Addr]string{}, peers: map[string]map[string]string{}}
+	l := &lab{t: t, nets: map[string]*nsexec.NetNS{}, ips: map[netip.Addr]string{}, peers: map[string]map[string]record.Device{}}
 	t.Cleanup(func() {
 		for _, n := range l.nets {
 			n.Close()
@@ -74,7 +74,7 @@ func (l *lab) add(vertex string) *nsexec.NetNS {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	l.nets[vertex], l.peers[vertex] = n, map[string]string{}
+	l.nets[vertex], l.peers[vertex] = n, map[string]record.Device{}
 	return n
 }
 
@@ -83,7 +83,8 @@ func (l *lab) host(vertex, port, ip string) {
 	n := l.add(vertex)
 	l.run("underlay", fmt.Sprintf("ip link add %s type veth peer name eth0 netns %s; ip link set %s master br0 up", port, n.Path(), port))
 	l.run(vertex, fmt.Sprintf("ip addr add %s/24 dev eth0; ip link set eth0 up; ip route add default via 172.18.0.1", ip))
-	l.peers["underlay"][port], l.peers[vertex]["eth0"] = vertex, "underlay"
+	l.peers["underlay"][port] = record.Device{Name: port, Peer: vertex, PeerName: "eth0"}
+	l.peers[vertex]["eth0"] = record.Device{Name: "eth0", Peer: "underlay", PeerName: port}
 	l.ips[netip.MustParseAddr(ip)] = vertex
 }
 
@@ -94,7 +95,7 @@ func (l *lab) pod(node, vertex, ip string) {
 	gw := ip[:strings.LastIndexByte(ip, '.')] + ".1"
 	l.run(node, fmt.Sprintf("ip link add %s type veth peer name eth0 netns %s; ip addr add %s/32 dev %s; ip link set %s up; ip route add %s/32 dev %s", veth, n.Path(), gw, veth, veth, ip, veth))
 	l.run(vertex, fmt.Sprintf("ip addr add %s/32 dev eth0; ip link set eth0 up; ip route add %s dev eth0; ip route add default via %s", ip, gw, gw))
-	l.peers[node][veth] = vertex
+	l.peers[node][veth] = record.Device{Name: veth, Peer: vertex, PeerName: "eth0"}
 	l.ips[netip.MustParseAddr(ip)] = vertex
 }
 
@@ -137,7 +138,9 @@ func (l *lab) sources() []trace.Source {
 			n.Do(func() error {
 				i, err := net.InterfaceByIndex(index)
 				if err == nil {
-					d, ok = record.Device{Name: i.Name, Peer: peers[i.Name]}, true
+					if d, ok = peers[i.Name]; !ok {
+						d, ok = record.Device{Name: i.Name}, true
+					}
 				}
 				return nil
 			})

@@ -172,7 +172,7 @@ func (l *loop) take(now int64) {
 
 func frames(w *join.Way) (all []record.Frame) {
 	for i := range w.Steps {
-		if seen := w.Steps[i].Seen; seen != nil {
+		if seen := w.Steps[i].Seen; seen != nil && !seen.Inferred {
 			all = append(all, seen.Frame)
 		}
 	}

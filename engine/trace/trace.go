@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,6 +181,7 @@ func (t *Tracer) open(s Source) (*capture.Capture, error) {
 		Name:      s.Name,
 		Net:       s.Net,
 		Device:    s.Devices,
+		Heard:     heard,
 		Rules:     isNode(s.Name),
 		TraceRate: t.cfg.TraceRate,
 		Blocks:    t.cfg.RingBlocks,
@@ -196,6 +198,12 @@ func (t *Tracer) open(s Source) (*capture.Capture, error) {
 		t.loop.rules.add(s.Name, c)
 	}
 	return c, nil
+}
+
+// heard reports whether what a device sends is captured at its other end: everywhere but
+// in pods.
+func heard(d record.Device) bool {
+	return d.PeerName != "" && d.Peer != "" && !strings.HasPrefix(d.Peer, "pod/")
 }
 
 func (t *Tracer) drop(name string, c *capture.Capture) {

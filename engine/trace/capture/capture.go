@@ -30,6 +30,9 @@ type Config struct {
 	// Device looks a device up by its index. Where it does not know one, the
 	// kernel is asked for the name. May be nil.
 	Device func(index int) (record.Device, bool)
+	// Heard says that what a device sends is captured at its other end, too. May be
+	// nil: of none it is.
+	Heard func(record.Device) bool
 	// Rules says that the namespace has rules and conntrack worth listening to.
 	Rules bool
 	// TraceRate is how many packets a second and hook have their rules traced;
@@ -48,11 +51,22 @@ type Capture struct {
 	taps    *taps
 	devices devices
 	done    sync.WaitGroup
+
+	// receiving is while the ring takes only what devices receive.
+	receiving period
+
+	mu      sync.Mutex
+	edges   bool
+	closed  bool
+	senders map[int]*ring // by device, while receiving
 }
 
 // Open starts to capture. Nothing is left behind when it fails.
 func Open(cfg Config) (*Capture, error) {
-	c := &Capture{cfg: cfg}
+	if cfg.Heard == nil {
+		cfg.Heard = func(record.Device) bool { return false }
+	}
+	c := &Capture{cfg: cfg, senders: map[int]*ring{}}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("capture %s: %w", cfg.Name, err)
@@ -61,10 +75,17 @@ func Open(cfg Config) (*Capture, error) {
 }
 
 func (c *Capture) open() (err error) {
-	if c.ring, err = openRing(&c.cfg, &c.devices); err != nil {
+	if c.ring, err = openRing(&c.cfg, &c.devices, shape{blocks: c.cfg.Blocks, size: blockSize, filter: everything()}); err != nil {
 		return fmt.Errorf("ring: %w", err)
 	}
+	c.ring.mark = func(f *record.Frame) bool {
+		f.BothEnds = f.Direction != record.Out && c.receiving.has(f.Time) && c.cfg.Heard(f.Device)
+		return true
+	}
 	c.devices.open(c.cfg.Device, c.ring.file)
+	if err := c.ring.bind(0); err != nil {
+		return err
+	}
 	c.done.Go(c.ring.run)
 	if !c.cfg.Rules {
 		return nil
@@ -95,12 +116,24 @@ func (c *Capture) Flush(ctx context.Context) error {
 // Handover returns channels that are closed when everything that the kernel
 // captured before now was emitted, or the capture is closed.
 func (c *Capture) Handover() []<-chan struct{} {
-	return []<-chan struct{}{c.ring.flush(), c.events.flush()}
+	all := []<-chan struct{}{c.ring.flush(), c.events.flush()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.senders {
+		all = append(all, s.flush())
+	}
+	return all
 }
 
 // Close stops capturing, and leaves no ring, tap or goroutine behind.
 func (c *Capture) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	var errs []error
+	for _, s := range c.senders {
+		errs = append(errs, s.file.Close())
+	}
 	if c.taps != nil {
 		errs = append(errs, c.taps.close())
 	}

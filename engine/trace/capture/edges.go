@@ -8,28 +8,54 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // EdgesOnly captures of TCP only what begins and ends connections, and traces rules of
-// no more than that; or all again. Filtering costs next to nothing, however much is sent.
+// no more than that; or all again. It costs little, however much is sent: what goes out of
+// devices is copied for whoever listens before any filter is asked, and therefore taken at
+// the link's other end, where that is captured, too (Frame.BothEnds). While on, it is to be
+// called again now and then, because devices come and go.
 func (c *Capture) EdgesOnly(on bool) error {
-	filter := everything()
-	if on {
-		filter = edges()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return os.ErrClosed
 	}
-	var err error
-	if cerr := c.ring.conn.Control(func(fd uintptr) { err = attach(int(fd), filter) }); cerr != nil {
-		return cerr
+	if !on && !c.edges {
+		return nil
+	}
+	if on && c.edges {
+		return c.listen()
+	}
+	c.edges = on
+	filter, ignore := everything(), 0
+	if on {
+		filter, ignore = edges(), 1
+	}
+	errs := []error{c.ring.control(func(fd int) error {
+		return errors.Join(attach(fd, filter), os.NewSyscallError("PACKET_IGNORE_OUTGOING", unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, ignore)))
+	})}
+	if on {
+		c.receiving.begin()
+		errs = append(errs, c.listen())
+	} else {
+		c.receiving.end()
+		for device, s := range c.senders {
+			delete(c.senders, device)
+			c.retire(s)
+		}
 	}
 	if c.taps != nil {
-		err = errors.Join(err, c.taps.edgesOnly(on))
+		errs = append(errs, c.taps.edgesOnly(on))
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // Passed is how many packets have passed the namespace's devices since they are there,
-// whether captured or not: each device counts one once, as the ring does. It falls
-// when a device goes.
+// whether captured or not: each device counts one once, as the ring does while it takes
+// all. It falls when a device goes.
 func (c *Capture) Passed() (n uint64, err error) {
 	err = c.cfg.Net.Do(func() error {
 		b, err := os.ReadFile("/proc/thread-self/net/dev")

@@ -13,11 +13,13 @@ const (
 	loadByte   = unix.BPF_LD | unix.BPF_B | unix.BPF_ABS
 	loadByteAt = unix.BPF_LD | unix.BPF_B | unix.BPF_IND
 	loadHeader = unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH // X = 4 * (byte & 15)
+	jump       = unix.BPF_JMP | unix.BPF_JA
 	jumpEqual  = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
 	jumpSet    = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
 	ret        = unix.BPF_RET | unix.BPF_K
 
 	skbProtocol = 0xfffff000 // SKF_AD_OFF + SKF_AD_PROTOCOL (linux/filter.h)
+	skbPkttype  = 0xfffff004 // SKF_AD_OFF + SKF_AD_PKTTYPE
 )
 
 // everything takes the first snapLength bytes of IP packets and of ARP, and nothing of
@@ -70,13 +72,29 @@ func edges() []unix.SockFilter {
 	return all
 }
 
+func nothing() []unix.SockFilter { return []unix.SockFilter{{Code: ret, K: 0}} }
+
+// sentEdges takes of edges what the device sent.
+func sentEdges() []unix.SockFilter {
+	return append([]unix.SockFilter{
+		{Code: loadByte, K: skbPkttype},
+		{Code: jumpEqual, K: unix.PACKET_OUTGOING, Jt: 1},
+		{Code: ret, K: 0},
+	}, edges()...)
+}
+
 const edgeFlags = packet.SYN | packet.FIN | packet.RST
 
 // edges4 decides about an IPv4 packet whose header begins there.
 func edges4(at uint32) []unix.SockFilter {
+	const ordinary, header = 0x45, 20 // of a header without options: its first byte, and its length
 	return []unix.SockFilter{
 		{Code: loadByte, K: at + 9},
-		{Code: jumpEqual, K: packet.TCP, Jf: 3},
+		{Code: jumpEqual, K: packet.TCP, Jf: 7},
+		{Code: loadByte, K: at},
+		{Code: jumpEqual, K: ordinary, Jf: 2},
+		{Code: loadByte, K: at + header + 13}, // a byte at a fixed place is read without a call
+		{Code: jump, K: 2},
 		{Code: loadHeader, K: at},
 		{Code: loadByteAt, K: at + 13},
 		{Code: jumpSet, K: edgeFlags, Jf: 1},

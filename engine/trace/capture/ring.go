@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	blockSize = 64 << 10
+	blockSize = 64 << 10 // of a namespace's ring
 	// snapLength is how much of a packet is kept: headers, one encapsulation, and
 	// an HTTP request's or DNS question's first line.
 	snapLength = 256
@@ -36,14 +36,18 @@ const (
 	addressPkttype = 10
 )
 
-// ring is a TPACKET_V3 ring on all devices of a namespace.
+// ring is a TPACKET_V3 ring on all devices of a namespace, or on one.
 type ring struct {
 	cfg     *Config
 	devices *devices
-	file    *os.File
-	conn    syscall.RawConn
-	memory  []byte
-	blocks  int
+	// mark adds what the namespace's other rings have to do with a frame, and reports
+	// whether it is to be taken. It is set before the ring is bound.
+	mark   func(*record.Frame) bool
+	size   int // of a block
+	file   *os.File
+	conn   syscall.RawConn
+	memory []byte
+	blocks int
 
 	read atomic.Uint64 // packets that were emitted
 
@@ -59,21 +63,28 @@ type waiter struct {
 	done  chan struct{}
 }
 
-func openRing(cfg *Config, devices *devices) (*ring, error) {
-	r := &ring{cfg: cfg, devices: devices, blocks: cfg.Blocks}
+// A shape is how large a ring is, 16 blocks if it does not say, and what it takes.
+type shape struct {
+	blocks, size int
+	filter       []unix.SockFilter
+}
+
+// openRing makes a ring. It takes nothing until it is bound, and is read by run.
+func openRing(cfg *Config, devices *devices, s shape) (*ring, error) {
+	r := &ring{cfg: cfg, devices: devices, blocks: s.blocks, size: s.size}
 	if r.blocks == 0 {
 		r.blocks = 16
 	}
 	var fd int
 	err := cfg.Net.Do(func() (err error) {
-		// Protocol 0: nothing is captured until the ring is there, and bound.
+		// Protocol 0: nothing is captured until the ring is bound.
 		fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		return os.NewSyscallError("socket", err)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if r.memory, err = mapRing(fd, r.blocks); err != nil {
+	if r.memory, err = mapRing(fd, r.blocks, r.size, s.filter); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -86,42 +97,53 @@ func openRing(cfg *Config, devices *devices) (*ring, error) {
 	return r, nil
 }
 
-func mapRing(fd, blocks int) ([]byte, error) {
-	if err := attach(fd, everything()); err != nil {
+func mapRing(fd, blocks, size int, filter []unix.SockFilter) ([]byte, error) {
+	if err := attach(fd, filter); err != nil {
 		return nil, err
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return nil, fmt.Errorf("TPACKET_V3: %w", err)
 	}
-	req := unix.TpacketReq3{Block_size: blockSize, Block_nr: uint32(blocks), Frame_size: 2048, Frame_nr: uint32(blocks * blockSize / 2048), Retire_blk_tov: retire}
+	req := unix.TpacketReq3{Block_size: uint32(size), Block_nr: uint32(blocks), Frame_size: 2048, Frame_nr: uint32(blocks * size / 2048), Retire_blk_tov: retire}
 	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
 		return nil, fmt.Errorf("PACKET_RX_RING: %w", err)
 	}
-	memory, err := unix.Mmap(fd, 0, blockSize*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	memory, err := unix.Mmap(fd, 0, size*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("mmap: %w", err)
 	}
-	all := bits.ReverseBytes16(unix.ETH_P_ALL) // outgoing packets, too
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all}); err != nil {
-		unix.Munmap(memory)
-		return nil, fmt.Errorf("bind: %w", err)
-	}
 	return memory, nil
+}
+
+// bind begins to capture at a device, or at all if it is 0.
+func (r *ring) bind(device int) error {
+	all := bits.ReverseBytes16(unix.ETH_P_ALL) // outgoing packets, too
+	return r.control(func(fd int) error {
+		return os.NewSyscallError("bind", unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: all, Ifindex: device}))
+	})
+}
+
+// control does something with the ring's socket.
+func (r *ring) control(f func(fd int) error) (err error) {
+	if cerr := r.conn.Control(func(fd uintptr) { err = f(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 // run reads blocks until the file is closed.
 func (r *ring) run() {
 	defer r.end()
 	for i := 0; ; i = (i + 1) % r.blocks {
-		block := r.memory[i*blockSize : (i+1)*blockSize]
+		block := r.memory[i*r.size : (i+1)*r.size]
 		status := (*uint32)(unsafe.Pointer(&block[blockStatus]))
 		ready := func(uintptr) bool { return atomic.LoadUint32(status)&unix.TP_STATUS_USER != 0 }
 		if !ready(0) && r.conn.Read(ready) != nil {
 			return
 		}
+		n := uint64(binary.NativeEndian.Uint32(block[blockPackets:]))
 		batch := r.block(block)
 		atomic.StoreUint32(status, unix.TP_STATUS_KERNEL)
-		n := uint64(len(batch.Frames))
 		batch.Lost = r.takeLost()
 		r.cfg.Emit(batch)
 		r.read.Add(n)
@@ -144,7 +166,7 @@ func (r *ring) block(b []byte) record.Batch {
 		start := len(data)
 		data = append(data, at[mac:uint32(mac)+snap]...)
 		address := at[frameAddress:]
-		batch.Frames = append(batch.Frames, record.Frame{
+		frame := record.Frame{
 			Time:      int64(binary.NativeEndian.Uint32(at[frameSec:]))*1e9 + int64(binary.NativeEndian.Uint32(at[frameNsec:])),
 			Namespace: r.cfg.Name,
 			Device:    r.devices.get(int(binary.NativeEndian.Uint32(address[addressIndex:]))),
@@ -152,7 +174,10 @@ func (r *ring) block(b []byte) record.Batch {
 			Length:    int(binary.NativeEndian.Uint32(at[frameLen:])),
 			Data:      data[start:len(data):len(data)],
 			Bare:      mac == net,
-		})
+		}
+		if r.mark(&frame) {
+			batch.Frames = append(batch.Frames, frame)
+		}
 		at = at[binary.NativeEndian.Uint32(at[frameNext:]):]
 	}
 	return batch
@@ -219,6 +244,13 @@ func (r *ring) wake() {
 		}
 	}
 	r.waiters = kept
+}
+
+// ended reports whether nothing is read any more: the device went.
+func (r *ring) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
 }
 
 func (r *ring) end() {

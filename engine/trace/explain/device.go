@@ -42,19 +42,31 @@ func (v *visit) sent(s *join.Seen, names func(netip.Addr) string) (text string, 
 	was := v.seen
 	switch {
 	case v.namespace == "client":
-		return sentence("%s sent it out of its %s.", v.where, dev.Name), false
+		return sentence("%s sent it out of its %s%s.", v.where, dev.Name, inferred(s)), false
 	case dev.Bridge != "" && was != nil && (was.Device.Name == dev.Bridge || was.Device.Bridge == dev.Bridge):
 		return sentence("the bridge %s on %s switched it%s, out of its port %s.", dev.Bridge, v.where, to, dev.Name), false
 	case s.Packet.Outer != nil && was != nil && was.Packet.Outer == nil && was.Direction == record.Out:
 		o := s.Packet.Outer
 		return sentence("Encapsulated by %s for %s, VNI %d: %s sent it out of %s in a UDP packet to %s.",
 			was.Device.Name, short(orElse(names(o.Destination.Addr()), o.Destination.Addr().String())), o.VNI, v.where, dev.Name, o.Destination), true
+	case s.Packet.Outer != nil && was != nil && was.Packet.Outer == nil: // the tunnel's own device was not asked
+		o := s.Packet.Outer
+		return sentence("Encapsulated for %s, VNI %d: %s sent it out of %s in a UDP packet to %s%s.",
+			short(orElse(names(o.Destination.Addr()), o.Destination.Addr().String())), o.VNI, v.where, dev.Name, o.Destination, inferred(s)), true
 	}
 	verb := "routed"
 	if v.local {
 		verb = "sent"
 	}
-	return sentence("%s %s it out of %s%s.", v.where, verb, dev.Name, to), true
+	return sentence("%s %s it out of %s%s%s.", v.where, verb, dev.Name, to, inferred(s)), true
+}
+
+// inferred says of what was captured at the link's other end alone where that was.
+func inferred(s *join.Seen) string {
+	if !s.Inferred {
+		return ""
+	}
+	return fmt.Sprintf(" (seen at the link's other end, %s on %s)", s.Device.PeerName, short(s.Device.Peer))
 }
 
 // bridge reports whether a device of the visit's is a port of this one.

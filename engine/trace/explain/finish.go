@@ -11,13 +11,6 @@ import (
 // finish says how the journey ended, and adds that to the last hop's sentence.
 func (b *builder) finish(visits []visit) {
 	j := b.journey
-	if b.end == "" && len(visits) > 0 {
-		if b.way.Steps[0].Packet().Neighbor != nil {
-			b.neighbor(visits)
-		} else {
-			b.arrive(&visits[len(visits)-1])
-		}
-	}
 	if len(j.Hops) == 0 {
 		// Rules saw it and decided nothing, and no device saw it.
 		v := &visits[len(visits)-1]
@@ -26,6 +19,13 @@ func (b *builder) finish(visits []visit) {
 			Header:   header(v.packet()),
 			Sentence: sentence("%s sent it.", v.where),
 		})
+	}
+	if b.end == "" && len(visits) > 0 {
+		if b.way.Steps[0].Packet().Neighbor != nil {
+			b.neighbor(visits)
+		} else {
+			b.arrive(&visits[len(visits)-1])
+		}
 	}
 	j.Verdict = b.end
 	j.To = b.at
@@ -126,7 +126,9 @@ func (b *builder) lost(v *visit) {
 			b.add("It is for %s, which has its address here: what becomes of it is not captured.", short(who))
 			return
 		}
-		b.add("Last seen here: nothing was heard of it since.")
+		if b.way.Seen() {
+			b.add("Last seen here: nothing was heard of it since.")
+		}
 		return
 	}
 	b.end = Rejected

@@ -143,7 +143,7 @@ func (j *Joiner) frame(f *record.Frame, now int64) {
 	if b.seen == nil {
 		b.seen = make([]Seen, 0, 8) // devices on the way between two nodes
 	}
-	b.seen = append(b.seen, Seen{*f, p})
+	b.seen = append(b.seen, Seen{Frame: *f, Packet: p})
 	j.answers.see(&b.seen[len(b.seen)-1], now)
 }
 

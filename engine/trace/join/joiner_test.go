@@ -67,6 +67,35 @@ func shape(all []Way) string {
 
 const in, out = "node/node-1 veth in", "node/node-1 eth0 out"
 
+// A sight that stands for both ends of its link gives that of the sending end, unless it
+// was captured there after all.
+func TestBothEnds(t *testing.T) {
+	s := sent{"10.244.1.2:4000", "10.244.2.2:80", packet.TCP, 9, 64, 7, 0, packet.SYN, ""}
+	both := s.at(3, "underlay node-1 foreign")
+	both.Frames[0].Device.Peer, both.Frames[0].Device.PeerName, both.Frames[0].BothEnds = "node/node-1", "eth0", true
+	for _, c := range []struct {
+		name     string
+		batches  []record.Batch
+		inferred bool
+	}{
+		{"not captured", []record.Batch{s.at(0, in), both}, true},
+		{"captured", []record.Batch{s.at(0, in), s.at(2, out), both}, false},
+	} {
+		all := ways(New(Config{}), c.batches...)
+		if len(all) != 1 || len(all[0].Steps) != 3 {
+			t.Errorf("%s: %s", c.name, shape(all))
+			continue
+		}
+		o := all[0].Steps[1].Seen
+		if o.Namespace != "node/node-1" || o.Device.Name != "eth0" || o.Direction != record.Out || o.Inferred != c.inferred || o.BothEnds {
+			t.Errorf("%s: %+v", c.name, o)
+		}
+		if c.inferred && (o.Time != 3 || o.Device.Peer != "underlay" || o.Device.PeerName != "node-1") {
+			t.Errorf("%s: %+v", c.name, o)
+		}
+	}
+}
+
 // Whoever asks for a connection's conversation before its first packet is whole is
 // told the one that the packet will join, behind NAT too.
 func TestExpectedConversation(t *testing.T) {

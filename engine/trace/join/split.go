@@ -111,6 +111,7 @@ func (c *candidate) evaluated(e *Evaluation) bool {
 // behind the device that the packet came in by, or before the one that a
 // packet of the namespace's own processes goes out of.
 func (c *candidate) steps() []Step {
+	c.inferSent()
 	c.dropFlooded()
 	steps := make([]Step, 0, len(c.seen)+len(c.evaluations))
 	done := make([]bool, len(c.evaluations))
@@ -150,6 +151,19 @@ func (c *candidate) entered(e *Evaluation) bool {
 	return slices.ContainsFunc(c.seen, func(s Seen) bool {
 		return s.Namespace == e.Namespace && s.Device.Name == e.In && s.Direction != record.Out
 	})
+}
+
+// inferSent puts before each sight that stands for both ends of its link that at the
+// sending end, if it was not captured there after all.
+func (c *candidate) inferSent() {
+	for i := 0; i < len(c.seen); i++ {
+		if s := &c.seen[i]; s.BothEnds {
+			if o := s.sent(); !c.sawAt(&o) {
+				c.seen = slices.Insert(c.seen, i, o)
+				i++
+			}
+		}
+	}
 }
 
 // dropFlooded leaves, of the ports that a bridge sent one packet out of, the

@@ -57,6 +57,17 @@ func (s *Step) Namespace() string {
 type Seen struct {
 	record.Frame
 	Packet packet.Packet
+	// Inferred says that it was not captured here but at the link's other end, which sees
+	// what this end sends when it is sent, and of which the frame is.
+	Inferred bool
+}
+
+// sent is the sight at the sending end of the link that s was received from.
+func (s *Seen) sent() Seen {
+	o := Seen{Frame: s.Frame, Packet: s.Packet, Inferred: true}
+	o.Namespace, o.Direction, o.BothEnds = s.Device.Peer, record.Out, false
+	o.Device = record.Device{Name: s.Device.PeerName, Peer: s.Namespace, PeerName: s.Device.Name}
+	return o
 }
 
 // An Evaluation is one base chain's verdict on a packet: its rule events, in order.

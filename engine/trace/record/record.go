@@ -44,6 +44,10 @@ type Frame struct {
 	Data   []byte `json:"data"`
 	// Bare says that Data starts with the IP header (tunnels without Ethernet).
 	Bare bool `json:"bare,omitempty"`
+	// BothEnds says that this is where a link's receiving end saw the packet, and that what
+	// its sending end sent was not captured there, though that is captured: one sight
+	// stands for both.
+	BothEnds bool `json:"bothEnds,omitempty"`
 }
 
 // A Device is a network device, and what is at its other end.
