@@ -14,6 +14,7 @@ type writer struct {
 	name  string
 	parts bool // it is too much for one transaction
 	n     int  // messages since the last flush
+	sets  uint32
 	err   error
 }
 
@@ -84,8 +85,13 @@ func (w *writer) patch(p patch) {
 	}
 }
 
+// set adds a set. Its ID is the transaction's own: one of none would get it from a variable that
+// all of the process write, without a lock.
 func (w *writer) set(s Set) {
-	w.try(s, w.c.AddSet(s.nft(w.nft()), nil))
+	w.sets++
+	n := s.nft(w.nft())
+	n.ID = w.sets
+	w.try(s, w.c.AddSet(n, nil))
 	w.addElements(s)
 }
 
