@@ -25,6 +25,9 @@ const (
 	// killsMost are programs killed for their memory within killsTime while the container runs on.
 	killsMost = 30
 	killsTime = time.Minute
+	// gap is between two looks at a session from which on nobody knows when what was counted
+	// happened: a calm session is not looked into.
+	gap = 30 * time.Second
 	// busy is of the CPU time that a session may have.
 	busy = 0.95
 )
@@ -61,14 +64,18 @@ type seen struct {
 
 // Look takes readings of all containers of a session by their IDs, and of the session as a
 // whole, which may have so many cores; 0 is no limit. It answers who has broken a rule since
-// the last look.
+// the last look. After a gap, as when it is the first, it answers nobody: what they did may
+// have been long ago.
 func (w *Watch) Look(whole Reading, cores float64, all map[string]Reading) map[string]Breach {
 	breaches := map[string]Breach{}
-	before := w.containers
+	before, anew := w.containers, whole.At.Sub(w.last.At) > gap
 	w.containers = make(map[string]*seen, len(all))
 	for id, now := range all {
 		s := before[id]
-		if s == nil {
+		switch {
+		case anew:
+			s = &seen{last: now, began: now}
+		case s == nil: // it was started since
 			s = &seen{began: Reading{At: now.At}}
 		}
 		w.containers[id] = s
@@ -79,7 +86,7 @@ func (w *Watch) Look(whole Reading, cores float64, all map[string]Reading) map[s
 		s.last = now
 	}
 	if id, ok := w.judge(whole, cores); ok && breaches[id].Rule == "" {
-		breaches[id] = Breach{CPU, fmt.Sprintf("used the CPU time that its session may have (%.3g cores) for %s without a pause", cores, w.Patience)}
+		breaches[id] = Breach{CPU, fmt.Sprintf("used the CPU time that its session may have (%s) for %s without a pause", amount(cores), w.Patience)}
 	}
 	return breaches
 }
@@ -129,6 +136,13 @@ func (w *Watch) rest(since time.Time) {
 	for _, s := range w.containers {
 		s.busy = 0
 	}
+}
+
+func amount(cores float64) string {
+	if cores == 1 {
+		return "1 core"
+	}
+	return fmt.Sprintf("%.3g cores", cores)
 }
 
 func span(from, to time.Time) string {

@@ -20,7 +20,7 @@ func TestCounts(t *testing.T) {
 		{"nothing", []Reading{{}, {}, {}}, []string{"", "", ""}},
 		{"a limit that is met now and then", []Reading{{}, {Refused: 20}, {Refused: 40}, {Refused: 130}}, []string{"", "", "", ""}},
 		{"a fork bomb", []Reading{{}, {Refused: 20}, {Refused: 5000}, {Refused: 5000}}, []string{"", "", Forks, ""}},
-		{"one that was there before the first look", []Reading{{Refused: 9000}}, []string{Forks}},
+		{"one that was there before the first look", []Reading{{Refused: 9000}, {Refused: 18000}}, []string{"", Forks}},
 		{"killed once", []Reading{{}, {Killed: 1}, {Killed: 1}}, []string{"", "", ""}},
 		{"killed all the time", []Reading{{}, {Killed: 12}, {Killed: 24}, {Killed: 36}, {Killed: 38}}, []string{"", "", "", Memory, ""}},
 		{"killed now and then", []Reading{{}, {Killed: 2}, {Killed: 4}, {Killed: 6}, {Killed: 8}, {Killed: 10}, {Killed: 12}, {Killed: 14}, {Killed: 16}, {Killed: 18},
@@ -48,7 +48,7 @@ func TestBusy(t *testing.T) {
 		got := w.Look(Reading{At: at(second), CPU: whole}, 1, map[string]Reading{"most": {At: at(second), CPU: most}, "least": {At: at(second), CPU: least}})
 		if b, ok := got["most"]; ok {
 			blamed = append(blamed, second)
-			if b.Rule != CPU || !strings.Contains(b.Text, "1 cores") {
+			if b.Rule != CPU || !strings.Contains(b.Text, "(1 core)") {
 				t.Errorf("%+v", b)
 			}
 		}
@@ -86,5 +86,27 @@ func TestForgets(t *testing.T) {
 	}
 	if len(w.containers) != 1 {
 		t.Errorf("it remembers %d containers", len(w.containers))
+	}
+}
+
+// TestGap has a session be calm, and not looked into, while a container meets its limits now and
+// then: nobody is to answer for all of that at once. What was started since the last look is.
+func TestGap(t *testing.T) {
+	w := Watch{}
+	look := func(second int, all map[string]Reading) map[string]Breach {
+		for id, r := range all {
+			r.At = at(second)
+			all[id] = r
+		}
+		return w.Look(Reading{At: at(second)}, 0, all)
+	}
+	look(0, map[string]Reading{"old": {}})
+	look(5, map[string]Reading{"old": {Refused: 10, Killed: 1}})
+	if got := look(3600, map[string]Reading{"old": {Refused: 400, Killed: 50}, "since": {Refused: 300}}); len(got) > 0 {
+		t.Errorf("after an hour: %v", got)
+	}
+	got := look(3605, map[string]Reading{"old": {Refused: 410, Killed: 55}, "since": {Refused: 900}, "new": {Refused: 900}})
+	if len(got) != 2 || got["since"].Rule != Forks || got["new"].Rule != Forks {
+		t.Errorf("five seconds later: %v", got)
 	}
 }
