@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -31,6 +32,19 @@ func (r *ociRuntime) newConsole() (*console, error) {
 }
 
 func (c *console) close() { c.listener.Close() }
+
+// said is what is to be read on the terminal of a process that could not be started: there, and
+// not in its log, crun says why, once it has made the terminal.
+func (c *console) said() []byte {
+	master, err := c.master()
+	if err != nil {
+		return nil // it did not come so far
+	}
+	defer master.Close()
+	master.SetReadDeadline(time.Now().Add(5 * time.Second))
+	text, _ := io.ReadAll(io.LimitReader(master, 64<<10))
+	return text // which ends with EIO
+}
 
 // master takes the terminal. The runtime has sent it by the time it has ended.
 func (c *console) master() (*os.File, error) {

@@ -124,6 +124,14 @@ func TestExec(t *testing.T) {
 			t.Errorf("%q: %d %q %q %v", tt.args, code, out, errs, err)
 		}
 	}
+	for _, program := range []string{"foo", "/bin/foo", "/etc/passwd", "/etc"} {
+		_, _, _, plain := c.ExecSync(t.Context(), []string{program}, 20*time.Second)
+		screen := newScreen()
+		code, err := c.Exec(t.Context(), ExecSpec{Args: []string{program}, TTY: true, Stdout: screen, Started: func() { t.Errorf("%s has started", program) }})
+		if !errors.Is(err, ErrExec) || err.Error() != plain.Error() || code != -1 {
+			t.Errorf("%s in a terminal: %d, %v, which says %q; want %v", program, code, err, screen.String(), plain)
+		}
+	}
 	var out bytes.Buffer
 	code, err := c.Exec(t.Context(), ExecSpec{Args: []string{"wc", "-c"}, Stdin: strings.NewReader("12345"), Stdout: &out})
 	if err != nil || code != 0 || out.String() != "5\n" {
@@ -144,16 +152,18 @@ func TestStartErrors(t *testing.T) {
 		"missing-2": {[]string{"/foo"}, `exec: "/foo": stat /foo: no such file or directory`},
 		"a-folder":  {[]string{"/etc"}, `exec: "/etc": is a directory`},
 	} {
-		c, err := s.Create(t.Context(), Spec{ID: name, Image: testImage(t, "busybox"), Command: tt.command, Sandbox: testSandbox(t, s), LogPath: filepath.Join(t.TempDir(), "log")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = c.Start(t.Context())
-		if !errors.Is(err, ErrStart) || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%q: %v", tt.command, err)
-		}
-		if st := wait(t, c); st.ExitCode != 128 || st.Reason != "StartError" {
-			t.Errorf("%q: status %+v", tt.command, st)
+		for _, tty := range []bool{false, true} {
+			c, err := s.Create(t.Context(), Spec{ID: fmt.Sprint(name, tty), Image: testImage(t, "busybox"), Command: tt.command, Sandbox: testSandbox(t, s), LogPath: filepath.Join(t.TempDir(), "log"), TTY: tty})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.Start(t.Context())
+			if !errors.Is(err, ErrStart) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%q, terminal %v: %v", tt.command, tty, err)
+			}
+			if st := wait(t, c); st.ExitCode != 128 || st.Reason != "StartError" {
+				t.Errorf("%q, terminal %v: status %+v", tt.command, tty, st)
+			}
 		}
 	}
 }

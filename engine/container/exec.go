@@ -74,9 +74,9 @@ func (c *Container) Exec(ctx context.Context, spec ExecSpec) (int, error) {
 			return -1, err
 		}
 		defer terminal.close()
-		args = append(args, "--tty", "--console-socket", terminal.path)
+		args = append(args, "--tty")
 	}
-	p, err := runtime.spawn(c.cgroup, files, spec.Args[0], "exec", append(args, c.runtimeID())...)
+	p, err := runtime.spawn(c.cgroup, files, terminal, spec.Args[0], "exec", append(args, c.runtimeID())...)
 	files.close()
 	if err != nil {
 		ours.close()

@@ -1,7 +1,6 @@
 package container
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -70,9 +69,9 @@ func (p *process) close() {
 type stdio struct{ in, out, err *os.File }
 
 // spawn runs the runtime with a command that leaves a process behind (run or
-// exec, detached) and returns that process. program is what it shall start; a
-// failure is told in runc's words.
-func (r *ociRuntime) spawn(in *cgroup, files stdio, program, command string, args ...string) (*process, error) {
+// exec, detached) and returns that process, whose terminal is sent to the console, if there is
+// one. program is what it shall start; a failure is told in runc's words.
+func (r *ociRuntime) spawn(in *cgroup, files stdio, terminal *console, program, command string, args ...string) (*process, error) {
 	n := r.calls.Add(1)
 	log := filepath.Join(r.sockets, fmt.Sprintf("%d.log", n))
 	pidFile := filepath.Join(r.sockets, fmt.Sprintf("%d.pid", n))
@@ -82,7 +81,11 @@ func (r *ociRuntime) spawn(in *cgroup, files stdio, program, command string, arg
 	if r.crun() {
 		cmd.Args = append(cmd.Args, "--cgroup-manager", "disabled")
 	}
-	cmd.Args = append(append(cmd.Args, command, "--detach", "--pid-file", pidFile), args...)
+	cmd.Args = append(cmd.Args, command, "--detach", "--pid-file", pidFile)
+	if terminal != nil {
+		cmd.Args = append(cmd.Args, "--console-socket", terminal.path)
+	}
+	cmd.Args = append(cmd.Args, args...)
 	cmd.Dir = "/"
 	// An exec stays in the runtime's process group, and must not be in ours: what it
 	// does to its own it would do to us.
@@ -98,7 +101,7 @@ func (r *ociRuntime) spawn(in *cgroup, files stdio, program, command string, arg
 			return 0, err
 		}
 		if err := cmd.Wait(); err != nil {
-			return 0, r.failure(log, program, err)
+			return 0, r.failure(log, terminal, program, err)
 		}
 		text, err := os.ReadFile(pidFile)
 		if err != nil {
@@ -142,24 +145,33 @@ func (r *ociRuntime) forget(id string) error {
 	return nil
 }
 
-// failure reads why a call failed from the runtime's log.
-func (r *ociRuntime) failure(log, program string, err error) error {
-	f, openErr := os.Open(log)
-	if openErr != nil {
-		return fmt.Errorf("%s: %w", filepath.Base(r.program), err)
-	}
-	defer f.Close()
-	var last string
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var line struct{ Msg, Level string }
-		if json.Unmarshal(s.Bytes(), &line) == nil && line.Level != "warning" && line.Msg != "" {
-			last = line.Msg
-		}
+// failure reads why a call failed from the runtime's log, or from the terminal.
+func (r *ociRuntime) failure(log string, terminal *console, program string, err error) error {
+	text, _ := os.ReadFile(log) // there is none where the runtime did not come so far
+	last := lastMessage(text)
+	if last == "" && terminal != nil {
+		last = lastMessage(terminal.said())
 	}
 	if last == "" {
 		return fmt.Errorf("%s: %w", filepath.Base(r.program), err)
 	}
 	return errors.New(inRuncsWords(last, program))
+}
+
+// lastMessage is what the last line of a log says that is no warning. On a terminal lines have
+// colours, and others are beside them.
+func lastMessage(log []byte) (last string) {
+	for text := range bytes.Lines(log) {
+		from, to := bytes.IndexByte(text, '{'), bytes.LastIndexByte(text, '}')
+		if from < 0 || to < from {
+			continue
+		}
+		var line struct{ Msg, Level string }
+		if json.Unmarshal(text[from:to+1], &line) == nil && line.Level != "warning" && line.Msg != "" {
+			last = line.Msg
+		}
+	}
+	return last
 }
 
 var (

@@ -74,12 +74,11 @@ func (c *Container) start() error {
 			return err
 		}
 		defer terminal.close()
-		args = append(args, "--console-socket", terminal.path)
 	}
 	if c.session.host.runtime.crun() {
 		args = append(args, "--no-new-keyring") // keys are counted per user of the host, and few
 	}
-	if c.proc, err = c.session.host.runtime.spawn(c.cgroup, files, c.config.Process.Args[0], "run", append(args, c.runtimeID())...); err != nil {
+	if c.proc, err = c.session.host.runtime.spawn(c.cgroup, files, terminal, c.config.Process.Args[0], "run", append(args, c.runtimeID())...); err != nil {
 		ours.close()
 		return err
 	}
