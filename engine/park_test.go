@@ -86,3 +86,24 @@ func TestParkNot(t *testing.T) {
 		t.Errorf("it is gone: %v", err)
 	}
 }
+
+// One that is opened while the engine closes is closed with it, and kept: nobody else would.
+func TestEnterLate(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		e := keeping(t, t.TempDir())
+		s := keptSession(t, e, "one")
+		p := &parked{kept: keptFile{ID: s.id}, slot: s.slot}
+		delete(e.sessions, s.id)
+		e.parked[s.id] = p
+		ended := 0
+		s.onClose(func() error { ended++; return nil })
+		e.closed = late
+		err := e.enter(p, s)
+		if errors.Is(err, model.ErrClosed) != late || err == nil == late || (ended == 1) != late || (s.ctx.Err() != nil) != late || (e.sessions[s.id] == s) == late {
+			t.Errorf("late %v: %v; %d parts closed, open: %v", late, err, ended, e.sessions)
+		}
+		if _, err := e.keeper.File(t.Context(), s.id); err != nil || p.gone == nil {
+			t.Errorf("late %v: it is not kept: %v; parked until %v", late, err, p.gone)
+		}
+	}
+}

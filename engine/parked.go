@@ -207,15 +207,30 @@ func (e *Engine) openParked(ctx context.Context, p *parked) (_ *Session, err err
 	if err != nil {
 		return nil, fmt.Errorf("open the session again: %w", err)
 	}
-	p.leave(model.ErrConflict)
-	e.mu.Lock()
-	delete(e.parked, s.id)
-	e.sessions[s.id] = s
-	e.mu.Unlock()
+	if err := e.enter(p, s); err != nil {
+		return nil, err
+	}
 	_ = s.begin(p.kept.Born, p.kept.Until) // it is kept as it was
 	s.again(ctx, p.kept)
 	s.log.Info("the session goes on", "took", time.Since(begun).Round(time.Millisecond))
 	return s, nil
+}
+
+// enter has a parked session be one of those that are open; or not, if the engine closes, which
+// has seen by then which are. It goes on in the next server then. p.mu is held.
+func (e *Engine) enter(p *parked, s *Session) error {
+	p.leave(model.ErrConflict)
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		delete(e.parked, s.id)
+		e.sessions[s.id] = s
+	}
+	e.mu.Unlock()
+	if closed {
+		return errors.Join(model.ErrClosed, s.suspend())
+	}
+	return nil
 }
 
 // restored is what a session's API goes on from.
