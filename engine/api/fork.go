@@ -19,7 +19,7 @@ func (s *Session) State() store.State { return s.tenant.State() }
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
 
 // disown takes out of a fork what was made with the keys of the session that it is of:
-// tokens in Secrets, which the controller makes anew. Without values, those of all
+// tokens in Secrets, which the controller makes anew, with what it puts beside them. Without values, those of all
 // Secrets are left out, as a recording does.
 func (s *Session) disown(values bool) error {
 	codec := protobuf.NewSerializer(scheme.Scheme, scheme.Scheme)
@@ -32,10 +32,12 @@ func (s *Session) disown(values bool) error {
 		if !ok {
 			return data, nil
 		}
-		switch {
-		case secret.Type == corev1.SecretTypeServiceAccountToken:
-			delete(secret.Data, corev1.ServiceAccountTokenKey)
-		case !values:
+		if secret.Type == corev1.SecretTypeServiceAccountToken {
+			for _, key := range []string{corev1.ServiceAccountTokenKey, corev1.ServiceAccountRootCAKey, corev1.ServiceAccountNamespaceKey} {
+				delete(secret.Data, key)
+			}
+		}
+		if !values {
 			for key := range secret.Data {
 				secret.Data[key] = []byte("left out")
 				if strings.HasPrefix(key, ".docker") { // which the API wants to be JSON

@@ -21,7 +21,7 @@ func testForks(t *testing.T, s *Server) {
 		{ObjectMeta: metav1.ObjectMeta{Name: "password", Annotations: map[string]string{lastApplied: `{"stringData":{"a":"hunter2"}}`, "mine": "yes"}}, Data: map[string][]byte{"a": []byte("hunter2")}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "registry"}, Type: corev1.SecretTypeDockerConfigJson, Data: map[string][]byte{corev1.DockerConfigJsonKey: []byte(`{"auths":{"hunter2":{}}}`)}},
 		{ObjectMeta: metav1.ObjectMeta{Name: "token", Annotations: map[string]string{corev1.ServiceAccountNameKey: "default"}}, Type: corev1.SecretTypeServiceAccountToken,
-			Data: map[string][]byte{corev1.ServiceAccountTokenKey: []byte("signed by the old one")}},
+			Data: map[string][]byte{corev1.ServiceAccountTokenKey: []byte("signed by the old one"), "a": []byte("hunter2")}},
 	} {
 		if _, err := secrets.Create(ctx, secret, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
@@ -92,9 +92,9 @@ func testForks(t *testing.T, s *Server) {
 			}
 			got[secret.Name] += secret.Annotations[lastApplied] + secret.Annotations["mine"]
 		}
-		want := map[string]string{"password": "left outyes", "registry": "{}", "token": ""}
+		want := map[string]string{"password": "left outyes", "registry": "{}", "token": "left out"}
 		if values {
-			want = map[string]string{"password": `hunter2{"stringData":{"a":"hunter2"}}yes`, "registry": `{"auths":{"hunter2":{}}}`, "token": ""}
+			want = map[string]string{"password": `hunter2{"stringData":{"a":"hunter2"}}yes`, "registry": `{"auths":{"hunter2":{}}}`, "token": "hunter2"}
 		}
 		for secret := range want {
 			if got[secret] != want[secret] {
