@@ -1,9 +1,19 @@
 package main
 
 // startEdits take out of a kubelet's start what costs every node of every
-// session and gives it nothing.
+// session and gives it nothing, and what is once a process there.
 var startEdits = []edit{
 	{
+		File: "pkg/kubelet/nodestatus/setters.go",
+		Why:  "each kubelet tells of its own node's reboot, not the first of the process alone",
+		Old:  "// Only emit one reboot event\nvar rebootEvent sync.Once\n\n",
+		New:  "",
+	}, {
+		File: "pkg/kubelet/nodestatus/setters.go",
+		Why:  "the same",
+		Old:  "	runningInUserNSFunc func() *bool, // typically Kubelet.runningInUserNS\n	localStorageCapacityIsolation bool,\n) Setter {\n",
+		New:  "	runningInUserNSFunc func() *bool, // typically Kubelet.runningInUserNS\n	localStorageCapacityIsolation bool,\n) Setter {\n	var rebootEvent sync.Once // only emit one reboot event\n",
+	}, {
 		File: "pkg/kubelet/kubelet.go",
 		Why:  "the kernel's log is the host's: a session's kubelet must not read it, one descriptor a node",
 		Old:  "oomWatcher, err := oomwatcher.NewWatcher(kubeDeps.Recorder)",
