@@ -70,11 +70,21 @@ func (o *Objects) serviceAt(ip netip.Addr) *v1.Service {
 func portAt(s *v1.Service, protocol v1.Protocol, to netip.AddrPort) *v1.ServicePort {
 	for i := range s.Spec.Ports {
 		p := &s.Spec.Ports[i]
-		if p.Protocol == protocol && (p.Port == int32(to.Port()) || p.NodePort == int32(to.Port())) {
+		at := p.NodePort
+		if owns(s, to.Addr()) {
+			at = p.Port
+		}
+		if p.Protocol == protocol && at == int32(to.Port()) {
 			return p
 		}
 	}
 	return nil
+}
+
+// owns reports whether an address is the Service's, and no node's.
+func owns(s *v1.Service, ip netip.Addr) bool {
+	return slices.Contains(s.Spec.ClusterIPs, ip.String()) || slices.Contains(s.Spec.ExternalIPs, ip.String()) ||
+		slices.ContainsFunc(s.Status.LoadBalancer.Ingress, func(i v1.LoadBalancerIngress) bool { return i.IP == ip.String() })
 }
 
 func (c *failure) ping(s *v1.Service, ip netip.Addr) *model.Why {
@@ -98,8 +108,12 @@ func (c *failure) servicePort(s *v1.Service, to netip.AddrPort) *model.Why {
 	if !slices.Contains(s.Spec.ClusterIPs, to.Addr().String()) || len(s.Spec.Ports) == 0 {
 		return nil
 	}
+	other := "What its pods listen on is another matter, and is its targetPort."
+	if slices.ContainsFunc(s.Spec.Ports, func(p v1.ServicePort) bool { return p.NodePort == int32(to.Port()) }) {
+		other = fmt.Sprintf("%d is its nodePort, which the nodes' addresses have, and this one has not.", to.Port())
+	}
 	return &model.Why{Trap: TrapServicePort,
-		Sentence: fmt.Sprintf("Service %s has no %s port %d: it takes %s. What its pods listen on is another matter, and is its targetPort.", nameOf(s), c.j.Protocol, to.Port(), portsText(s)),
+		Sentence: fmt.Sprintf("Service %s has no %s port %d: it takes %s. %s", nameOf(s), c.j.Protocol, to.Port(), portsText(s), other),
 		Seen:     []model.Finding{c.seen(c.last), spec(s, "Its ports: "+portsText(s)+".")},
 		Advice:   []model.Advice{{Sentence: fmt.Sprintf("Ask for a port that it has: %s.", url(s, &s.Spec.Ports[0]))}},
 	}
