@@ -165,23 +165,8 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if e.runtime, err = versionOf(ctx, cfg.OCIRuntime); err != nil {
 		return e, err
 	}
-	images := image.Config{Dir: cfg.Images}
-	if cfg.Registries {
-		images.Registries = &image.Registries{Dir: filepath.Join(cfg.Data, "layers"), DialContext: nsexec.DialOutside,
-			Mirrors: cfg.RegistryMirrors, MaxImageBytes: cfg.ImageBytes, MaxBytes: cfg.ImageDisk}
-	}
-	if e.images, err = image.New(images); err != nil {
+	if err = e.openImages(); err != nil {
 		return e, err
-	}
-	if img, err := e.images.Resolve(dns.Image); err != nil {
-		e.log.Warn("sessions have no DNS: build the catalogue of images anew", "err", err)
-	} else {
-		e.dnsImage = img.ID
-	}
-	if img, err := e.images.Resolve(ingress.Image); err != nil {
-		e.log.Warn("sessions have no Ingress: build the catalogue of images anew", "err", err)
-	} else {
-		e.proxyImage = img.ID
 	}
 	e.containers, err = container.New(container.Config{Dir: runDir, Name: cfg.Data, Runtime: cfg.OCIRuntime, LayerBytes: cfg.ImageMemory, Log: e.log})
 	if err != nil {
@@ -208,62 +193,27 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	return e, nil
 }
 
-// warm does ahead, while nobody waits, what the first learner would wait for: it
-// unpacks the images that most begin with, and takes a paste in a session of its
-// own, so that the API's lazily made schemas are there.
-func (e *Engine) warm() {
-	ctx, cancel := context.WithCancel(context.Background())
-	e.idle = cancel
-	e.opening.Go(func() { e.keepRules(ctx) })
-	// Not at once: it is large, and who only asks the API needs none.
-	e.desk = sync.OnceFunc(func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if !e.closed {
-			e.opening.Go(func() { e.prepare(ctx, deskImage) })
-		}
-	})
-	e.opening.Go(func() {
-		for _, name := range []string{dns.Image, ingress.Image, "nginx", "busybox"} {
-			e.prepare(ctx, name)
-		}
-	})
-	e.opening.Go(func() {
-		o, err := e.cfg.Options(model.SessionOptions{})
-		if err != nil {
-			e.log.Debug("warming up", "err", err)
-			return
-		}
-		// Beside those that there may be, and not to be kept.
-		s, err := e.make(ctx, birth{options: o}, (*slots).takeExtra, nil)
-		defer e.lessen()
-		if err != nil {
-			e.log.Debug("warming up", "err", err)
-			return
-		}
-		defer s.Close()
-		if _, err := s.Apply(ctx, []byte("{apiVersion: v1, kind: ConfigMap, metadata: {name: warm}}")); err != nil {
-			e.log.Debug("warming up", "err", err)
-		}
-	})
-}
-
-// lessen takes back the place beside the others that warm has had.
-func (e *Engine) lessen() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.slots.most--
-}
-
-// prepare unpacks an image before somebody waits for it.
-func (e *Engine) prepare(ctx context.Context, name string) {
-	img, err := e.images.Resolve(name)
-	if err == nil {
-		err = e.containers.Prepare(ctx, img)
+// openImages opens the catalogue, and finds in it what sessions are made of.
+func (e *Engine) openImages() (err error) {
+	images := image.Config{Dir: e.cfg.Images}
+	if e.cfg.Registries {
+		images.Registries = &image.Registries{Dir: filepath.Join(e.cfg.Data, "layers"), DialContext: nsexec.DialOutside,
+			Mirrors: e.cfg.RegistryMirrors, MaxImageBytes: e.cfg.ImageBytes, MaxBytes: e.cfg.ImageDisk}
 	}
-	if err != nil {
-		e.log.Debug("unpacking ahead", "image", name, "err", err)
+	if e.images, err = image.New(images); err != nil {
+		return err
 	}
+	if img, err := e.images.Resolve(dns.Image); err != nil {
+		e.log.Warn("sessions have no DNS: build the catalogue of images anew", "err", err)
+	} else {
+		e.dnsImage = img.ID
+	}
+	if img, err := e.images.Resolve(ingress.Image); err != nil {
+		e.log.Warn("sessions have no Ingress: build the catalogue of images anew", "err", err)
+	} else {
+		e.proxyImage = img.ID
+	}
+	return nil
 }
 
 // Open makes a session and waits until its nodes are there. ctx bounds the opening
