@@ -118,7 +118,7 @@ func (e *Engine) End(_ context.Context, id string) error {
 		return lost
 	}
 	if p != nil {
-		e.over(p) // it does nothing if somebody had it opened meanwhile
+		e.endParked(p, "the session is ended") // it does nothing if somebody had it opened meanwhile
 		e.mu.Lock()
 		s = e.sessions[id]
 		e.mu.Unlock()

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/podhop/podhop/engine/feed"
@@ -84,6 +87,26 @@ func TestParkNot(t *testing.T) {
 	}
 	if _, err := e.keeper.File(t.Context(), s.id); err != nil {
 		t.Errorf("it is gone: %v", err)
+	}
+}
+
+// Who ends a parked session is not told in the log that its time was over.
+func TestEndParked(t *testing.T) {
+	e := keeping(t, t.TempDir())
+	var log bytes.Buffer
+	e.log = slog.New(slog.NewTextHandler(&log, nil))
+	keep(t, e.cfg.Sessions, good("one"))
+	if err := e.park(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.End(t.Context(), keptID("one")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.keeper.File(t.Context(), keptID("one")); !errors.Is(err, fs.ErrNotExist) || e.Sessions() != 0 || e.slots.used != 0 {
+		t.Errorf("it is still there: %v, %d sessions, %d places", err, e.Sessions(), e.slots.used)
+	}
+	if text := log.String(); !strings.Contains(text, "the session is ended") || strings.Contains(text, "time is over") {
+		t.Errorf("the log says\n%s", text)
 	}
 }
 

@@ -119,7 +119,10 @@ func (e *Engine) parkOne(kept keptFile) {
 }
 
 // over removes a parked session whose time is up, if it has not been opened meanwhile.
-func (e *Engine) over(p *parked) {
+func (e *Engine) over(p *parked) { e.endParked(p, "the session's time is over") }
+
+// endParked removes a parked session, if it has not been opened meanwhile; the log says why.
+func (e *Engine) endParked(p *parked, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gone != nil {
@@ -130,7 +133,7 @@ func (e *Engine) over(p *parked) {
 	delete(e.parked, p.kept.ID)
 	e.slots.give(p.slot)
 	e.mu.Unlock()
-	e.log.Info("the session's time is over", "session", p.kept.ID)
+	e.log.Info(why, "session", p.kept.ID)
 	e.remove(p.kept.ID)
 }
 
