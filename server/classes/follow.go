@@ -86,8 +86,11 @@ func (c *Classes) Follow(ctx context.Context, key string) (*Stream[model.ClassMe
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{c: c, key: key, id: d.ID, follower: f, members: map[string]string{}}
-	return &Stream[model.ClassMessage]{next: w.next, close: func() { c.unfollow(d.ID, f) }}, nil
+	w := &watched{c: c, key: key, id: d.ID, follower: f, again: time.NewTicker(again), members: map[string]string{}}
+	return &Stream[model.ClassMessage]{next: w.next, close: func() {
+		w.again.Stop()
+		c.unfollow(d.ID, f)
+	}}, nil
 }
 
 // watched is a class as one instructor was told of it.
@@ -95,6 +98,7 @@ type watched struct {
 	c        *Classes
 	key, id  string
 	follower *follower
+	again    *time.Ticker // one for all calls of next: in a class that works, something is told all the time
 	begun    bool
 	class    string            // as it was told
 	members  map[string]string // as they were told
@@ -106,16 +110,13 @@ const again = 15 * time.Second
 func (w *watched) next(ctx context.Context) ([]model.ClassMessage, error) {
 	for {
 		all := false
-		timer := time.NewTimer(again)
 		select {
 		case <-w.follower.ready:
-		case <-timer.C:
+		case <-w.again.C:
 			all = true
 		case <-ctx.Done():
-			timer.Stop()
 			return nil, ctx.Err()
 		}
-		timer.Stop()
 		messages, err := w.look(all)
 		if err != nil || len(messages) > 0 {
 			return messages, err

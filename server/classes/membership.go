@@ -33,8 +33,9 @@ func (c *Classes) FollowMember(ctx context.Context, key string) (*Stream[model.M
 		c.leave(r)
 		return nil, err
 	}
-	told := &toldMember{c: c, ref: r, follower: f, since: c.now().Add(-replayed), joined: m.Joined}
+	told := &toldMember{c: c, ref: r, follower: f, beat: time.NewTicker(beat), since: c.now().Add(-replayed), joined: m.Joined}
 	return &Stream[model.MemberMessage]{next: told.next, close: func() {
+		told.beat.Stop()
 		c.unfollow(r.class, f)
 		c.leave(r)
 	}}, nil
@@ -45,6 +46,7 @@ type toldMember struct {
 	c        *Classes
 	ref      ref
 	follower *follower
+	beat     *time.Ticker // one for all calls of next: who works is told of it more often
 	since    time.Time
 	joined   time.Time
 	told     string
@@ -53,16 +55,13 @@ type toldMember struct {
 
 func (t *toldMember) next(ctx context.Context) ([]model.MemberMessage, error) {
 	for {
-		timer := time.NewTimer(beat)
 		select {
 		case <-t.follower.ready:
-		case <-timer.C:
+		case <-t.beat.C:
 			t.c.present(t.ref)
 		case <-ctx.Done():
-			timer.Stop()
 			return nil, ctx.Err()
 		}
-		timer.Stop()
 		messages, err := t.look()
 		if err != nil || len(messages) > 0 {
 			return messages, err
