@@ -18,7 +18,7 @@ import (
 // viewer or the server goes or next fails. With model.ErrNotFound it closes by Gone. The request must be of the
 // same origin. Close codes are those of Serve.
 func ServeLines[M any](s *Stream, w http.ResponseWriter, r *http.Request, next func(context.Context) ([]M, error)) {
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	conn, err := websocket.Accept(once{w}, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		s.cfg.Log.DebugContext(r.Context(), "websocket refused", "err", err)
 		return // Accept has answered
