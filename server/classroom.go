@@ -64,7 +64,7 @@ func (s *Server) classroom(next http.Handler) http.Handler {
 }
 
 func isFrozen(by, text string) *problem.Problem {
-	detail := strings.ToUpper(by[:1]) + by[1:] + " has frozen the screens of the class."
+	detail := capital(by) + " has frozen the screens of the class."
 	if text != "" {
 		detail += " " + text
 	}

@@ -51,7 +51,7 @@ func (s *Server) passWork(w http.ResponseWriter, r *http.Request) bool {
 	case errors.Is(err, gate.ErrWanted):
 	case errors.Is(err, gate.ErrWrong), errors.Is(err, gate.ErrExpired), errors.Is(err, gate.ErrSpent):
 		wrong = "It was not taken: " + err.Error() + "."
-		why.Detail = strings.ToUpper(err.Error()[:1]) + err.Error()[1:] + ". " + why.Detail
+		why.Detail = capital(err.Error()) + ". " + why.Detail
 		s.note(r, "person.refused", audit.Event{Detail: "gate: " + err.Error()})
 	default:
 		s.fail(w, r, err)
