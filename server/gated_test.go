@@ -140,3 +140,21 @@ func TestGateOfTokens(t *testing.T) {
 		t.Errorf("where there is no gate: %d", r.StatusCode)
 	}
 }
+
+// Who waits has passed the gate: what they showed there is not in the page that waits, which is whoever's has its address.
+func TestWhoWaitsShowsNoToken(t *testing.T) {
+	const token = "the-token-of-the-site"
+	s, _, _ := operated(t, 0)
+	var err error
+	if s.cfg.Gate, err = gate.New(gate.Config{Kind: gate.Token, Tokens: []string{token}}); err != nil {
+		t.Fatal(err)
+	}
+	r := ask(s.Handler(), "POST /playground", "nodes=2&access="+token, asForm, asBrowser)
+	to := r.Header.Get("Location")
+	if r.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, "/queue/") {
+		t.Fatalf("who finds no room: %d to %q", r.StatusCode, to)
+	}
+	if page := textOf(ask(s.Handler(), "GET "+to, "", asBrowser)); !strings.Contains(page, "map[nodes:2]") {
+		t.Errorf("the page that waits: %s", page)
+	}
+}

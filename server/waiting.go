@@ -131,7 +131,7 @@ func (s *Server) sendToWait(w http.ResponseWriter, r *http.Request, err error) b
 	query.Del("ticket")
 	want := model.Wanted{Path: r.URL.Path, Query: query.Encode(), Fields: map[string]string{}}
 	for name := range r.PostForm {
-		if name == "work" || name == "token" { // of the gate, which is behind them
+		if name == workField || name == accessField { // of the gate, which is behind them
 			continue
 		}
 		want.Fields[name] = r.PostForm.Get(name)
