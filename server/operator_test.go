@@ -14,6 +14,8 @@ import (
 	"github.com/podhop/podhop/engine/capacity"
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/server/audit"
+	"github.com/podhop/podhop/server/gate"
+	"github.com/podhop/podhop/server/limit"
 	"github.com/podhop/podhop/server/people"
 )
 
@@ -222,5 +224,47 @@ func TestMemberMakesRoom(t *testing.T) {
 	s.do("POST /api/members/"+s.ann.Key+"/sessions?ticket="+full.Queued.Ticket, "{}", 201, &opened)
 	if opened.ID == "" || opened.ID == s.one {
 		t.Errorf("opened %+v", opened)
+	}
+}
+
+// A ticket whose turn it is stands for one session of somebody who was admitted when they got it, whatever
+// others behind their address have opened meanwhile, and for nothing else that is admitted.
+func TestTicketsOpenSessionsAlone(t *testing.T) {
+	const token = "the-token-of-the-site"
+	s, o, _ := operated(t, 0)
+	var err error
+	if s.cfg.Gate, err = gate.New(gate.Config{Kind: gate.Token, Tokens: []string{token}}); err != nil {
+		t.Fatal(err)
+	}
+	s.limits = newLimits(Limits{Open: limit.Rate{PerSecond: 0.001, Burst: 2}})
+	var full struct{ Queued model.Queued }
+	if err := json.Unmarshal([]byte(textOf(ask(s.Handler(), "POST /api/sessions", "{}", accessHeader+": "+token))), &full); err != nil || full.Queued.Ticket == "" {
+		t.Fatalf("got %+v, %v", full, err)
+	}
+	o.set(1)
+	ticket := "?ticket=" + full.Queued.Ticket
+	if r := ask(s.Handler(), "POST /api/classes"+ticket, `{"title":"Networking"}`); r.StatusCode != http.StatusForbidden {
+		t.Errorf("a class by a ticket: %d", r.StatusCode)
+	}
+	if r := ask(s.Handler(), "POST /api/classes", `{"title":"Networking"}`, accessHeader+": "+token); r.StatusCode != http.StatusCreated {
+		t.Errorf("the last that the address may open: %d", r.StatusCode)
+	}
+	if r := ask(s.Handler(), "POST /api/sessions"+ticket, "{}"); r.StatusCode != http.StatusCreated {
+		t.Errorf("a session by a ticket: %d %s", r.StatusCode, textOf(r))
+	}
+	if r := ask(s.Handler(), "POST /api/sessions"+ticket, "{}"); r.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("another by the same: %d", r.StatusCode)
+	}
+}
+
+// Whatever opens sessions takes tickets.
+func TestWhatTakesTickets(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/playground": true, "/lessons/dns": true, "/api/sessions": true, "/api/sessions/one/fork": true, "/api/members/member-a/sessions": true,
+		"/api/classes": false, "/api/join": false, "/api/recordings": false, "/api/sessions/one/apply": false, "/sign-in": false,
+	} {
+		if got := claims.MatchString(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
 	}
 }

@@ -48,12 +48,12 @@ func (s *Server) admitTo(w http.ResponseWriter, r *http.Request, key string) boo
 		s.refuse(w, r, s.notOfRole(r, people.Learner))
 		return false
 	}
+	if s.admitted(r) { // and what others behind their address did meanwhile is not theirs
+		return true
+	}
 	if wait := limit.Wait(s.limits.now(), s.opening(r, key)...); wait > 0 { // nobody works for nothing
 		s.refuseOften(w, r, openedOften(wait))
 		return false
-	}
-	if s.admitted(r) {
-		return true
 	}
 	if key == "" && !s.pass(w, r) {
 		return false

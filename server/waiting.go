@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -28,10 +29,14 @@ func (s *Server) newQueue() *queue.Queue {
 
 type claimKey struct{}
 
+// claims are the paths by which somebody opens a session. To others a ticket is nothing: they do not
+// use it up, and it would let whoever has one pass without end.
+var claims = regexp.MustCompile(`^/(playground|lessons/[^/]+|api/sessions(/[^/]+/fork)?|api/members/[^/]+/sessions)$`)
+
 // claiming notes who asks, for when they ask for a session: by what ticket, and who they are.
 func (s *Server) claiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
+		if r.Method == http.MethodPost && claims.MatchString(r.URL.Path) {
 			c := queue.Claim{Ticket: r.URL.Query().Get("ticket"), Person: people.From(r.Context()).ID}
 			r = r.WithContext(context.WithValue(r.Context(), claimKey{}, c))
 		}
