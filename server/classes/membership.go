@@ -33,7 +33,7 @@ func (c *Classes) FollowMember(ctx context.Context, key string) (*Stream[model.M
 		c.leave(r)
 		return nil, err
 	}
-	told := &toldMember{c: c, ref: r, follower: f, beat: time.NewTicker(beat), since: c.now().Add(-replayed), joined: m.Joined}
+	told := &toldMember{c: c, ref: r, follower: f, beat: time.NewTicker(beat), since: c.now().Add(-replayed), joined: m.Joined, notices: map[int]bool{}}
 	return &Stream[model.MemberMessage]{next: told.next, close: func() {
 		told.beat.Stop()
 		c.unfollow(r.class, f)
@@ -50,7 +50,7 @@ type toldMember struct {
 	since    time.Time
 	joined   time.Time
 	told     string
-	notice   int // the last that was told
+	notices  map[int]bool // those of the class that were told, or are none of theirs
 }
 
 func (t *toldMember) next(ctx context.Context) ([]model.MemberMessage, error) {
@@ -88,15 +88,17 @@ func (t *toldMember) look() (messages []model.MemberMessage, err error) {
 		t.told = string(text)
 		messages = append(messages, model.MemberMessage{You: &you})
 	}
+	seen := map[int]bool{} // of two that are sent at once, the second may be there first
 	for _, n := range class.notices {
-		if n.N <= t.notice {
+		seen[n.N] = true
+		if t.notices[n.N] {
 			continue
 		}
-		t.notice = n.N
 		if n.isFor(t.ref.member) && n.Time.After(t.since) && !n.Time.Before(t.joined) && n.shown() {
 			messages = append(messages, model.MemberMessage{Notice: n.told(t.ref.member, class.doc)})
 		}
 	}
+	t.notices = seen
 	return messages, nil
 }
 

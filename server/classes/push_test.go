@@ -130,6 +130,23 @@ func TestPush(t *testing.T) {
 	}
 }
 
+// Of two that are sent at once, a page is told both, whichever is there first.
+func TestNoticesInAnyOrder(t *testing.T) {
+	w := newWorld(t, keep.Memory())
+	class := w.make(t, model.NewClass{})
+	page, err := w.FollowMember(t.Context(), w.join(t, class, "Ann").Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Close()
+	for _, n := range []int{2, 1} {
+		w.see(event(t, noticeAt(hash(class.Key), n), uint64(1e9-n), noticeDoc{N: n, Time: w.clock.time(), Push: model.Push{Kind: "message", Text: "hi"}}))
+		if got := awaits(t, page, "a notice", func(m model.MemberMessage) bool { return m.Notice != nil }).Notice; got.ID != fmt.Sprint(n) {
+			t.Errorf("got %+v, not the one of number %d", got, n)
+		}
+	}
+}
+
 // A class is sent so much at once, and keeps so many.
 func TestPushesAreBounded(t *testing.T) {
 	w := newWorld(t, keep.Memory())
