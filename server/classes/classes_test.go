@@ -91,15 +91,20 @@ func (f *fakeSessions) Close(_ context.Context, id string) error {
 type fakeViews struct {
 	mu   sync.Mutex
 	all  map[string]string
+	last map[string]time.Time // until when
 	next int
+	made func() // is called while one is made
 }
 
-func (f *fakeViews) Make(_ context.Context, session string, control bool, by string, _ time.Time) (string, error) {
+func (f *fakeViews) Make(_ context.Context, session string, control bool, by string, until time.Time) (string, error) {
+	if f.made != nil {
+		f.made()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next++
 	key := fmt.Sprintf("view-%d", f.next)
-	f.all[key] = fmt.Sprintf("%s %v %s", session, control, by)
+	f.all[key], f.last[key] = fmt.Sprintf("%s %v %s", session, control, by), until
 	return key, nil
 }
 
@@ -173,7 +178,7 @@ type world struct {
 
 func newWorld(t *testing.T, store keep.Store) *world {
 	t.Helper()
-	w := &world{sessions: &fakeSessions{open: map[string]bool{}}, views: &fakeViews{all: map[string]string{}},
+	w := &world{sessions: &fakeSessions{open: map[string]bool{}}, views: &fakeViews{all: map[string]string{}, last: map[string]time.Time{}},
 		clock: &clock{now: time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)}, store: store}
 	w.Classes = New(Config{Store: store, Lesson: lessonsHere, Sessions: w.sessions, Views: w.views, Now: w.clock.time, Log: slog.New(slog.DiscardHandler)})
 	w.sessions.of = w.Classes

@@ -17,13 +17,13 @@ func (c *Classes) Look(ctx context.Context, key, mid string) (view string, err e
 	if err != nil {
 		return "", err
 	}
+	if m.Session == "" || !c.there(ctx, m.Session) {
+		return "", fmt.Errorf("%w: they have no session now", model.ErrConflict)
+	}
 	if m.View != "" {
 		return m.View, nil
 	}
-	if m.Session == "" || !c.cfg.Sessions.There(ctx, m.Session) {
-		return "", fmt.Errorf("%w: they have no session now", model.ErrConflict)
-	}
-	made, err := c.cfg.Views.Make(ctx, m.Session, false, cmp.Or(d.Instructor, theInstructor), d.Until)
+	made, err := c.viewOf(ctx, d, m.Session, false)
 	if err != nil {
 		return "", err
 	}
@@ -40,6 +40,16 @@ func (c *Classes) Look(ctx context.Context, key, mid string) (view string, err e
 		err = errors.Join(err, c.revoke(ctx, made))
 	}
 	return now.View, err
+}
+
+// there reports whether a member's session is there. One whose time was up is theirs no more from then on, nor are
+// the views of it: nobody tells of that.
+func (c *Classes) there(ctx context.Context, session string) bool {
+	if c.cfg.Sessions.There(ctx, session) {
+		return true
+	}
+	c.Closed(ctx, session)
+	return false
 }
 
 // goingMember is member of a class that is not closed, and the class.
@@ -212,29 +222,47 @@ func (c *Classes) endControl(ctx context.Context, r ref, d classDoc, m memberDoc
 	return c.exchange(ctx, r, d, m, false, end)
 }
 
-// exchange makes a view of other rights, and has it take the place of the one that there was.
+// exchange makes a view of other rights, and has it take the place of the one that there was: of the session that
+// is theirs by then, with which that has gone along.
 func (c *Classes) exchange(ctx context.Context, r ref, d classDoc, m memberDoc, control bool, change func(*memberDoc) error) error {
-	made, err := c.cfg.Views.Make(ctx, m.Session, control, cmp.Or(d.Instructor, theInstructor), d.Until)
-	if err != nil {
-		return err
-	}
-	old := ""
-	now, err := changed(ctx, c, r.at(), func(now *memberDoc) error {
-		if now.Session != m.Session || now.View == "" {
-			now.lookAway("", c.now().UTC())
-			return nil
+	for range exchanges {
+		if m.Session == "" || m.View == "" {
+			return errNobodyLooks
 		}
-		if err := change(now); err != nil {
+		made, err := c.viewOf(ctx, d, m.Session, control)
+		if err != nil {
 			return err
 		}
-		old, now.View = now.View, made
-		return nil
-	})
-	if err == nil && now.View != made {
-		err = fmt.Errorf("%w: the session is another now", model.ErrConflict)
+		old := ""
+		now, err := changed(ctx, c, r.at(), func(now *memberDoc) error {
+			old = ""
+			if now.Session != m.Session || now.View == "" {
+				return nil
+			}
+			if err := change(now); err != nil {
+				return err
+			}
+			old, now.View = now.View, made
+			return nil
+		})
+		if err == nil && now.View == made {
+			return c.revoke(ctx, old)
+		}
+		if err = errors.Join(err, c.revoke(ctx, made)); err != nil {
+			return err
+		}
+		m = now
 	}
-	if err != nil {
-		old = made
-	}
-	return errors.Join(err, c.revoke(ctx, old))
+	return fmt.Errorf("%w: the session is replaced again and again", model.ErrConflict)
+}
+
+// exchanges is how often exchange follows to another session.
+const exchanges = 3
+
+var errNobodyLooks = fmt.Errorf("%w: nobody looks at the session any more", model.ErrConflict)
+
+// viewOf makes a view that is good for as long as the class may go on, if it is given more time too; it ends with
+// the class before.
+func (c *Classes) viewOf(ctx context.Context, d classDoc, session string, control bool) (key string, err error) {
+	return c.cfg.Views.Make(ctx, session, control, cmp.Or(d.Instructor, theInstructor), d.Made.Add(lastsAtMost))
 }
