@@ -24,18 +24,16 @@ func (s *Server) classPage(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, err)
 		return
 	}
-	class.Key = keyOf(r)
 	s.cfg.Pages.Class(w, r, class)
 }
 
 // memberPage is a member's own.
 func (s *Server) memberPage(w http.ResponseWriter, r *http.Request) {
-	you, err := s.classes.Membership(r.Context(), keyOf(r))
+	you, err := s.membership(r)
 	if err != nil {
 		s.failPage(w, r, err)
 		return
 	}
-	you.Session = s.pageOf(r, you)
 	s.cfg.Pages.Member(w, r, keyOf(r), you)
 }
 

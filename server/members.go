@@ -24,12 +24,20 @@ import (
 )
 
 func (s *Server) getMembership(w http.ResponseWriter, r *http.Request) {
+	m, err := s.membership(r)
+	s.tell(w, r, m, err)
+}
+
+// membership is whose key a request has. A session whose time was up is theirs no more from then on: they may open
+// another.
+func (s *Server) membership(r *http.Request) (model.Membership, error) {
 	m, err := s.classes.Membership(r.Context(), keyOf(r))
-	if err == nil && m.SessionID != "" && !(sessionsOfMembers{s}).There(r.Context(), m.SessionID) { // its time was up
-		m.SessionID = ""
+	if err == nil && m.SessionID != "" && !(sessionsOfMembers{s}).There(r.Context(), m.SessionID) {
+		s.classes.Closed(r.Context(), m.SessionID)
+		m, err = s.classes.Membership(r.Context(), keyOf(r))
 	}
 	m.Session = s.pageOf(r, m)
-	s.tell(w, r, m, err)
+	return m, err
 }
 
 // pageOf is the path of the page of a member's session.

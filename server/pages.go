@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -73,8 +74,12 @@ func withOptions(o model.SessionOptions, of lessons.Options) model.SessionOption
 }
 
 func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
-	session, _, err := s.find(r, chi.URLParam(r, "id"))
+	id := chi.URLParam(r, "id")
+	session, _, err := s.find(r, id)
 	if err != nil {
+		if errors.Is(err, model.ErrNotFound) { // its time was up: a member's own page is to lead to another
+			s.observer.Closed(r.Context(), id)
+		}
 		s.failPage(w, r, err)
 		return
 	}

@@ -384,7 +384,7 @@ func (p fakePages) Join(w http.ResponseWriter, _ *http.Request, code string) {
 	p.page(w, 200, "join "+code)
 }
 func (p fakePages) Member(w http.ResponseWriter, _ *http.Request, key string, m model.Membership) {
-	p.page(w, 200, "member "+key+" "+m.Name)
+	p.page(w, 200, "member "+key+" "+m.Name+" "+m.Session)
 }
 func (p fakePages) NotFound(w http.ResponseWriter, _ *http.Request) { p.page(w, 404, "not found") }
 func (p fakePages) SignIn(w http.ResponseWriter, _ *http.Request, status int, with model.SignIn) {
