@@ -90,6 +90,7 @@ type Classes struct {
 	// known is closed when the book has what there is.
 	known   chan struct{}
 	knowing sync.Once
+	joining sync.Mutex // from the choice of a name until it is in the book
 
 	mu        sync.Mutex
 	book      *book

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,8 @@ type fakeSessions struct {
 	did  []string
 	next int
 	of   *Classes
+	// stuck is one that cannot be ended.
+	stuck string
 }
 
 func (f *fakeSessions) do(id, format string, args ...any) error {
@@ -83,6 +86,9 @@ func (f *fakeSessions) Close(_ context.Context, id string) error {
 	err := f.do(id, "ends")
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if id == f.stuck {
+		return errors.New("it is on its way to another server")
+	}
 	delete(f.open, id)
 	return err
 }
@@ -366,9 +372,19 @@ func TestWhoJoins(t *testing.T) {
 	}
 }
 
-// Many who join at once find no more places than there are.
+// slowly is a store that takes a while to write what a member's key is of.
+type slowly struct{ keep.Store }
+
+func (s slowly) Put(ctx context.Context, key string, value []byte, revision uint64) (keep.Document, error) {
+	if strings.HasPrefix(key, "members/") {
+		time.Sleep(2 * time.Millisecond)
+	}
+	return s.Store.Put(ctx, key, value, revision)
+}
+
+// Many who join at once find no more places than there are, and are told apart by their names.
 func TestJoiningAtOnce(t *testing.T) {
-	w := newWorld(t, keep.Memory())
+	w := newWorld(t, slowly{keep.Memory()})
 	class := w.make(t, model.NewClass{Size: 5})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -388,6 +404,17 @@ func TestJoiningAtOnce(t *testing.T) {
 	wg.Wait()
 	if in != 5 {
 		t.Errorf("%d of 5 places were taken", in)
+	}
+	results, err := w.Results(t.Context(), class.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, r := range results.Results {
+		names[r.Name] = true
+	}
+	if len(names) != 5 {
+		t.Errorf("they are called %v", names)
 	}
 }
 

@@ -113,6 +113,8 @@ func (c *Classes) Join(ctx context.Context, want model.NewMember) (model.Joined,
 	if err != nil {
 		return model.Joined{}, err
 	}
+	c.joining.Lock()
+	defer c.joining.Unlock()
 	now := c.now().UTC()
 	m := memberDoc{N: d.Joins, ID: newKey("")[:10], Name: c.free(d.ID, called), Key: newKey("member-"), Joined: now, LastSeen: now}
 	_, err = c.put(ctx, membershipAt(hash(m.Key)), membershipDoc{d.ID, m.ID})
@@ -126,7 +128,8 @@ func (c *Classes) Join(ctx context.Context, want model.NewMember) (model.Joined,
 	return model.Joined{Key: m.Key, ID: m.ID, Name: m.Name, Class: d.public("", c.cfg.Kept)}, nil
 }
 
-// free is a name that nobody in the class has: with a number, where somebody does.
+// free is a name that nobody in the class has, as far as this server has heard: with a number, where somebody does.
+// c.joining is held.
 func (c *Classes) free(class, name string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -230,6 +230,26 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// A session that cannot be ended keeps no other from it, and is ended later.
+func TestEndOfAll(t *testing.T) {
+	w := newWorld(t, keep.Memory())
+	class := w.make(t, model.NewClass{})
+	first, second := w.session(t, w.join(t, class, "Ann"), "dns"), w.session(t, w.join(t, class, "Bo"), "dns")
+	stuck := func(id string) {
+		w.sessions.mu.Lock()
+		defer w.sessions.mu.Unlock()
+		w.sessions.stuck = id
+	}
+	stuck(first)
+	if _, err := w.Close(t.Context(), class.Key); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the other", func() bool { return !w.sessions.there(second) })
+	stuck("")
+	w.tidySoon()
+	eventually(t, "the end of the first", func() bool { return !w.sessions.there(first) })
+}
+
 // A server that was away finds what there is, and ends what was over by then.
 func TestAnotherServer(t *testing.T) {
 	store := keep.Memory()

@@ -2,6 +2,7 @@ package classes
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/podhop/podhop/server/keep"
@@ -91,26 +92,32 @@ func (c *Classes) endSessions(ctx context.Context, d classDoc) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range members {
-		if m.Session == "" && m.View == "" && m.Help == nil {
-			continue
-		}
-		c.endLook(ctx, m)
-		if err := c.end(ctx, m.Session); err != nil {
-			return err
-		}
-		if _, err := changed(ctx, c, ref{d.ID, m.ID}.at(), func(m *memberDoc) error {
-			m.Session, m.Help = "", nil
-			m.lookAway("", c.now().UTC())
-			return nil
-		}); err != nil {
-			return err
+	for _, m := range members { // one that cannot be ended now keeps no other
+		if m.Session != "" || m.View != "" || m.Help != nil {
+			err = errors.Join(err, c.endMember(ctx, ref{d.ID, m.ID}, m))
 		}
 	}
-	if d.Code == "" {
-		return nil
+	if d.Code == "" || err != nil {
+		return err
 	}
 	_, err = changed(ctx, c, classAt(d.ID), func(d *classDoc) error { d.Code = ""; return nil })
+	return err
+}
+
+// endMember ends what a member of a closed class has.
+func (c *Classes) endMember(ctx context.Context, r ref, m memberDoc) error {
+	c.endLook(ctx, m)
+	if err := c.end(ctx, m.Session); err != nil {
+		return err
+	}
+	_, err := changed(ctx, c, r.at(), func(m *memberDoc) error {
+		m.Session, m.Help = "", nil
+		m.lookAway("", c.now().UTC())
+		return nil
+	})
+	if errors.Is(err, ErrNotFound) { // they were removed
+		err = nil
+	}
 	return err
 }
 
