@@ -86,7 +86,9 @@ func boottime() time.Duration {
 
 // Close ends what is under way. Other hosts learn of it when the lease runs out: see Leave.
 func (c *Cluster) Close() {
-	c.stop()
+	c.mu.Lock()
+	c.stop() // nothing begins from now on
+	c.mu.Unlock()
 	c.work.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,8 +22,9 @@ const (
 // A host is one of a test's.
 type host struct {
 	*Cluster
-	name string
-	line *line
+	name  string
+	line  *line
+	ahead atomic.Int64 // of its clock, in nanoseconds
 
 	mu     sync.Mutex
 	parked []string
@@ -38,6 +40,7 @@ func joinAt(t *testing.T, f *fake, name, address string, capacity int) *host {
 	h.Cluster = New(Config{
 		Config: protocol.Config{Record: protocol.Record{Name: name, Address: address, Capacity: capacity}, TTL: ttl, Beat: ttl / 8, Margin: ttl / 4, Moves: 2},
 		Etcd:   h.line, Log: slog.New(slog.DiscardHandler),
+		Clock: func() time.Duration { return boottime() + time.Duration(h.ahead.Load()) },
 		Park: func(_ context.Context, session string) error {
 			h.mu.Lock()
 			defer h.mu.Unlock()
@@ -194,6 +197,33 @@ func TestCutOff(t *testing.T) {
 	})
 	if _, peer, err := a.Find(t.Context(), "one"); err != nil || peer.Name != "b" {
 		t.Errorf("a finds it at %+v, %v", peer, err)
+	}
+}
+
+// TestAnew has a host lose a session that nobody else takes: what it said of it before is not
+// true any more, though it has it again.
+func TestAnew(t *testing.T) {
+	f := newFake()
+	a := join(t, f, "a", 5)
+	if err := a.Place(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	served(t, "one", a)
+	held, ok := a.Hold("one")
+	if !ok || !held.May() {
+		t.Fatal("a does not hold it")
+	}
+	a.line.cut.Store(true)
+	until(t, "a lets it go", func() error {
+		if !slices.Contains(a.parks(), "one") {
+			return fmt.Errorf("parked %v", a.parks())
+		}
+		return nil
+	})
+	a.line.cut.Store(false)
+	served(t, "one", a)
+	if next, ok := a.Hold("one"); !ok || !next.May() || held.May() {
+		t.Errorf("it may be answered %v, and by who began before %v", ok, held.May())
 	}
 }
 

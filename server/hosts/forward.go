@@ -58,7 +58,8 @@ type Forward struct {
 // NewForward returns a Forward.
 func NewForward(cfg ForwardConfig) *Forward {
 	return &Forward{cfg, &http.Transport{
-		DialContext: cfg.Dial, TLSClientConfig: cfg.Peers, TLSHandshakeTimeout: peerPatience,
+		// A copy: the server of peers changes its own.
+		DialContext: cfg.Dial, TLSClientConfig: cfg.Peers.Clone(), TLSHandshakeTimeout: peerPatience,
 		MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, DisableCompression: true,
 	}}
 }
@@ -194,9 +195,10 @@ func (f *Forward) serve(w http.ResponseWriter, r *http.Request, id string, next 
 	}
 	g := &guard{ResponseWriter: w, may: held.May}
 	next.ServeHTTP(g, r)
-	if gone := held.Context().Err() != nil; gone && !g.begun {
+	switch {
+	case !g.begun && !g.may():
 		return false, ErrAway // it had begun, and was not answered
-	} else if g.cut || gone && !g.late {
+	case g.cut, !g.late && held.Context().Err() != nil:
 		panic(http.ErrAbortHandler) // half an answer must not look like one
 	}
 	return false, nil
@@ -271,7 +273,9 @@ func (p *passing) pass(w http.ResponseWriter, r *http.Request, address string, r
 	return idle && repeatable, err
 }
 
-// A guard lets no more of an answer out when the session is not this host's any more.
+// A guard lets no more of an answer out when the session is not this host's any more. It looks
+// after the answer was made and before it is given, so that what a host knew is true of some time
+// between question and answer, however long either was on its way or the host was stopped.
 type guard struct {
 	http.ResponseWriter
 	may       func() bool
@@ -288,6 +292,7 @@ func (g *guard) WriteHeader(code int) {
 			code = http.StatusServiceUnavailable
 		}
 		g.begun = true
+		g.Header().Del(elsewhereHeader) // a session's own server may say anything
 	}
 	g.ResponseWriter.WriteHeader(code)
 }

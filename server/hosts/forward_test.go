@@ -314,6 +314,30 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// TestStopped stops a host in the middle of an answer, until its lease may be over: it gives no
+// answer, neither one that it has ready nor one without a word. Its timers have not run yet then.
+func TestStopped(t *testing.T) {
+	all := site(t, newFake(), "a")
+	a := all["a"]
+	if err := a.Place(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	for name, answer := range map[string]http.HandlerFunc{
+		"ready":          func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "what was") },
+		"without a word": func(http.ResponseWriter, *http.Request) {},
+	} {
+		served(t, "one", a.host)
+		w := httptest.NewRecorder()
+		again, err := a.forward.serve(w, httptest.NewRequest("GET", "/s/one", nil), "one", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a.ahead.Add(int64(ttl))
+			answer(w, r)
+		}))
+		if said := w.Body.String(); said != "" || again || (err == nil && w.Code == 200) {
+			t.Errorf("%s: %d %q, again %v, %v", name, w.Code, said, again, err)
+		}
+	}
+}
+
 // TestGuard cuts answers off that are not this host's to give any more.
 func TestGuard(t *testing.T) {
 	may := true

@@ -44,8 +44,11 @@ func (c *Cluster) Finish(session string) {
 // Context ends when the host may not serve the session any more, but not when it ended it.
 func (h *Held) Context() context.Context { return h.ctx }
 
-// May tells whether the host may say something of the session now.
-func (h *Held) May() bool { return h.over.Load() || h.cluster.Serves(h.session) }
+// May tells whether the host may say something of the session now. Once it might not it never
+// may again, though the host has the session anew: another may have had it in between.
+func (h *Held) May() bool {
+	return h.over.Load() || h.ctx.Err() == nil && h.cluster.Serves(h.session)
+}
 
 // Hold holds a session that this host may serve; ok is whether it may.
 func (c *Cluster) Hold(session string) (held *Held, ok bool) {
