@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/podhop/podhop/engine/journal"
@@ -250,7 +251,12 @@ func TestFenced(t *testing.T) {
 			_, err := k.Create(t.Context(), id, m.now(), m.now, nil)
 			return err
 		}(),
-		"remove": w.Remove(),
+		"remove":             w.Remove(),
+		"remove it unopened": k.Remove(t.Context(), id),
+		"set aside": func() error {
+			_, err := k.SetAside(t.Context(), id)
+			return err
+		}(),
 	} {
 		if !errors.Is(err, journal.ErrFenced) {
 			t.Errorf("%s: %v", what, err)
@@ -377,14 +383,121 @@ func TestTorn(t *testing.T) {
 		t.Errorf("cut off %d, %v", report.Cut, err)
 	}
 	m.check(t, k, "without its end")
-	// One that goes on writes over it.
+	// One that goes on begins a new log.
 	w.torn = true
 	if _, err := world.client.Put(t.Context(), piece(of(id), "log", 1, 2), "more"); err != nil {
 		t.Fatal(err)
 	}
 	m.append(t, w, false, []byte("b"))
 	m.append(t, w, false, []byte("c"))
-	m.check(t, k, "written over")
+	m.check(t, k, "in a new log")
+}
+
+// late is an etcd of which the first transaction with a key arrives twice: once without a word, and
+// once more when it is let go.
+type late struct {
+	clientv3.KV
+	key   string
+	once  sync.Once
+	again func() (*clientv3.TxnResponse, error)
+}
+
+type lateTxn struct {
+	clientv3.Txn
+	late *late
+	ifs  []clientv3.Cmp
+	then []clientv3.Op
+	or   []clientv3.Op
+}
+
+func (l *late) Txn(ctx context.Context) clientv3.Txn { return &lateTxn{Txn: l.KV.Txn(ctx), late: l} }
+
+func (t *lateTxn) If(c ...clientv3.Cmp) clientv3.Txn {
+	t.ifs = c
+	return t
+}
+
+func (t *lateTxn) Then(o ...clientv3.Op) clientv3.Txn {
+	t.then = o
+	return t
+}
+
+func (t *lateTxn) Else(o ...clientv3.Op) clientv3.Txn {
+	t.or = o
+	return t
+}
+
+func (t *lateTxn) Commit() (*clientv3.TxnResponse, error) {
+	again := func() (*clientv3.TxnResponse, error) {
+		return t.late.KV.Txn(context.Background()).If(t.ifs...).Then(t.then...).Else(t.or...).Commit()
+	}
+	lost := false
+	if slices.ContainsFunc(t.then, func(o clientv3.Op) bool { return o.IsPut() && string(o.KeyBytes()) == t.late.key }) {
+		t.late.once.Do(func() {
+			lost = true
+			t.late.again = again
+		})
+	}
+	if lost {
+		return nil, rpctypes.ErrTimeout
+	}
+	return again()
+}
+
+// A request whose answer never came is made again; the first may arrive after others that were
+// acknowledged since, and changes nothing then.
+func TestLate(t *testing.T) {
+	for what, c := range map[string]struct {
+		key string
+		use func(t *testing.T, w *writer, m *model)
+	}{
+		"save": {keptPrefix + id, func(t *testing.T, w *writer, _ *model) {
+			for _, text := range []string{"one", "two"} {
+				if err := w.Save([]byte(text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
+		"log": {piece(of(id), "log", 1, 0), func(t *testing.T, w *writer, m *model) {
+			m.append(t, w, false, []byte("a"))
+			m.append(t, w, false, []byte("b"))
+		}},
+		"snapshot": {of(id) + "head", func(t *testing.T, w *writer, m *model) {
+			m.append(t, w, false, random(900))
+			w.compactAt = 1 // the first snapshot is written anew, as what was late was the first
+			m.append(t, w, false, []byte("b"))
+			w.work.Wait()
+			m.append(t, w, false, []byte("c"))
+		}},
+		"torn": {piece(of(id), "log", 1, 0), func(t *testing.T, w *writer, m *model) {
+			m.append(t, w, false, []byte("a"))
+			w.torn = true // the rest of something larger was refused
+			m.append(t, w, false, []byte("b"))
+		}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			world := newWorld(t)
+			l := &late{KV: world.client.KV, key: c.key}
+			k, m := world.has(t, id, func(c *Config) { c.Client = &clientv3.Client{KV: l} }), newModel()
+			w := create(t, k, m)
+			c.use(t, w, m)
+			want := etcdtest.All(t, world.client)
+			if l.again == nil {
+				t.Fatal("nothing was late")
+			}
+			if _, err := l.again(); err != nil {
+				t.Fatal(err)
+			}
+			now := etcdtest.All(t, world.client)
+			if what == "torn" {
+				delete(now, c.key) // of a log that nobody reads any more
+			}
+			if !reflect.DeepEqual(now, want) {
+				t.Error("it has changed something")
+			}
+			m.check(t, k, "after what was late")
+		})
+	}
 }
 
 func TestDamaged(t *testing.T) {

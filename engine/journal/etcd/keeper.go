@@ -34,6 +34,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/podhop/podhop/engine/journal"
@@ -55,6 +56,18 @@ const (
 type Fence struct {
 	Key     string
 	Created int64
+}
+
+// holds compares it, read reads it, and held says whether that found it.
+func (f Fence) holds() clientv3.Cmp {
+	return clientv3.Compare(clientv3.CreateRevision(f.Key), "=", f.Created)
+}
+
+func (f Fence) read() clientv3.Op { return clientv3.OpGet(f.Key, clientv3.WithKeysOnly()) }
+
+func (f Fence) held(read *etcdserverpb.ResponseOp) bool {
+	kvs := read.GetResponseRange().Kvs
+	return len(kvs) > 0 && kvs[0].CreateRevision == f.Created
 }
 
 // Config says where sessions are kept. Zero fields take the defaults named.
@@ -156,6 +169,22 @@ func (k *Keeper) get(ctx context.Context, key string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	return got.Kvs[0].Value, nil
+}
+
+// revisions are those at which a session's head and its file were written; 0: they are not there.
+func (k *Keeper) revisions(ctx context.Context, id string) (head, kept int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, etcd.Timeout)
+	defer cancel()
+	got, err := k.cfg.Client.Txn(ctx).Then(clientv3.OpGet(of(id)+"head", clientv3.WithKeysOnly()), clientv3.OpGet(keptPrefix+id, clientv3.WithKeysOnly())).Commit()
+	if err != nil {
+		return 0, 0, etcd.Plain(err)
+	}
+	for i, at := range []*int64{&head, &kept} {
+		for _, kv := range got.Responses[i].GetResponseRange().Kvs {
+			*at = kv.ModRevision
+		}
+	}
+	return head, kept, nil
 }
 
 // scan calls see with each key from begin to before end, in order, as of one revision.
@@ -280,33 +309,47 @@ func unpack(packed []byte) ([]byte, error) {
 	return text, err
 }
 
-// Remove implements journal.Keeper.
+// Remove implements journal.Keeper. It fails with journal.ErrFenced, as SetAside does: who lost the
+// session while they looked at it may have seen what another was writing.
 func (k *Keeper) Remove(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, etcd.Timeout)
-	defer cancel()
-	_, err := k.cfg.Client.Txn(ctx).Then(removal(id)...).Commit()
-	return etcd.Plain(err)
+	fence, err := k.cfg.Fence(ctx, id)
+	if err != nil {
+		return err
+	}
+	return k.remove(ctx, id, fence)
 }
 
-func removal(id string) []clientv3.Op {
-	return []clientv3.Op{clientv3.OpDelete(keptPrefix + id), clientv3.OpDelete(of(id), clientv3.WithPrefix())}
+func (k *Keeper) remove(ctx context.Context, id string, fence Fence) error {
+	return k.fenced(ctx, fence, clientv3.OpDelete(keptPrefix+id), clientv3.OpDelete(of(id), clientv3.WithPrefix()))
+}
+
+// fenced makes a transaction once, if the session is this host's.
+func (k *Keeper) fenced(ctx context.Context, fence Fence, ops ...clientv3.Op) error {
+	ctx, cancel := context.WithTimeout(ctx, etcd.Timeout)
+	defer cancel()
+	got, err := k.cfg.Client.Txn(ctx).If(fence.holds()).Then(ops...).Commit()
+	if err == nil && !got.Succeeded {
+		return journal.ErrFenced
+	}
+	return etcd.Plain(err)
 }
 
 // SetAside implements journal.Keeper.
 func (k *Keeper) SetAside(ctx context.Context, id string) (where string, err error) {
+	fence, err := k.cfg.Fence(ctx, id)
+	if err != nil {
+		return "", err
+	}
 	where = damagedPrefix + id + "/"
 	move := func(key string, value []byte) error {
-		ctx, cancel := context.WithTimeout(ctx, etcd.Timeout)
-		defer cancel()
-		_, err := k.cfg.Client.Put(ctx, where+key, string(value))
-		return etcd.Plain(err)
+		return k.fenced(ctx, fence, clientv3.OpPut(where+key, string(value)))
 	}
 	err = k.scan(ctx, of(id), clientv3.GetPrefixRangeEnd(of(id)), move)
 	if err == nil {
 		err = k.scan(ctx, keptPrefix+id, keptPrefix+id+"\x00", move)
 	}
 	if err == nil {
-		err = k.Remove(ctx, id)
+		err = k.remove(ctx, id, fence)
 	}
 	return where, err
 }

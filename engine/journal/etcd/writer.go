@@ -30,7 +30,7 @@ type writer struct {
 	k     *Keeper
 	id    string
 	of    string
-	fence clientv3.Cmp
+	fence Fence
 	state func() journal.State
 	log   *slog.Logger
 
@@ -39,11 +39,13 @@ type writer struct {
 	end   context.CancelCauseFunc
 	work  sync.WaitGroup
 	saved sync.Mutex // one Save at a time
+	kept  int64      // revision of the session's file, for who holds saved
+	head  int64      // that of the head, for who writes a snapshot: one at a time
 
 	mu         sync.Mutex // held by one append, compaction or end at a time, and while it waits for etcd
 	generation uint64     // of the log
 	pieces     int        // of it
-	torn       bool       // behind them there may be some of what was refused
+	torn       bool       // behind them there may be some of what was refused: the log goes on no more
 	size       int        // bytes of the log
 	older      int        // of those that the snapshot does not have yet
 	snapshot   int        // bytes
@@ -74,8 +76,11 @@ func (k *Keeper) Create(ctx context.Context, id string, begin journal.State, sta
 		log = k.cfg.Log
 	}
 	w := &writer{k: k, id: id, of: of(id), state: state, log: log, last: begin.Revision, compactAt: k.cfg.Least,
-		fence: clientv3.Compare(clientv3.CreateRevision(fence.Key), "=", fence.Created)}
+		fence: fence}
 	w.ctx, w.end = context.WithCancelCause(context.Background())
+	if w.head, w.kept, err = k.revisions(ctx, id); err != nil {
+		return nil, err
+	}
 	w.generation = 1
 	err = k.scan(ctx, w.of, clientv3.GetPrefixRangeEnd(w.of), func(key string, _ []byte) error {
 		if key == w.of+"head" {
@@ -103,9 +108,9 @@ func (w *writer) write(ctx context.Context, s journal.State, next uint64) (size 
 		return 0, err
 	}
 	all := slices.Collect(slices.Chunk(packed, mostPiece))
-	ops := func(n int) clientv3.Op { return clientv3.OpPut(piece(w.of, "snapshot", next, n), string(all[n])) }
+	at := func(n int) string { return piece(w.of, "snapshot", next, n) }
 	for n := range all[:len(all)-1] {
-		if err := w.commit(ctx, ops(n)); err != nil {
+		if _, err := w.commit(ctx, put{at(n), string(all[n]), 0}); err != nil {
 			return 0, err
 		}
 	}
@@ -113,26 +118,49 @@ func (w *writer) write(ctx context.Context, s journal.State, next uint64) (size 
 	if err != nil {
 		return 0, err
 	}
-	return len(packed), w.commit(ctx, ops(len(all)-1), clientv3.OpPut(w.of+"head", string(text)),
+	head, err := w.commit(ctx, put{w.of + "head", string(text), w.head}, clientv3.OpPut(at(len(all)-1), string(all[len(all)-1])),
 		clientv3.OpDelete(w.of+"snapshot/", clientv3.WithRange(from(w.of, "snapshot", next))),
 		clientv3.OpDelete(w.of+"log/", clientv3.WithRange(from(w.of, "log", next))))
+	if err == nil {
+		w.head = head
+	}
+	return len(packed), err
 }
 
-// commit makes a transaction, if the session is this host's, and again as long as nobody
-// knows what became of it, until ctx is done: it says the same each time. Once that is unknown
-// a refusal is of the next try alone, and the first may be made yet.
-func (w *writer) commit(ctx context.Context, ops ...clientv3.Op) error {
+// A put writes a key that was written at a revision; 0: that is not there.
+type put struct {
+	key, value string
+	was        int64
+}
+
+// commit puts a key, and does other things with that, if the session is this host's, and again as
+// long as nobody knows what became of it, until ctx is done. Then it may be made yet: any try may
+// arrive late, after what was written behind it. So each compares when the key was written
+// last, and one that is late is refused. It returns when the key is written now.
+func (w *writer) commit(ctx context.Context, p put, ops ...clientv3.Op) (now int64, err error) {
+	ops = append(ops, clientv3.OpPut(p.key, p.value))
 	for wait, unknown := retryFirst, false; ; wait = min(2*wait, retryMost) {
 		asked, stop := context.WithTimeout(ctx, etcd.Timeout)
-		got, err := w.k.cfg.Client.Txn(asked).If(w.fence).Then(ops...).Commit()
+		got, err := w.k.cfg.Client.Txn(asked).If(w.fence.holds(), clientv3.Compare(clientv3.ModRevision(p.key), "=", p.was)).
+			Then(ops...).Else(w.fence.read(), clientv3.OpGet(p.key)).Commit()
 		stop()
 		switch {
 		case err == nil && got.Succeeded:
-			return nil
+			return got.Header.Revision, nil
+		case err == nil && !w.fence.held(got.Responses[0]):
+			return 0, journal.ErrFenced
 		case err == nil:
-			return journal.ErrFenced
+			// While the fence holds nobody else writes here: it was an earlier try, of this or of
+			// what was given up before.
+			p.was = 0
+			for _, kv := range got.Responses[1].GetResponseRange().Kvs {
+				if p.was = kv.ModRevision; string(kv.Value) == p.value {
+					return p.was, nil
+				}
+			}
+			continue
 		case etcd.Refused(err) && !unknown:
-			return etcd.Plain(err)
+			return 0, etcd.Plain(err)
 		}
 		if !unknown && ctx.Err() == nil {
 			w.log.Warn("etcd does not answer, and is asked again", "err", etcd.Plain(err))
@@ -142,9 +170,9 @@ func (w *writer) commit(ctx context.Context, ops ...clientv3.Op) error {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			if cause := context.Cause(ctx); !errors.Is(cause, context.DeadlineExceeded) {
-				return cause
+				return 0, cause
 			}
-			return etcd.Plain(err)
+			return 0, etcd.Plain(err)
 		}
 	}
 }
@@ -165,6 +193,9 @@ func (w *writer) AppendAll(changes []journal.Change, lazy bool) error {
 		return journal.ErrClosed
 	}
 	w.compact()
+	if err := w.mend(); err != nil {
+		return err
+	}
 	b, deletions := slices.Clone(w.lazy), true
 	for _, c := range changes {
 		b = journal.AppendRecord(b, c)
@@ -191,6 +222,29 @@ func (w *writer) AppendAll(changes []journal.Change, lazy bool) error {
 	return nil
 }
 
+// mend has a new log go on from a new snapshot, if something was refused of which there are pieces in
+// the log: a piece that was written is never written over, because its writing may come late.
+// w.mu is held.
+func (w *writer) mend() error {
+	if !w.torn {
+		return nil
+	}
+	w.work.Wait()
+	w.compact() // what was under way is done
+	s := w.state()
+	if s.Revision < w.last {
+		return fmt.Errorf("the session's journal cannot be mended: the state is of revision %d, and %d is the last", s.Revision, w.last)
+	}
+	size, err := w.write(w.ctx, s, w.generation+1)
+	if err != nil {
+		return err
+	}
+	w.generation++
+	w.torn, w.pieces, w.size, w.older, w.snapshot = false, 0, 0, 0, size
+	w.compactAt = max(w.k.cfg.Least, size)
+	return nil
+}
+
 // put writes to the log. w.mu is held.
 func (w *writer) put(ctx context.Context, b []byte) error {
 	if w.pieces == 0 {
@@ -198,17 +252,12 @@ func (w *writer) put(ctx context.Context, b []byte) error {
 	}
 	n := w.pieces
 	for part := range slices.Chunk(b, mostPiece) {
-		ops := []clientv3.Op{clientv3.OpPut(piece(w.of, "log", w.generation, n), string(part))}
-		if w.torn {
-			ops = append(ops, clientv3.OpDelete(piece(w.of, "log", w.generation, n+1), clientv3.WithRange(from(w.of, "log", w.generation+1))))
-		}
-		if err := w.commit(ctx, ops...); err != nil {
-			w.torn = w.torn || n > w.pieces
+		if _, err := w.commit(ctx, put{piece(w.of, "log", w.generation, n), string(part), 0}); err != nil {
+			w.torn = n > w.pieces
 			return err
 		}
 		n++
 	}
-	w.torn = false
 	w.pieces, w.size = n, w.size+len(b)
 	return nil
 }
@@ -225,7 +274,7 @@ func (w *writer) flushLater() {
 
 // flush is with w.mu held.
 func (w *writer) flush(ctx context.Context) error {
-	if len(w.lazy) == 0 || w.closed {
+	if len(w.lazy) == 0 || w.closed || w.torn {
 		return nil
 	}
 	err := w.put(ctx, w.lazy)
@@ -279,7 +328,11 @@ func (w *writer) Save(text []byte) error {
 	defer w.saved.Unlock()
 	ctx, cancel := context.WithTimeout(w.ctx, etcd.Timeout)
 	defer cancel()
-	return w.commit(ctx, clientv3.OpPut(keptPrefix+w.id, string(text)))
+	kept, err := w.commit(ctx, put{keptPrefix + w.id, string(text), w.kept})
+	if err == nil {
+		w.kept = kept
+	}
+	return err
 }
 
 // Close implements journal.Writer. It waits for etcd as long as that may take to answer.
@@ -319,5 +372,15 @@ func (w *writer) Remove() error {
 	w.removed = true
 	ctx, cancel := context.WithTimeout(context.Background(), etcd.Timeout)
 	defer cancel()
-	return w.commit(ctx, removal(w.id)...)
+	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
+		err := w.k.remove(ctx, w.id, w.fence)
+		if err == nil || errors.Is(err, journal.ErrFenced) || etcd.Refused(err) {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
