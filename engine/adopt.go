@@ -33,12 +33,16 @@ func (e *Engine) Adopt(ctx context.Context, id string) (*Session, error) {
 	case errors.As(err, &newer):
 		return nil, fmt.Errorf("%w: %w", model.ErrLost, err)
 	case errors.Is(err, journal.ErrDamaged):
-		e.setAside(id, err)
+		if ferr := e.setAside(id, err); ferr != nil {
+			return nil, fmt.Errorf("session %s: %w", id, ferr)
+		}
 		return nil, fmt.Errorf("%w: %w", model.ErrLost, err)
 	case err != nil:
 		return nil, fmt.Errorf("session %s: %w", id, err)
 	case !time.Now().Before(kept.Until):
-		e.remove(id)
+		if err := e.keeper.Remove(ctx, id); err != nil {
+			return nil, fmt.Errorf("session %s: %w", id, err)
+		}
 		return nil, fmt.Errorf("session %s: %w", id, model.ErrNotFound)
 	}
 	e.mu.Lock()
@@ -69,31 +73,28 @@ func (e *Engine) unpark(p *parked, why error) {
 	e.slots.give(p.slot)
 }
 
-// Sweep removes sessions from Config.Keeper whose time is over and which no server has
-// removed: theirs was dead then. Any server may, at any time.
-func (e *Engine) Sweep(ctx context.Context) error {
-	ids, err := e.cfg.Keeper.List(ctx)
-	if err != nil {
-		return err
+// Over tells whether a session is over that the caller has, and removes what is left of it then: it is
+// not open here, so nothing here ends it when its time is up. It fails with model.ErrNotFound if there is
+// nothing of it, as there is not yet of one that is being opened.
+func (e *Engine) Over(ctx context.Context, id string) (over bool, err error) {
+	e.mu.Lock()
+	here := e.sessions[id] != nil || e.parked[id] != nil
+	e.mu.Unlock()
+	if here {
+		return false, nil
 	}
-	for _, id := range ids {
-		kept, err := readKept(ctx, e.keeper, id)
-		if errors.Is(err, journal.ErrDamaged) {
-			continue // who asks for it is told
-		} else if newer := new(newerError); errors.As(err, &newer) || errors.Is(err, fs.ErrNotExist) {
-			continue // of a newer server, or being made
-		} else if err != nil {
-			return err
-		}
-		if time.Since(kept.Until) > sweepAfter {
-			e.log.Info("the session's time is over", "session", id)
-			if err := e.cfg.Keeper.Remove(ctx, id); err != nil {
-				return err
-			}
-		}
+	kept, err := readKept(ctx, e.keeper, id)
+	newer := new(newerError)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, fmt.Errorf("session %s: %w", id, model.ErrNotFound)
+	case errors.Is(err, journal.ErrDamaged), errors.As(err, &newer):
+		return false, nil // who asks for it is told
+	case err != nil:
+		return false, fmt.Errorf("session %s: %w", id, err)
+	case time.Now().Before(kept.Until):
+		return false, nil
 	}
-	return nil
+	e.log.Info("the session's time is over", "session", id)
+	return true, e.keeper.Remove(ctx, id)
 }
-
-// sweepAfter is how long the server that has a session may take to remove it.
-const sweepAfter = 5 * time.Minute

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -91,9 +92,10 @@ func TestParkFenced(t *testing.T) {
 	}
 }
 
-func TestSweep(t *testing.T) {
+// What is not open is removed when its time is over.
+func TestOver(t *testing.T) {
 	e := sharing(t)
-	for name, until := range map[string]time.Duration{"old": -sweepAfter - time.Minute, "over": -time.Second, "lasts": time.Hour} {
+	for name, until := range map[string]time.Duration{"over": -time.Second, "lasts": time.Hour} {
 		k := good(name)
 		k.Until = time.Now().Add(until)
 		keep(t, e.cfg.Sessions, k)
@@ -101,11 +103,39 @@ func TestSweep(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(e.cfg.Sessions, keptID("unfinished")), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
+	for name, want := range map[string]struct {
+		over bool
+		err  error
+	}{"over": {true, nil}, "lasts": {false, nil}, "unfinished": {false, model.ErrNotFound}} {
+		if over, err := e.Over(t.Context(), keptID(name)); over != want.over || !errors.Is(err, want.err) {
+			t.Errorf("%s: %v %v, want %+v", name, over, err, want)
+		}
 	}
 	ids, err := e.keeper.List(t.Context())
-	if got := strings.Join(ids, " "); err != nil || got != strings.Join([]string{keptID("lasts"), keptID("over"), keptID("unfinished")}, " ") {
+	if got := strings.Join(ids, " "); err != nil || got != strings.Join([]string{keptID("lasts"), keptID("unfinished")}, " ") {
 		t.Errorf("left: %s, %v", got, err)
+	}
+}
+
+// anothers is a keeper of sessions that other servers have.
+type anothers struct{ journal.Keeper }
+
+func (anothers) Remove(context.Context, string) error             { return journal.ErrFenced }
+func (anothers) SetAside(context.Context, string) (string, error) { return "", journal.ErrFenced }
+
+// Who lost a session while they looked at it leaves it as it is, and does not call it lost.
+func TestAdoptAnothers(t *testing.T) {
+	e := sharing(t)
+	e.keeper = anothers{e.keeper}
+	over, none := good("over"), good("nonodes")
+	over.Until, none.Nodes = time.Now().Add(-time.Second), nil
+	for _, k := range []keptFile{over, none} {
+		keep(t, e.cfg.Sessions, k)
+		if _, err := e.Adopt(t.Context(), k.ID); !errors.Is(err, journal.ErrFenced) {
+			t.Errorf("%s: %v", k.ID, err)
+		}
+		if _, err := e.Session(k.ID); !errors.Is(err, model.ErrNotFound) {
+			t.Errorf("%s: it is called %v", k.ID, err)
+		}
 	}
 }

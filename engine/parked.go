@@ -93,7 +93,7 @@ func (e *Engine) park(ctx context.Context) error {
 			e.log.Error("a session is left as it is", "session", id, "err", err)
 			e.lost[id] = fmt.Errorf("%w: %w", model.ErrLost, err)
 		case errors.Is(err, journal.ErrDamaged):
-			e.setAside(id, err)
+			_ = e.setAside(id, err)
 		case errors.Is(err, fs.ErrNotExist): // nobody was told of it, or it was being removed
 			e.remove(id)
 		case err != nil:
@@ -145,15 +145,20 @@ func (e *Engine) remove(id string) {
 	}
 }
 
-// setAside keeps what cannot be read for who runs the server.
-func (e *Engine) setAside(id string, why error) {
+// setAside keeps what cannot be read for who runs the server. It fails with journal.ErrFenced if
+// another server has the session, which wrote while it was read: there is nothing wrong with it.
+func (e *Engine) setAside(id string, why error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), reopenTimeout)
 	defer cancel()
 	to, err := e.keeper.SetAside(ctx, id)
+	if errors.Is(err, journal.ErrFenced) {
+		return err
+	}
 	e.log.Error("a session cannot be opened again, and is set aside", "session", id, "why", why, "at", to, "err", err)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.lost[id] = fmt.Errorf("%w: %w", model.ErrLost, withoutPath(why))
+	return nil
 }
 
 // settle waits until it is open, or closed, or stays parked.
@@ -203,7 +208,9 @@ func (e *Engine) openParked(ctx context.Context, p *parked) (_ *Session, err err
 	begun := time.Now()
 	s, err := e.open(ctx, birth{id: p.kept.ID, slot: p.slot, keeper: e.keeper, kept: &p.kept})
 	if errors.Is(err, journal.ErrDamaged) { // it will not be better next time
-		e.setAside(p.kept.ID, err)
+		if ferr := e.setAside(p.kept.ID, err); ferr != nil {
+			return nil, ferr
+		}
 		e.unpark(p, err)
 		return e.Session(p.kept.ID)
 	}

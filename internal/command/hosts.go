@@ -26,7 +26,7 @@ import (
 const (
 	// clusterPrefix is where hosts keep what they agree on, below the store's prefix.
 	clusterPrefix = "cluster/"
-	// sweepEvery is between two looks for sessions whose time is over and which nobody had.
+	// sweepEvery is between two looks for sessions whose time is over and which were not opened.
 	sweepEvery = 10 * time.Minute
 	// reopenAtOnce is how many sessions of a host that is gone are opened at a time.
 	reopenAtOnce = 2
@@ -185,16 +185,27 @@ func (s *site) lead(ctx context.Context, srv *server.Server, apiPort int) error 
 	return nil
 }
 
-// sweep removes sessions whose time was over while nobody had them.
+// sweep ends sessions that this server has and did not open, when their time is over; and those of
+// which there is nothing, at the second time, because they may be being opened at the first.
 func (s *site) sweep(ctx context.Context) {
+	nothing := map[string]bool{}
 	for {
 		select {
 		case <-time.After(sweepEvery):
-			if err := s.engine.Sweep(ctx); err != nil {
-				s.log.Warn("sweeping sessions", "err", err)
-			}
 		case <-ctx.Done():
 			return
+		}
+		before := nothing
+		nothing = map[string]bool{}
+		for _, id := range s.cluster.Own() {
+			switch _, err := s.engine.Over(ctx, id); {
+			case errors.Is(err, model.ErrNotFound) && before[id]:
+				s.cluster.Finish(id)
+			case errors.Is(err, model.ErrNotFound):
+				nothing[id] = true
+			case err != nil:
+				s.log.Warn("looking whether a session is over", "session", id, "err", err)
+			}
 		}
 	}
 }

@@ -41,6 +41,13 @@ func (c *Cluster) Finish(session string) {
 	})
 }
 
+// Own are the sessions that this host serves.
+func (c *Cluster) Own() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.host.Own(c.cfg.Clock())
+}
+
 // Context ends when the host may not serve the session any more, but not when it ended it.
 func (h *Held) Context() context.Context { return h.ctx }
 

@@ -64,6 +64,16 @@ func (h *Host) Serves(session string, now time.Duration) bool {
 	return h.places[session].phase == serving && now < h.Until()
 }
 
+// Own are the sessions that the host may serve.
+func (h *Host) Own(now time.Duration) (all []string) {
+	for session := range h.places {
+		if h.Serves(session, now) {
+			all = append(all, session)
+		}
+	}
+	return all
+}
+
 // Fence is what to compare, in the transaction, when something of a session is written. It
 // fails if the session is not this host's to write.
 func (h *Host) Fence(session string) (c Compare, ok bool) {
