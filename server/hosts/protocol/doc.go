@@ -12,6 +12,7 @@
 //
 // A host serves while its own clock says that its lease cannot have run out. It counts from
 // when it asked for the last renewal that was answered, and stops Margin before the time: so
-// much may its clock be slower than etcd's. Beyond that the fence alone keeps what is written
-// safe. A lease that etcd ends later than it might (a new leader counts anew) does no harm.
+// much may its clock be slower than etcd's, of each time to live. Beyond that, as with a machine
+// that was paused without its clock, the fence alone keeps what is written safe: what the host
+// says may be old until its next renewal is answered. A clock that is fast ends it early. A lease that etcd ends later than it might (a new leader counts anew) does no harm.
 package protocol

@@ -79,7 +79,7 @@ func (e *encoder) text(s string) {
 }
 
 func (e *encoder) world(w *world) {
-	e.num(int(w.budget.late), int(w.budget.miss), int(w.budget.crash), int(w.budget.lose), int(w.budget.leave), int(w.budget.write), int(w.budget.create), int(w.budget.finish))
+	e.num(int(w.budget.late), int(w.budget.miss), int(w.budget.twice), int(w.budget.crash), int(w.budget.lose), int(w.budget.leave), int(w.budget.write), int(w.budget.create), int(w.budget.finish))
 	for s := range w.sessions {
 		e.num(int(w.acked[s]), int(w.written[s]), int(w.etcd.journal[s]))
 	}
@@ -130,6 +130,7 @@ func (e *encoder) machine(m *machine, w *world) {
 		e.num(254)
 		return
 	}
+	e.num(int(m.missed))
 	h, now := m.host, time.Duration(m.now)
 	e.lease(h.lease)
 	if h.lease != 0 {

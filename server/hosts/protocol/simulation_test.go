@@ -134,7 +134,14 @@ func (s *search) story() string {
 
 // small is a world of that many hosts and sessions.
 func small(hosts, sessions int, b budget) setting {
-	return setting{hosts: hosts, sessions: sessions, ttl: 3, margin: 1, moves: 1, prompt: true, budget: b}
+	return setting{hosts: hosts, sessions: sessions, ttl: 3, margin: 1, drift: 1, moves: 1, prompt: true, budget: b}
+}
+
+// wrongly is one in which the first host's clock misses so many ticks of three.
+func wrongly(drift int, b budget) setting {
+	s := small(2, 1, b)
+	s.drift = drift
+	return s
 }
 
 func TestEveryOrder(t *testing.T) {
@@ -145,6 +152,11 @@ func TestEveryOrder(t *testing.T) {
 		"cut off":         small(2, 1, budget{late: 4, miss: 1}),
 		"cut off, writes": small(2, 1, budget{late: 4, write: 1}),
 		"cut off, crash":  small(2, 1, budget{late: 1, miss: 1, crash: 1}),
+		"slow clock":      small(2, 1, budget{late: 3, miss: 2}),
+		"slow, writes":    small(2, 1, budget{late: 2, miss: 1, write: 1}),
+		"fast clock":      small(2, 1, budget{late: 3, twice: 3}),
+		// As one that was paused with its machine, which etcd did not wait for.
+		"stopped clock":   wrongly(3, budget{late: 1, miss: 3, write: 1}),
 		"no answer":       small(2, 1, budget{lose: 1, write: 1, leave: 1}),
 		"drain":           small(2, 2, budget{leave: 1}),
 		"drain and crash": small(2, 1, budget{leave: 1, crash: 1}),
@@ -179,7 +191,9 @@ func TestMistakes(t *testing.T) {
 		mistake func(*setting)
 		want    string
 	}{
-		"no margin":                      {small(2, 1, budget{late: 4, miss: 1}), func(s *setting) { s.margin = 0 }, "2 hosts serve"},
+		"no margin":                      {small(2, 1, budget{late: 4, miss: 1}), func(s *setting) { s.margin, s.reads = 0, true }, "2 hosts serve"},
+		"beyond the margin":              {small(2, 1, budget{late: 4, miss: 2}), func(s *setting) { s.drift, s.margin = 2, 1; s.reads = true }, "2 hosts serve"},
+		"stopped, without the fence":     {wrongly(3, budget{late: 3, miss: 3, write: 1}), func(s *setting) { s.mistake = without(write) }, "which was acknowledged"},
 		"counts from the answer":         {small(2, 1, budget{late: 4}), func(s *setting) { s.credulous = true }, "2 hosts serve"},
 		"writes without the fence":       {small(2, 1, budget{late: 4, write: 1}), func(s *setting) { s.mistake = without(write) }, "which was acknowledged"},
 		"claims without a comparison":    {small(2, 1, budget{lose: 1, leave: 1}), func(s *setting) { s.mistake = without(Claim) }, "2 hosts serve"},
