@@ -19,7 +19,9 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
 	"nhooyr.io/websocket"
 
 	"github.com/podhop/podhop/engine/model"
@@ -283,6 +285,7 @@ func TestHosts(t *testing.T) {
 		y := x.through(x.other(id), id)
 		w := y.write("kill")
 		w.more(t)
+		goOn := x.looks(t, y)
 		begun := time.Now()
 		x.hosts[was].stop(syscall.SIGKILL)
 		until(t, patience, "another has it", func() string { return x.served(was, id, y.server) })
@@ -291,8 +294,10 @@ func TestHosts(t *testing.T) {
 		t.Logf("one that nobody asked for ran again %v after the end", time.Since(begun).Round(time.Millisecond))
 		w.more(t)
 		w.lost(t, y)
+		goOn()
 		x.start(was)
 	})
+	t.Run("stopped", func(t *testing.T) { x.stopped(t, id) })
 	t.Run("cut off", func(t *testing.T) { x.cutOff(t, id) })
 	t.Run("over", func(t *testing.T) {
 		if code := x.other(id).call("DELETE", "/api/sessions/"+id, nil, nil); code != 204 {
@@ -441,6 +446,160 @@ func (x *site) cutOff(t *testing.T, id string) {
 	until(t, patience, "who was cut off leads there again", func() string {
 		if code := status(x.hosts[was], id); code != 200 {
 			return fmt.Sprint("it answers ", code)
+		}
+		return ""
+	})
+}
+
+// looks has a session looked at, through a host, as a page does and as a controller does; what it
+// returns waits until the one is told to come again, finds the session then, and the other goes
+// on by itself.
+func (x *site) looks(t *testing.T, y *session) (goOn func()) {
+	t.Helper()
+	dial := func() *websocket.Conn {
+		conn, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(y.server.URL, "http")+y.path("/stream"), nil)
+		if err != nil {
+			return nil
+		}
+		conn.SetReadLimit(-1)
+		return conn
+	}
+	first := dial()
+	if first == nil {
+		t.Fatal("there is no stream")
+	}
+	client := y.in("default").client
+	all := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace("default"))
+	maps := all.Core().V1().ConfigMaps().Lister()
+	all.Start(t.Context().Done())
+	all.WaitForCacheSync(t.Context().Done())
+	return func() {
+		defer first.CloseNow()
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		for {
+			if _, _, err := first.Read(ctx); ctx.Err() != nil {
+				t.Error("the stream from who is gone does not end")
+				return
+			} else if err != nil {
+				break
+			}
+		}
+		until(t, patience, "the stream goes on", func() string {
+			next := dial()
+			if next == nil {
+				return "it cannot be dialled"
+			}
+			defer next.CloseNow()
+			if _, text, err := next.Read(ctx); err != nil || !strings.Contains(string(text), y.ID) {
+				return fmt.Sprintf("it begins with %.300s, %v", text, err)
+			}
+			return ""
+		})
+		until(t, patience, "something is written", func() string {
+			_, err := client.CoreV1().ConfigMaps("default").Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "seen"}}, metav1.CreateOptions{})
+			if err != nil && !apierrors.IsAlreadyExists(err) {
+				return err.Error()
+			}
+			return ""
+		})
+		until(t, patience, "who watches sees it", func() string {
+			if _, err := maps.ConfigMaps("default").Get("seen"); err != nil {
+				return err.Error()
+			}
+			return ""
+		})
+	}
+}
+
+// stopped stops the session's host until another has it, and has it go on: it answers nobody by
+// what it knew, though it cannot know yet that time has gone by.
+func (x *site) stopped(t *testing.T, id string) {
+	was := x.owner(id)
+	y, old := x.through(x.other(id), id), x.through(x.hosts[was], id)
+	y.t, old.t = t, t
+	maps := y.in("default").client.CoreV1().ConfigMaps("default")
+	there := old.in("default").client.CoreV1().ConfigMaps("default")
+	if _, err := there.List(t.Context(), metav1.ListOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	inside := x.hosts[was].inside(t)
+	signal := func(sig syscall.Signal) {
+		if err := syscall.Kill(inside, sig); err != nil {
+			t.Errorf("%v: %v", sig, err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	goesOn := sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	defer goesOn()
+	until(t, patience, "another has it", func() string { return x.served(was, id, y.server) })
+	until(t, patience, "something is written there", func() string {
+		_, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "newest"}}, metav1.CreateOptions{})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			return err.Error()
+		}
+		return ""
+	})
+	ask := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, err := there.Get(ctx, "newest", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			t.Errorf("%s tells what was before another had the session: %v", was, err)
+		}
+		return err
+	}
+	var asking sync.WaitGroup
+	for range 8 { // some of them while it is stopped
+		asking.Go(func() { _ = ask() })
+	}
+	goesOn()
+	asking.Wait()
+	until(t, patience, "it leads to the other", func() string {
+		if err := ask(); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+// inside is the process in which the server is, beside its supervisor.
+func (s *server) inside(t *testing.T) int {
+	t.Helper()
+	for pid, p := range processes() {
+		if p.parent == s.cmd.Process.Pid && strings.Contains(p.command, " serve ") {
+			return pid
+		}
+	}
+	t.Fatal("there is no server inside")
+	return 0
+}
+
+// TestSecureStore has a server keep a session in an etcd over TLS that wants to see a certificate,
+// and the next server go on with it.
+func TestSecureStore(t *testing.T) {
+	t.Parallel()
+	pair := etcdtest.NewPair(t)
+	etcd := etcdtest.StartTLS(t, pair)
+	data := t.TempDir()
+	flags := []string{"--store", "etcds://" + etcd.Endpoint, "--store-ca", pair.Certificate, "--store-cert", pair.Certificate, "--store-key", pair.Key,
+		"--host-name", "a", "--advertise", "127.0.0.1:0", "--host-lease", "2s", "--nodes", "1"}
+	first := start(t, data, flags...)
+	x := first.open()
+	x.kubectl("create", "configmap", "kept", "--from-literal=of=the-session")
+	first.stop(syscall.SIGTERM)
+	y := &session{server: start(t, data, flags...), ID: x.ID, kubeconfig: x.kubeconfig}
+	until(t, patience, "the session goes on", func() string {
+		if code := status(y.server, y.ID); code != 200 {
+			return fmt.Sprint("it answers ", code)
+		}
+		return ""
+	})
+	y.writeKubeconfig()
+	until(t, patience, "it has what it had", func() string {
+		out, err := y.tryKubectl("", "get", "configmap", "kept", "-o", "jsonpath={.data.of}")
+		if err != nil || out != "the-session" {
+			return fmt.Sprint(out, err)
 		}
 		return ""
 	})
