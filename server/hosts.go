@@ -25,7 +25,8 @@ func (s *Server) Share(f *hosts.Forward) {
 
 // Listeners are the handlers of what is answered here, by listener.
 func (s *Server) Listeners() map[string]http.Handler {
-	return map[string]http.Handler{pageListener: s.plain, apiListener: s.secure, insideListener: s.asked()}
+	return map[string]http.Handler{pageListener: s.plain, apiListener: s.secure, insideListener: s.asked(),
+		queueListener: http.HandlerFunc(s.take)}
 }
 
 const (
@@ -122,13 +123,26 @@ func (s *Server) ticketMark() string {
 var ticketed = regexp.MustCompile(`^/(?:api/)?queue/([^/]+)$`)
 
 // TicketOf is the mark of the server whose queue a request is about: by a path, or because it
-// opens a session with a ticket.
+// opens a session with a ticket. A ticket of ours that stands for another server's is replaced by
+// that in the request.
 func (s *Server) TicketOf(r *http.Request) (mark string, ok bool) {
-	ticket := ""
+	ticket, of := "", func(string) {}
 	if m := ticketed.FindStringSubmatch(s.local(r)); m != nil {
 		ticket = m[1]
+		of = func(to string) { r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, ticket)+to, "" }
 	} else if s.Opens(r) {
-		ticket = r.URL.Query().Get("ticket")
+		query := r.URL.Query()
+		ticket = query.Get("ticket")
+		of = func(to string) {
+			query.Set("ticket", to)
+			r.URL.RawQuery = query.Encode()
+		}
+	}
+	if s.queue != nil {
+		if to, moved := s.queue.Moved(ticket); moved {
+			of(to)
+			ticket = to
+		}
 	}
 	_, mark, ok = strings.Cut(ticket, "-")
 	return mark, ok

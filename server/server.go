@@ -154,6 +154,7 @@ type Server struct {
 	turns   *turns
 	limits  *limits
 	queue   *queue.Queue // nil without an Operator
+	seeker  seeker
 	openers openers
 	// unbelieved is that somebody was told that X-Forwarded-For is not believed.
 	unbelieved sync.Once

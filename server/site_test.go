@@ -189,4 +189,30 @@ func TestQueueOverServers(t *testing.T) {
 	if a, b := one.cfg.Engine.Sessions(), two.cfg.Engine.Sessions(); a != 1 || b != 1 {
 		t.Errorf("%d and %d sessions; want one of each", a, b)
 	}
+	// Who waits at the one goes to the other when that has room, whichever they ask.
+	busy.set(0)
+	third, fourth := queued(two, "POST /api/sessions", 503).Ticket, queued(two, "POST /api/sessions", 503).Ticket
+	if n := len(one.queue.List()); n != 2 {
+		t.Errorf("%d wait; want 2", n)
+	}
+	full.set(1)
+	ever(t, "the turn of the first of them", func() bool { return queued(two, "GET /api/queue/"+fourth, 200).Place == 1 })
+	for _, s := range []*Server{one, two} {
+		if at := queued(s, "GET /api/queue/"+third, 200); !at.Turn {
+			t.Errorf("it is not their turn: %+v", at)
+		}
+	}
+	queued(two, "POST /api/sessions", 503) // the place is held
+	queued(two, "POST /api/sessions?ticket="+third, 201)
+	full.set(0)
+	queued(one, "GET /api/queue/"+third, 404)
+	if at := queued(one, "GET /api/queue/"+fourth, 200); at.Turn || at.Place != 1 {
+		t.Errorf("the next is %+v", at)
+	}
+	full.set(1)
+	ever(t, "the turn of the next", func() bool { return queued(two, "GET /api/queue/"+fourth, 200).Turn })
+	queued(one, "DELETE /api/queue/"+fourth, 204)
+	if a, b := one.cfg.Engine.Sessions(), two.cfg.Engine.Sessions(); a != 1 || b != 2 || len(two.queue.List()) != 0 {
+		t.Errorf("%d and %d sessions, %d wait; want 1 and 2", a, b, len(two.queue.List()))
+	}
 }

@@ -158,6 +158,7 @@ func (s *Server) askQueue(r *http.Request) (key string, at queue.Place, err erro
 	if s.queue == nil {
 		return key, at, queue.ErrGone
 	}
+	s.seek(r.Context())
 	at, err = s.queue.Ask(key)
 	return key, at, err
 }

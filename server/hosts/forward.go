@@ -16,6 +16,8 @@ import (
 const (
 	// peerPatience is how long a request waits for its session's next host.
 	peerPatience = 5 * time.Second
+	// roomPatience is how long a peer may take to say whether it has room.
+	roomPatience = 2 * time.Second
 	// retryAfter is between two tries to reach a host that does not answer.
 	retryAfter = 100 * time.Millisecond
 	// mostKept bounds a body that is kept so that it can be sent again, in bytes.
@@ -33,7 +35,7 @@ type ForwardConfig struct {
 	Session func(r *http.Request) (id string, ok bool)
 	Opens   func(r *http.Request) bool
 	// Ticket is the Mark of the host that gave a ticket which a request is about, if it is about
-	// one. Room tells whether a session that is opened here now need not wait.
+	// one; of a ticket of this host's that stands for a peer's it puts that in the request. Room tells whether a session that is opened here now need not wait.
 	Ticket func(r *http.Request) (mark string, ok bool)
 	Room   func() bool
 	// Adopt opens a session here that this host has, if it is not open. It fails with ErrUnknown
@@ -169,6 +171,39 @@ func (f *Forward) ticket(w http.ResponseWriter, r *http.Request, p *passing, nex
 		p.rewind(r)
 	}
 	return false
+}
+
+// Elsewhere asks the peers that take sessions, those with most room first, until one that need not
+// have anybody wait answers, by the handler of a listener of its own.
+func (f *Forward) Elsewhere(ctx context.Context, listener string, text []byte) (answer []byte, ok bool) {
+	for _, c := range f.cfg.Cluster.Candidates() {
+		if c.Here {
+			continue
+		}
+		if answer, err := f.room(ctx, c.Address, listener, text); err == nil {
+			return answer, true
+		}
+	}
+	return nil, false
+}
+
+func (f *Forward) room(ctx context.Context, address, listener string, text []byte) (answer []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, roomPatience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+address+"/", bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set(originHeader, origin(listener, f.cfg.APIPort, true, r))
+	resp, err := f.transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if answer, err = io.ReadAll(io.LimitReader(resp.Body, mostKept)); err == nil && resp.StatusCode != http.StatusOK {
+		err = errElsewhere
+	}
+	return answer, err
 }
 
 // Mark is what tells tickets of this host from others'.

@@ -72,7 +72,8 @@ func APIPort(ctx context.Context) (port int, ok bool) {
 }
 
 // PeerHandler answers what peers pass on, each by the handler of the listener that it came
-// to there, as if it had come here. It passes nothing on itself. It is of a listener for peers
+// to there, as if it had come here. It passes nothing on itself, but what is about a ticket that
+// stands for another peer's, which stands for none. It is of a listener for peers
 // alone, whose TLS says who is one.
 func (f *Forward) PeerHandler(listeners map[string]http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -90,6 +91,9 @@ func (f *Forward) PeerHandler(listeners map[string]http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), portKey{}, o.APIPort))
 		id, about := f.cfg.Session(r)
 		if !about {
+			if mark, ok := f.cfg.Ticket(r); ok && mark != f.Mark() && f.ticket(w, r, &passing{Forward: f, listener: o.Listener}, next) {
+				return
+			}
 			if o.Room && !f.cfg.Room() {
 				elsewhere(w)
 				return

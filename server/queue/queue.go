@@ -6,6 +6,7 @@ package queue
 import (
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -44,8 +45,9 @@ type Config struct {
 type Queue struct {
 	cfg Config
 
-	mu   sync.Mutex
-	line []*ticket // as they came
+	mu    sync.Mutex
+	line  []*ticket        // as they came
+	moved map[string]stand // by ticket, until the other's is over
 }
 
 type ticket struct {
@@ -64,7 +66,7 @@ func New(cfg Config) *Queue {
 	if cfg.Mark == nil {
 		cfg.Mark = func() string { return "" }
 	}
-	return &Queue{cfg: cfg}
+	return &Queue{cfg: cfg, moved: map[string]stand{}}
 }
 
 // A Claim is who wants a place.
@@ -133,11 +135,14 @@ func (q *Queue) join(c Claim) error {
 	if same >= perPerson || len(q.line) >= most {
 		return ErrTooMany
 	}
-	t := &ticket{key: strings.ToLower(rand.Text()) + q.cfg.Mark(), person: c.Person, member: c.Member, asked: q.cfg.Now()}
+	t := &ticket{key: q.key(), person: c.Person, member: c.Member, asked: q.cfg.Now()}
 	q.line = append(q.line, t)
 	q.tidy()
 	return q.place(t)
 }
+
+// key is a new ticket's.
+func (q *Queue) key() string { return strings.ToLower(rand.Text()) + q.cfg.Mark() }
 
 // Ask says where a ticket is, and that somebody still waits with it. It fails with ErrGone.
 func (q *Queue) Ask(key string) (Place, error) {
@@ -148,6 +153,9 @@ func (q *Queue) Ask(key string) (Place, error) {
 	}
 	q.tidy()
 	t := q.find(key)
+	if at, moved := q.moved[key]; moved {
+		return Place{Ticket: key, Place: 1, Of: 1, Turn: true, Until: at.since.Add(Hold)}, nil
+	}
 	if t == nil {
 		return Place{}, ErrGone
 	}
@@ -179,7 +187,7 @@ func (q *Queue) Kept(key string) string {
 	if t := q.find(key); t != nil {
 		return t.then
 	}
-	return ""
+	return q.moved[key].then
 }
 
 // Waiting is a ticket as others may see it.
@@ -218,6 +226,7 @@ func (q *Queue) tidy() (room int) {
 	q.line = slices.DeleteFunc(q.line, func(t *ticket) bool {
 		return now.Sub(t.asked) > Patience || !t.turn.IsZero() && now.Sub(t.turn) > Hold
 	})
+	maps.DeleteFunc(q.moved, func(_ string, s stand) bool { return now.Sub(s.since) > Patience+Hold })
 	room = q.cfg.Room()
 	free := room
 	for _, t := range q.line {
