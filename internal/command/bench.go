@@ -54,13 +54,16 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	if len(args) == 2 && args[0] == "client" { // of neighbours, in a process of its own
 		return hostileClient(ctx, args[1])
 	}
+	if len(args) > 0 && args[0] == "hosts" { // has servers of its own
+		return benchHosts(ctx, env, args[1:])
+	}
 	var names []string
 	for len(args) > 0 && args[0] != "" && args[0][0] != '-' {
 		names, args = append(names, args[0]), args[1:]
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(benchmarks(), func(b benchmark) bool { return b.name == name }) {
-			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, start-over, apply, pods, network, trace, viewers, terminals and neighbours\n", name)
+			fmt.Fprintf(env.stderr, "podhop bench: unknown benchmark %q; there are sessions, start-over, apply, pods, network, trace, viewers, terminals and neighbours, and alone hosts\n", name)
 			return errUsage
 		}
 	}
