@@ -37,7 +37,7 @@ func (s *Session) openDNS(context.Context, []network.Node) error {
 		EndpointSlices: s.api.Informers().Discovery().V1().EndpointSlices().Lister(),
 	}
 	if outside := s.engine.cfg.DNSUpstream; outside != "" {
-		names.Forward = dns.Forward(nsexec.DialOutside, outside)
+		names.Forward = dns.Forward(nsexec.DialOutside(ForNames), outside)
 	}
 	s.dns = dns.NewServers(dns.ServersConfig{Resolver: dns.NewResolver(names), Desired: s.dnsPods, Spoiled: s.spoiled, Log: s.log})
 	s.onClose(s.dns.Close)

@@ -37,6 +37,13 @@ const runDir = "/run/podhop"
 // with the server, whatever ends it.
 const apiDir = "/run/podhop-api"
 
+// What sessions make the server connect to outside, which nsexec.DialOutside is told: registries, and
+// the resolver of names outside of the cluster.
+const (
+	ForImages = "images"
+	ForNames  = "names"
+)
+
 // Config says what an Engine is made of. Durations and counts must be positive.
 type Config struct {
 	// Data and Images are absolute folders: what outlasts the server, and the
@@ -90,7 +97,7 @@ type Config struct {
 	// that authority for APIServerNames. Nil: in the cluster nobody answers.
 	APIServerTLS *tls.Config
 	// DNSUpstream is the resolver ("ip:port", TCP) that sessions' DNS asks for names
-	// outside of the cluster, by nsexec.DialOutside; "": such names are refused.
+	// outside of the cluster; "": such names are refused.
 	DNSUpstream string
 	// Traces takes spans of sessions that are opened again, which nobody's request may be
 	// waiting for. What is done for a request is told where the request's spans are told. Nil:
@@ -197,7 +204,7 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 func (e *Engine) openImages() (err error) {
 	images := image.Config{Dir: e.cfg.Images}
 	if e.cfg.Registries {
-		images.Registries = &image.Registries{Dir: filepath.Join(e.cfg.Data, "layers"), DialContext: nsexec.DialOutside,
+		images.Registries = &image.Registries{Dir: filepath.Join(e.cfg.Data, "layers"), DialContext: nsexec.DialOutside(ForImages),
 			Mirrors: e.cfg.RegistryMirrors, MaxImageBytes: e.cfg.ImageBytes, MaxBytes: e.cfg.ImageDisk}
 	}
 	if e.images, err = image.New(images); err != nil {

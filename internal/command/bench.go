@@ -91,7 +91,7 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	b.cfg.MaxSessions = max(b.cfg.MaxSessions, b.most+b.rounds)
 	b.report = printer(env.stdout, *asJSON)
 	if !nsexec.Inside() {
-		code, err := nsexec.Supervise(nsexec.SuperviseConfig{})
+		code, err := nsexec.Supervise(nsexec.SuperviseConfig{Reach: reachOf(&b.cfg)})
 		if err == nil && code != 0 {
 			err = fmt.Errorf("ended with code %d", code)
 		}

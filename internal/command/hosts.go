@@ -169,7 +169,7 @@ func (s *site) lead(ctx context.Context, srv *server.Server, apiPort int) error 
 	}
 	s.forward = hosts.NewForward(hosts.ForwardConfig{
 		Cluster: s.cluster, Session: srv.SessionOf, Opens: srv.Opens, Ticket: srv.TicketOf, Room: srv.Room, Adopt: s.adopt, Away: srv.Away,
-		Peers: known, Dial: nsexec.DialOutside, APIPort: apiPort, Log: s.log,
+		Peers: known, Dial: nsexec.DialOutside(forHosts), APIPort: apiPort, Log: s.log,
 	})
 	srv.Share(s.forward)
 	server := &http.Server{Handler: s.forward.PeerHandler(srv.Listeners()), TLSConfig: known, ReadHeaderTimeout: 10 * time.Second,

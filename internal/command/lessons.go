@@ -71,7 +71,7 @@ func lessonsTest(ctx context.Context, env *environment, args []string) error {
 		return err
 	}
 	if !nsexec.Inside() {
-		code, err := nsexec.Supervise(nsexec.SuperviseConfig{})
+		code, err := nsexec.Supervise(nsexec.SuperviseConfig{Reach: reachOf(&t.engine)})
 		if err == nil && code != 0 {
 			err = errors.New("not all went as written")
 		}

@@ -1,16 +1,12 @@
 package command
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -83,38 +79,7 @@ func (c *oidcConfig) provider(key []byte) *account.Provider {
 	cfg := c.account
 	cfg.Key = key
 	cfg.Client = &http.Client{Timeout: providerTimeout, Transport: &http.Transport{
-		DialContext: nsexec.DialOutside, ForceAttemptHTTP2: true, TLSHandshakeTimeout: providerTimeout, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: time.Minute,
+		DialContext: nsexec.DialOutside(forAccounts), ForceAttemptHTTP2: true, TLSHandshakeTimeout: providerTimeout, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: time.Minute,
 	}}
 	return account.New(cfg)
-}
-
-// neighbours are the addresses of the provider, which may not be public: whoever starts the
-// server has named it. A name is looked up once.
-func (c *oidcConfig) neighbours() []string {
-	u, err := url.Parse(c.issuer)
-	if err != nil || u.Host == "" {
-		return nil
-	}
-	port := uint16(443)
-	if u.Scheme == "http" {
-		port = 80
-	}
-	if n, err := strconv.ParseUint(u.Port(), 10, 16); err == nil {
-		port = uint16(n)
-	}
-	return addressesOf(u.Hostname(), port)
-}
-
-// addressesOf looks a name up that whoever starts the server has given, or takes an address.
-func addressesOf(name string, port uint16) (addresses []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), providerTimeout)
-	defer cancel()
-	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
-	if err != nil {
-		return nil // it may be public, and found later
-	}
-	for _, ip := range all {
-		addresses = append(addresses, netip.AddrPortFrom(ip.Unmap(), port).String())
-	}
-	return addresses
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -49,19 +47,6 @@ func (c *otlpConfig) read() (err error) {
 	return nil
 }
 
-// neighbours are the collector's addresses, which are usually not public.
-func (c *otlpConfig) neighbours() []string {
-	host, port, err := net.SplitHostPort(c.address)
-	if err != nil {
-		return nil // there is none
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil
-	}
-	return addressesOf(host, uint16(n))
-}
-
 // openTraces has spans sent, through the supervisor: inside there is no network. The function
 // that it returns sends what is left.
 func openTraces(ctx context.Context, version string, c *serveConfig) (func(), error) {
@@ -70,7 +55,7 @@ func openTraces(ctx context.Context, version string, c *serveConfig) (func(), er
 	}
 	log := c.engine.Log
 	provider, err := traces.Open(ctx, traces.Config{
-		Endpoint: c.otlp.endpoint, Dial: nsexec.DialOutside, Scope: span.Scope, Service: "podhop", Version: cmp.Or(version, "unknown"),
+		Endpoint: c.otlp.endpoint, Dial: nsexec.DialOutside(forTraces), Scope: span.Scope, Service: "podhop", Version: cmp.Or(version, "unknown"),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--otlp-endpoint: %w", err)

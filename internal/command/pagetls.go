@@ -6,10 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/podhop/podhop/internal/nsexec"
@@ -69,23 +67,6 @@ func (c *pageTLS) open() (err error) {
 	return nil
 }
 
-// neighbours are addresses outside that the server dials though they may not be public.
-func (c *pageTLS) neighbours() []string {
-	u, err := url.Parse(c.directory)
-	if err != nil {
-		return nil
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	if err != nil {
-		return nil // a name is looked up, and must be public
-	}
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	if err != nil {
-		port = 443
-	}
-	return []string{netip.AddrPortFrom(ip, uint16(port)).String()}
-}
-
 // apply has the server serve the page so.
 func (c *pageTLS) apply(data string, to *server.Config) error {
 	if !c.on() {
@@ -99,7 +80,7 @@ func (c *pageTLS) apply(data string, to *server.Config) error {
 	} else {
 		var challenges func(http.Handler) http.Handler
 		to.PageTLS, challenges = https.FromACME(https.ACME{Domains: names(c.domains), Directory: c.directory, Email: c.mail,
-			Cache: filepath.Join(data, "acme"), Dial: nsexec.DialOutside})
+			Cache: filepath.Join(data, "acme"), Dial: nsexec.DialOutside(forCertificates)})
 		redirect = challenges(redirect)
 	}
 	if c.plain == "" {

@@ -184,21 +184,10 @@ func resolver(address string) (string, error) {
 }
 
 func superviseServe(cfg serveConfig) error {
-	outside := nsexec.SuperviseConfig{Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI}}
-	if cfg.engine.DNSUpstream != "" { // whoever starts the server may name one of the host's own neighbours
-		outside.DialAlso = []string{cfg.engine.DNSUpstream}
-	}
+	outside := nsexec.SuperviseConfig{Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI}, Reach: cfg.reach()}
 	if cfg.store.shared() {
-		outside.DialAlso = append(outside.DialAlso, cfg.store.Endpoints...)
-		outside.DialWithin = cfg.host.prefixes
 		outside.Listeners["peers"] = cfg.host.listen
 	}
-	if cfg.engine.Registries {
-		outside.DialAlso = append(outside.DialAlso, mirrors(cfg.engine.RegistryMirrors).neighbours()...)
-	}
-	outside.DialAlso = append(outside.DialAlso, cfg.people.oidc.neighbours()...)
-	outside.DialAlso = append(outside.DialAlso, cfg.tls.neighbours()...)
-	outside.DialAlso = append(outside.DialAlso, cfg.otlp.neighbours()...)
 	if cfg.tls.plain != "" {
 		outside.Listeners["plain"] = cfg.tls.plain
 	}

@@ -67,7 +67,7 @@ func (c *storeConfig) read() error {
 
 // open returns a client, by way of the supervisor, of an etcd that answers.
 func (c storeConfig) open(ctx context.Context) (*clientv3.Client, error) {
-	client, err := etcd.Open(c.Place, nsexec.DialOutside)
+	client, err := etcd.Open(c.Place, nsexec.DialOutside(forStore))
 	if err == nil {
 		if err = etcd.Answers(ctx, client); err != nil {
 			client.Close()

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/chromium"
 	"github.com/podhop/podhop/internal/openid"
 )
@@ -63,6 +65,28 @@ func TestPublicSite(t *testing.T) {
 		if codes[http.StatusForbidden] != 3 || codes[http.StatusTooManyRequests] != 2 {
 			t.Errorf("five guesses are answered %v", codes)
 		}
+	})
+	t.Run("what the server may reach no learner reaches", func(t *testing.T) {
+		token := strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.Data, "operator-token")))))
+		r := must(http.NewRequest("POST", s.URL+"/api/sessions", nil))
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer := must(http.DefaultClient.Do(r))
+		defer answer.Body.Close()
+		var created model.Session
+		if err := json.NewDecoder(answer.Body).Decode(&created); err != nil {
+			t.Fatal(err)
+		}
+		x := (&session{server: s, ID: created.ID, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")})
+		x.writeKubeconfig()
+		x.run(t, "by an image's name", func(t *testing.T, x *session) {
+			x.kubectl("run", "steal", "--image", strings.TrimPrefix(provider.URL, "http://")+"/keys:1", "--restart=Never")
+			until(t, patience, "a refusal", func() string {
+				if out := x.kubectl("get", "events", "--field-selector", "involvedObject.name=steal"); !strings.Contains(out, "not a public address") {
+					return "there are the events\n" + out
+				}
+				return ""
+			})
+		})
 	})
 	noted := string(must(os.ReadFile(filepath.Join(s.Data, "audit.log"))))
 	for _, action := range []string{"session.open", "person.sign-in", "person.sign-in-failed", "person.refused"} {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -16,15 +15,25 @@ import (
 // outsideTimeout bounds one dial of the supervisor.
 const outsideTimeout = 10 * time.Second
 
-// ErrNotPublic refuses an address that is not the public Internet's: what the
-// host and its neighbours serve to each other is none of a learner's business.
-var ErrNotPublic = errors.New("not a public address")
+// Errors say why an address is not connected to.
+var (
+	// ErrNotPublic refuses an address that is not the public Internet's: what the
+	// host and its neighbours serve to each other is none of a learner's business.
+	ErrNotPublic = errors.New("not a public address")
+	// ErrNotNamed refuses an address for a purpose that has its own alone.
+	ErrNotNamed = errors.New("not an address for this")
+)
 
-// DialOutside connects from the host's network, on which the process inside has
-// no foothold of its own: the supervisor dials, and hands the socket over.
-// Only public addresses are connected to (RFC 6890), unless SuperviseConfig
-// said otherwise. It is safe for concurrent use.
-func DialOutside(ctx context.Context, network, address string) (net.Conn, error) {
+// DialOutside returns what connects from the host's network, on which the process inside has
+// no foothold of its own: the supervisor dials, and hands the socket over. What it
+// may be connected to is SuperviseConfig's Reach for that purpose. Both are safe for concurrent use.
+func DialOutside(purpose string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dialOutside(ctx, purpose, network, address)
+	}
+}
+
+func dialOutside(ctx context.Context, purpose, network, address string) (net.Conn, error) {
 	in, err := told()
 	if err != nil {
 		return nil, err
@@ -40,7 +49,7 @@ func DialOutside(ctx context.Context, network, address string) (net.Conn, error)
 	}
 	answer := os.NewFile(uintptr(pair[0]), "dial outside")
 	defer answer.Close()
-	err = unix.Sendmsg(in.Outside, []byte(network+" "+address), unix.UnixRights(pair[1]), nil, 0)
+	err = unix.Sendmsg(in.Outside, []byte(purpose+" "+network+" "+address), unix.UnixRights(pair[1]), nil, 0)
 	unix.Close(pair[1])
 	if err != nil {
 		return nil, os.NewSyscallError("sendmsg", err)
@@ -108,7 +117,7 @@ func outsidePair() (requests, asker *os.File, err error) {
 }
 
 // serveOutside answers DialOutside's requests until the socket is closed.
-func serveOutside(requests *os.File, may func(address string) bool) {
+func serveOutside(requests *os.File, reach map[string]Reach) {
 	raw, err := requests.SyscallConn()
 	if err != nil {
 		return
@@ -127,13 +136,13 @@ func serveOutside(requests *os.File, may func(address string) bool) {
 		if err != nil || len(fds) != 1 {
 			continue
 		}
-		go answerDial(os.NewFile(uintptr(fds[0]), "answer"), string(text[:n]), may)
+		go answerDial(os.NewFile(uintptr(fds[0]), "answer"), string(text[:n]), reach)
 	}
 }
 
-func answerDial(answer *os.File, request string, may func(address string) bool) {
+func answerDial(answer *os.File, request string, reach map[string]Reach) {
 	defer answer.Close()
-	fd, err := dialFor(request, may)
+	fd, err := dialFor(request, reach)
 	if err != nil {
 		text := err.Error()
 		_ = unix.Sendmsg(int(answer.Fd()), []byte(text[:min(len(text), 500)]), nil, nil, 0)
@@ -143,17 +152,23 @@ func answerDial(answer *os.File, request string, may func(address string) bool) 
 	_ = unix.Sendmsg(int(answer.Fd()), []byte("ok"), unix.UnixRights(int(fd.Fd())), nil, 0)
 }
 
-func dialFor(request string, may func(address string) bool) (*os.File, error) {
-	var network, address string
-	if _, err := fmt.Sscan(request, &network, &address); err != nil {
+// dialFor dials as a request says: "PURPOSE NETWORK ADDRESS". The address alone may be of somebody
+// else's choosing, so it comes last.
+func dialFor(request string, reach map[string]Reach) (*os.File, error) {
+	var purpose, network, address string
+	if _, err := fmt.Sscan(request, &purpose, &network, &address); err != nil {
 		return nil, err
 	}
-	named := may(address)
+	to := reach[purpose]
+	named := to.may(address)
 	dialer := net.Dialer{Timeout: outsideTimeout, Control: func(_, address string, _ syscall.RawConn) error {
-		if !named && !may(address) {
+		switch {
+		case named || to.may(address):
+			return nil
+		case to.Public:
 			return fmt.Errorf("%s: %w", address, ErrNotPublic)
 		}
-		return nil
+		return fmt.Errorf("%s: %w", address, ErrNotNamed)
 	}}
 	conn, err := dialer.Dial(network, address)
 	if err != nil {
@@ -165,12 +180,4 @@ func dialFor(request string, may func(address string) bool) (*os.File, error) {
 	}
 	defer conn.Close()
 	return conn.(*net.TCPConn).File()
-}
-
-// shared is RFC 6598's, which package netip does not count as private.
-var shared = netip.MustParsePrefix("100.64.0.0/10")
-
-func public(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -27,7 +28,7 @@ func MainOrStage(m *testing.M) {
 			Listeners: map[string]string{"http": "127.0.0.1:0"},
 			Listening: func(name string, a net.Addr) { fmt.Println(name, a) },
 
-			DialAnywhere: os.Getenv(envStage) == "dial anywhere",
+			Reach: map[string]Reach{"public": {Public: true}, "host": {Within: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
 		})
 		if err != nil {
 			fmt.Println("supervise:", err)
@@ -80,12 +81,10 @@ type stage struct {
 	out  *bufio.Reader
 }
 
-func startStage(t *testing.T) stage { return startStageAs(t, "1") }
-
-func startStageAs(t *testing.T, as string) stage {
+func startStage(t *testing.T) stage {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), envStage+"="+as, envInside+"=")
+	cmd.Env = append(os.Environ(), envStage+"=1", envInside+"=")
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

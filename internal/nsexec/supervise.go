@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"slices"
 	"strconv"
 	"syscall"
 
@@ -44,13 +42,9 @@ type SuperviseConfig struct {
 	Listeners map[string]string
 	// Listening, if not nil, is told the address that each listener really got.
 	Listening func(name string, addr net.Addr)
-	// DialAnywhere lets DialOutside reach addresses that are not public, too.
-	DialAnywhere bool
-	// DialAlso are addresses ("ip:port") that it reaches though they are not public. By a name
-	// ("name:port") it reaches whatever that is when it dials.
-	DialAlso []string
-	// DialWithin are where it reaches all, though they are not public.
-	DialWithin []netip.Prefix
+	// Reach says what DialOutside reaches, by what it is for. What is for nothing of these
+	// reaches nothing.
+	Reach map[string]Reach
 	// IDs is the mapping to ask for; nil chooses the largest that this user may have.
 	IDs []IDMap
 }
@@ -194,7 +188,7 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		}
 	}
 	p.close() // a listener that the server closes must be closed
-	go serveOutside(requests, cfg.mayDial)
+	go serveOutside(requests, cfg.Reach)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	for {
@@ -236,14 +230,4 @@ func hint() string {
 		return "in a container, run it with --security-opt seccomp=unconfined --security-opt systempaths=unconfined"
 	}
 	return "user, mount, pid and network namespaces are needed"
-}
-
-// mayDial tells whether DialOutside may reach an address; by a name, whatever it is an address of.
-func (cfg SuperviseConfig) mayDial(address string) bool {
-	if slices.Contains(cfg.DialAlso, address) {
-		return true
-	}
-	ap, err := netip.ParseAddrPort(address)
-	return err == nil && (cfg.DialAnywhere || public(ap.Addr()) ||
-		slices.ContainsFunc(cfg.DialWithin, func(p netip.Prefix) bool { return p.Contains(ap.Addr().Unmap()) }))
 }
