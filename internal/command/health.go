@@ -38,7 +38,7 @@ func health(ctx context.Context, env *environment, args []string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := localClient().Do(request)
+	answer, err := cfg.tls.localClient().Do(request)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,12 @@ func (c *pageTLS) apply(data string, to *server.Config) error {
 	return err
 }
 
-// localClient asks a server on this machine, whatever name its certificate has.
-func localClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+// localClient asks a server on this machine, whatever name its certificate has. One of an ACME server
+// is there for who asks by its name alone.
+func (c *pageTLS) localClient() *http.Client {
+	config := &tls.Config{InsecureSkipVerify: true}
+	if domains := names(c.domains); len(domains) > 0 {
+		config.ServerName = domains[0]
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 }

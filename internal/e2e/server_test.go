@@ -67,7 +67,7 @@ type server struct {
 	done chan struct{} // closed when the process has gone
 }
 
-var announces = regexp.MustCompile(`http://[^\s]+`)
+var announces = regexp.MustCompile(`https?://[^\s]+`)
 
 // start runs a server on free ports and waits until it says where it is. It is
 // ended with the test.

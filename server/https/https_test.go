@@ -20,11 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/letsencrypt/pebble/v2/ca"
-	"github.com/letsencrypt/pebble/v2/db"
-	"github.com/letsencrypt/pebble/v2/va"
-	"github.com/letsencrypt/pebble/v2/wfe"
-	"github.com/miekg/dns"
+	"github.com/podhop/podhop/internal/pebble"
 )
 
 // write makes a certificate of a name, and writes it and its key.
@@ -120,20 +116,16 @@ func TestFilesAreReadAgain(t *testing.T) {
 // A real ACME server gives certificates by both kinds of challenges, and the next server finds
 // them in the cache.
 func TestACME(t *testing.T) {
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
-	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
 	for _, challenge := range []string{"tls-alpn-01", "http-01"} {
 		t.Run(challenge, func(t *testing.T) {
 			page, plain := listen(t), listen(t)
 			portOf := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
-			httpPort, tlsPort := portOf(plain), portOf(page)
+			looks := pebble.Config{TLSPort: portOf(page)}
 			if challenge == "http-01" {
-				tlsPort = 1 // where nobody answers
-			} else {
-				httpPort = 1
+				looks = pebble.Config{HTTPPort: portOf(plain)}
 			}
-			directory, roots, issued := pebble(t, httpPort, tlsPort)
-			cfg := ACME{Domains: []string{"podhop.example"}, Directory: directory.URL + wfe.DirectoryPath, Cache: t.TempDir(), Email: "who@podhop.example", Roots: roots}
+			authority := pebble.Start(t, looks)
+			cfg := ACME{Domains: []string{"podhop.example"}, Directory: authority.Directory, Cache: t.TempDir(), Email: "who@podhop.example", Roots: authority.Own}
 			config, challenges := FromACME(cfg)
 			s := &http.Server{TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 			go s.ServeTLS(page, "", "")
@@ -145,7 +137,7 @@ func TestACME(t *testing.T) {
 			go p.Serve(plain)
 			t.Cleanup(func() { s.Close(); p.Close() })
 
-			got, err := certificate(t, page.Addr().String(), "podhop.example", issued)
+			got, err := certificate(t, page.Addr().String(), "podhop.example", authority.Issued)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,9 +147,9 @@ func TestACME(t *testing.T) {
 			if _, err := certificate(t, page.Addr().String(), "other.example", nil); err == nil {
 				t.Error("a certificate of a name that is not ours was given")
 			}
-			directory.Close()
+			authority.Close()
 			config, _ = FromACME(cfg)
-			again, err := certificate(t, serve(t, config), "podhop.example", issued)
+			again, err := certificate(t, serve(t, config), "podhop.example", authority.Issued)
 			if err != nil || again.SerialNumber.Cmp(got.SerialNumber) != 0 {
 				t.Errorf("after a restart: %v", err)
 			}
@@ -182,35 +174,6 @@ func listen(t *testing.T) net.Listener {
 	}
 	t.Cleanup(func() { l.Close() })
 	return l
-}
-
-// pebble is Let's Encrypt's server for tests, which really looks for what answers challenges,
-// at ports of this machine: whatever name it asks for is that.
-func pebble(t *testing.T, httpPort, tlsPort int) (s *httptest.Server, itsOwn, issued *x509.CertPool) {
-	t.Helper()
-	resolver := listen(t)
-	names := &dns.Server{Listener: resolver, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		m := new(dns.Msg)
-		m.SetReply(q)
-		if q.Question[0].Qtype == dns.TypeA {
-			if a, err := dns.NewRR(q.Question[0].Name + " A 127.0.0.1"); err == nil {
-				m.Answer = append(m.Answer, a)
-			}
-		}
-		_ = w.WriteMsg(m)
-	})}
-	go names.ActivateAndServe()
-	quiet := log.New(io.Discard, "", 0)
-	store := db.NewMemoryStore()
-	authority := ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {Description: "the default"}})
-	front := wfe.New(quiet, store, va.New(quiet, httpPort, tlsPort, true, resolver.Addr().String(), store), authority, nil, true, false, 1, 1)
-	s = httptest.NewTLSServer(front.Handler())
-	t.Cleanup(s.Close)
-	itsOwn = x509.NewCertPool()
-	itsOwn.AddCert(s.Certificate())
-	issued = x509.NewCertPool()
-	issued.AddCert(authority.GetRootCert(0).Cert)
-	return s, itsOwn, issued
 }
 
 func TestRedirect(t *testing.T) {
