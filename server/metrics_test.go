@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"regexp"
 	"strings"
@@ -51,7 +52,7 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 		Panels []struct {
 			ID      int
 			Title   string
-			Targets []struct{ Expr string }
+			Targets []struct{ Expr, LegendFormat string }
 		}
 	}
 	file, err := os.ReadFile("metrics/dashboard.json")
@@ -60,7 +61,10 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	}
 	var alerts struct {
 		Groups []struct {
-			Rules []struct{ Alert, Expr string }
+			Rules []struct {
+				Alert, Expr         string
+				Labels, Annotations map[string]string
+			}
 		}
 	}
 	rules, err2 := os.ReadFile("metrics/alerts.yaml")
@@ -73,32 +77,71 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	asked := map[string]string{}
 	for _, p := range dashboard.Panels {
 		for _, target := range p.Targets {
-			asked[p.Title+": "+target.Expr] = target.Expr
+			asked[p.Title+": "+target.Expr] = target.Expr + " " + target.LegendFormat
 		}
 	}
 	for _, g := range alerts.Groups {
 		for _, r := range g.Rules {
-			asked[r.Alert] = r.Expr
+			asked[r.Alert] = r.Expr + " " + strings.ReplaceAll(r.Annotations["summary"], "$labels.", "")
 		}
 	}
 	if len(asked) < 20 {
 		t.Errorf("only %d are asked for", len(asked))
 	}
-	name := regexp.MustCompile(`\b(podhop|process|go)_[a-z_]+`)
+	there := labelsOf(text)
 	for who, expr := range asked {
-		names := name.FindAllString(expr, -1)
+		names := metricName.FindAllString(expr, -1)
 		if len(names) == 0 {
 			t.Errorf("%s asks for nothing", who)
 		}
+		labels := map[string]bool{"instance": true, "job": true} // Prometheus' own
 		for _, n := range names {
-			if !strings.Contains(text, "\n"+n+"{") && !strings.Contains(text, "\n"+n+" ") {
+			if there[n] == nil {
 				t.Errorf("%s asks for %s, which there is not", who, n)
 			}
+			maps.Copy(labels, there[n])
 		}
-		if strings.Count(expr, "(") != strings.Count(expr, ")") || strings.Count(expr, "{") != strings.Count(expr, "}") {
-			t.Errorf("%s: %s", who, expr)
+		for _, label := range labelsIn(expr) {
+			if !labels[label] {
+				t.Errorf("%s asks for the label %s, which %v have not", who, label, names)
+			}
 		}
 	}
+}
+
+var (
+	metricName = regexp.MustCompile(`\b(podhop|process|go)_[a-z_]+`)
+	series     = regexp.MustCompile(`(?m)^([a-z_]+)(?:\{(.*)\})? \S+$`)
+	label      = regexp.MustCompile(`([a-z_]+)(?:=~|!~|!=|=)"`)
+	labelLists = regexp.MustCompile(`\b(?:by|on|without|ignoring) \(([^)]*)\)|\{([^{}]*)\}`)
+)
+
+// labelsOf are the series of a scrape by their names, each with its labels.
+func labelsOf(scrape string) map[string]map[string]bool {
+	all := map[string]map[string]bool{}
+	for _, s := range series.FindAllStringSubmatch(scrape, -1) {
+		if all[s[1]] == nil {
+			all[s[1]] = map[string]bool{}
+		}
+		for _, l := range label.FindAllStringSubmatch(s[2], -1) {
+			all[s[1]][l[1]] = true
+		}
+	}
+	return all
+}
+
+// labelsIn are those that an expression names, or a legend: {{code}}.
+func labelsIn(expr string) (all []string) {
+	for _, list := range labelLists.FindAllStringSubmatch(expr, -1) {
+		if by := label.FindAllStringSubmatch(list[2], -1); by != nil {
+			for _, l := range by {
+				all = append(all, l[1])
+			}
+			continue
+		}
+		all = append(all, strings.FieldsFunc(list[1]+list[2], func(r rune) bool { return r == ',' || r == ' ' })...)
+	}
+	return all
 }
 
 // someParked knows of a session that is parked, too.
