@@ -92,7 +92,7 @@ func TestGateAsksBrowsers(t *testing.T) {
 func TestNobodyWorksForNothing(t *testing.T) {
 	s := gatedServer(t, gate.Config{Kind: gate.Work})
 	for range 5 {
-		s.limits.open.Take(s.limits.now(), "192.0.2.1/32")
+		limit.Take(s.limits.now(), limit.Claim{From: s.limits.open, Key: "192.0.2.1/32"})
 	}
 	if r := ask(s.Handler(), "POST /api/sessions", ""); r.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("they get %d", r.StatusCode)

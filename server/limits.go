@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/podhop/podhop/internal/problem"
@@ -86,19 +87,21 @@ func (s *Server) changing(next http.Handler) http.Handler {
 	})
 }
 
-var sessionPath = regexp.MustCompile(`^/api/sessions/([^/]+)`)
+var sessionPath = regexp.MustCompile(`^/api/sessions/([a-z0-9-]{1,40})(?:/|$)`)
 
-// sessionIn is the session that a path of the API is of, as it is called there.
+// sessionIn is the session that a path of the API is of, as it is called there. It is remembered, so it
+// is none that is longer than any is, and keeps nothing of the path.
 func sessionIn(path string) string {
 	if m := sessionPath.FindStringSubmatch(path); m != nil {
-		return m[1]
+		return strings.Clone(m[1])
 	}
 	return ""
 }
 
 // mayGuess is asked before a code or a token is looked at, and wrongGuess is told if it was wrong.
 // If there were too many from the same address, mayGuess has answered, whatever the code is: an
-// answer to the right one would tell it from the others.
+// answer to the right one would tell it from the others. Those that are looked at at the same time are
+// all counted.
 func (s *Server) mayGuess(w http.ResponseWriter, r *http.Request) bool {
 	if wait := s.limits.guesses.Wait(s.limits.now(), limit.Address(s.clientAddress(r))); wait > 0 {
 		s.refuseOften(w, r, tooOften(wait, "Too many wrong ones came from your address."))
@@ -108,7 +111,7 @@ func (s *Server) mayGuess(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *Server) wrongGuess(r *http.Request) {
-	s.limits.guesses.Take(s.limits.now(), limit.Address(s.clientAddress(r)))
+	s.limits.guesses.Owe(s.limits.now(), limit.Address(s.clientAddress(r)))
 }
 
 // A tooOftenError says how long to wait.

@@ -167,3 +167,15 @@ func TestRefusalsAreNotedSeldom(t *testing.T) {
 		t.Errorf("%d are noted", n)
 	}
 }
+
+// A name that no session can have is no key that is remembered.
+func TestSessionIn(t *testing.T) {
+	for path, want := range map[string]string{
+		"/api/sessions/" + wholeID + "/apply": wholeID, "/api/sessions/" + wholeID: wholeID, "/api/sessions/view-" + wholeID + "/checks": "view-" + wholeID,
+		"/api/sessions": "", "/api/sessions/" + strings.Repeat("a", 1000) + "/apply": "", "/api/sessions/a%20b/apply": "", "/api/lessons/x": "",
+	} {
+		if got := sessionIn(path); got != want {
+			t.Errorf("%.80s: %q, want %q", path, got, want)
+		}
+	}
+}

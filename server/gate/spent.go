@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"strconv"
-
 	"sync"
 	"time"
 
@@ -43,13 +42,16 @@ func (s *Spender) Spend(ctx context.Context, id string, until time.Time) (first 
 
 // sweep removes what is over, now and then. What it cannot remove, the next one will.
 func (s *Spender) sweep(ctx context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := s.now()
-	if now.Sub(s.swept) < sweeping {
+	s.mu.Lock()
+	due := now.Sub(s.swept) >= sweeping
+	if due {
+		s.swept = now
+	}
+	s.mu.Unlock() // nobody waits for whoever sweeps
+	if !due {
 		return
 	}
-	s.swept = now
 	all, err := s.store.List(ctx, spent)
 	if err != nil {
 		return

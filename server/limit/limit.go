@@ -96,11 +96,20 @@ func (b *Buckets) Wait(now time.Time, key string) time.Duration {
 	return time.Duration(math.Ceil(missing / b.rate.PerSecond * float64(time.Second)))
 }
 
-// Take takes a token, if there is one.
-func (b *Buckets) Take(now time.Time, key string) {
-	if b != nil {
-		b.of(key).AllowN(now, 1)
+// Owe takes a token though there may be none: who did much at once, before it was known that it costs
+// anything, waits the longer, for another burst at most.
+func (b *Buckets) Owe(now time.Time, key string) {
+	if b == nil || key == "" {
+		return
 	}
+	if l := b.of(key); l.TokensAt(now) > -float64(b.rate.Burst) {
+		l.ReserveN(now, 1)
+	}
+}
+
+// take takes a token, if there is one.
+func (b *Buckets) take(now time.Time, key string) bool {
+	return b == nil || key == "" || b.of(key).AllowN(now, 1)
 }
 
 func (b *Buckets) of(key string) *rate.Limiter {
@@ -121,14 +130,14 @@ type Claim struct {
 }
 
 // Take takes a token of each bucket, or if one of them has none, of none, and says how long
-// it is until all have one.
+// it is until all have one. Of those who want the same one at once, one gets it.
 func Take(now time.Time, claims ...Claim) (wait time.Duration) {
 	if wait = Wait(now, claims...); wait > 0 {
 		return wait
 	}
 	for _, c := range claims {
-		if c.Key != "" {
-			c.From.Take(now, c.Key)
+		if !c.From.take(now, c.Key) { // somebody else got it meanwhile
+			return max(Wait(now, c), time.Nanosecond)
 		}
 	}
 	return 0

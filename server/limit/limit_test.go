@@ -3,6 +3,8 @@ package limit
 import (
 	"fmt"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -79,6 +81,48 @@ func TestRefusedCostsNothing(t *testing.T) {
 	if Take(now, claims("c")...) == 0 {
 		t.Error("there is a third token in the address's bucket of two")
 	}
+}
+
+// Of those who come at the same time no more pass than one after the other.
+func TestAtOnce(t *testing.T) {
+	now := time.Unix(1000, 0)
+	b, other := New(Rate{1, 10}), New(Rate{1, 1000})
+	var passed atomic.Int32
+	var wg sync.WaitGroup
+	begin := make(chan struct{})
+	for range 500 {
+		wg.Go(func() {
+			<-begin
+			if Take(now, Claim{other, "y"}, Claim{b, "x"}) == 0 {
+				passed.Add(1)
+			}
+		})
+	}
+	close(begin)
+	wg.Wait()
+	if n := passed.Load(); n != 10 {
+		t.Errorf("%d got one of ten tokens", n)
+	}
+}
+
+// Who did much before it cost anything waits for it, but not for ever.
+func TestOwe(t *testing.T) {
+	now := time.Unix(1000, 0)
+	b := New(Rate{1, 10})
+	for range 15 {
+		b.Owe(now, "x")
+	}
+	if wait := Wait(now, Claim{b, "x"}); wait != 6*time.Second {
+		t.Errorf("who owes five waits %v", wait)
+	}
+	for range 1000 {
+		b.Owe(now, "x")
+	}
+	if wait := Wait(now, Claim{b, "x"}); wait != 11*time.Second {
+		t.Errorf("who owes all waits %v", wait)
+	}
+	b.Owe(now, "")
+	New(Rate{}).Owe(now, "x")
 }
 
 // Nobody, and no limit.
