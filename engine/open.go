@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime/pprof"
 	"syscall"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -37,13 +38,16 @@ type birth struct {
 // open puts a session together, from the namespaces up. What has been made is
 // unmade again if a later step fails.
 func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
-	s = &Session{id: b.id, engine: e, birth: b, slot: b.slot, log: e.log.With("session", b.id), changing: make(chan struct{}, 1)}
+	s = &Session{id: b.id, engine: e, birth: b, slot: b.slot, changing: make(chan struct{}, 1)}
+	s.log = s.failed.of(e.log.With("session", b.id))
 	if s.asked, s.options = b.options, b.options; b.kept == nil {
 		s.nodes = newNodes(nodesOf(b.options))
 	} else {
 		s.asked, s.options, s.nodes = b.kept.Asked, b.kept.Options, b.kept.machines()
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	// All goroutines that are begun here inherit the label, so that a profile says whose they are.
+	whose := pprof.Labels("session", shorten(b.id))
+	s.ctx, s.cancel = context.WithCancel(pprof.WithLabels(context.Background(), whose))
 	ctx, of := span.Start(ctx, "open session", span.Session(b.id), attribute.Int("podhop.nodes", len(s.nodes.list())),
 		attribute.String("podhop.cni", s.options.CNI), attribute.Bool("podhop.kept", b.kept != nil && b.fork == nil), attribute.Bool("podhop.fork", b.fork != nil))
 	defer func() { span.End(of, err) }()
@@ -58,6 +62,12 @@ func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
 			s = nil
 		}
 	}()
+	pprof.Do(ctx, whose, func(ctx context.Context) { err = s.openParts(ctx) })
+	return s, err
+}
+
+// openParts makes a session's parts, each of those before it.
+func (s *Session) openParts(ctx context.Context) error {
 	for _, step := range []struct {
 		what string
 		do   func(context.Context, []network.Node) error
@@ -81,10 +91,10 @@ func (e *Engine) open(ctx context.Context, b birth) (s *Session, err error) {
 		err := step.do(ctx, s.nodes.on())
 		span.End(of, err)
 		if err != nil {
-			return s, fmt.Errorf("%s: %w", step.what, err)
+			return fmt.Errorf("%s: %w", step.what, err)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // nodesOf are the machines that a session begins with.

@@ -102,6 +102,7 @@ func (s *Session) overview() model.OperatorSession {
 	o.CPU, o.Breaches = s.conduct.now(time.Now())
 	asked := s.api.Asked()
 	o.Nodes, o.Viewers, o.Objects = len(s.nodes.on()), s.feed.Viewers(), s.api.Usage().Objects
+	o.Pods, o.LastError = len(s.pods.all()), s.failed.String()
 	o.Asked, o.Refused = asked.Taken.Seconds(), asked.Refused
 	if j, ok := s.journal.(interface{ Size() int64 }); ok {
 		o.Journal = j.Size()

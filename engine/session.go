@@ -67,6 +67,7 @@ type Session struct {
 	why        *why.Objects
 	checked    checked
 	conduct    conduct
+	failed     lastError
 
 	// ctx ends when the session closes; work counts the goroutines under it.
 	ctx    context.Context

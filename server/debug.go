@@ -15,6 +15,7 @@ import (
 
 // debugging are what there is below /debug/, for who runs the server.
 var debugging = []struct{ path, what string }{
+	{"sessions", "sessions, each with what it has and its last error; profiles have labels of the same names"},
 	{"vars", "counts, as JSON"},
 	{"pprof/goroutine?debug=1", "goroutines, those that do the same together"},
 	{"pprof/goroutine?debug=2", "goroutines, one by one"},
@@ -40,6 +41,8 @@ func (s *Server) debug(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, "%-44s %s\n", s.path(r, "/metrics"), "metrics")
 		fmt.Fprintf(w, "%-44s %s\n", s.path(r, "/readyz?verbose"), "whether it is ready, and why not")
+	case path == "sessions":
+		s.debugSessions(w, r)
 	case path == "vars":
 		answer(w, http.StatusOK, s.vars())
 	case path == "pprof/profile":

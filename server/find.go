@@ -71,7 +71,7 @@ func (s *Server) allow(least views.Rights, next func(w http.ResponseWriter, r *h
 		}
 		r, done := s.through(r, session)
 		defer done()
-		next(w, r, session)
+		attributed(r.Context(), session, chi.URLParam(r, "id"), func(ctx context.Context) { next(w, r.WithContext(ctx), session) })
 	}
 }
 

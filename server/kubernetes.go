@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net"
@@ -31,7 +32,7 @@ func (s *Server) kubernetes(next http.Handler) http.Handler {
 			}
 			r, done := s.through(r, session)
 			defer done()
-			serveStripped(w, r, session, path)
+			s.serveAPI(w, r, session, id, func(w http.ResponseWriter, r *http.Request) { serveStripped(w, r, session, path) })
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -51,7 +52,7 @@ func (s *Server) kubernetesByName(next http.Handler) http.Handler {
 			if session, _, err := s.find(r, id); err == nil {
 				r, done := s.through(r, session)
 				defer done()
-				session.API().ServeHTTP(w, r)
+				s.serveAPI(w, r, session, id, session.API().ServeHTTP)
 				return
 			} else if name != r.Host {
 				gone(w, id, err) // nobody asks for such a name but a kubeconfig of ours
@@ -59,6 +60,19 @@ func (s *Server) kubernetesByName(next http.Handler) http.Handler {
 			}
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// serveAPI serves a request for a session's Kubernetes API, in a span of its own if spans are wanted.
+// The span is named by the prefix alone: what is behind it are names that learners give.
+func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, session Session, id string, serve http.HandlerFunc) {
+	attributed(r.Context(), session, id, func(ctx context.Context) {
+		r = r.WithContext(ctx)
+		if s.cfg.Traces == nil {
+			serve(w, r)
+			return
+		}
+		s.spansBy(func(*http.Request, int) string { return prefix + "{id}" }, serve).ServeHTTP(w, r)
 	})
 }
 

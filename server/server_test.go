@@ -120,8 +120,9 @@ type fakeSession struct {
 	terms   *terminal.Set
 	// at is where its ports are: at HOST:PORT, those of the test.
 	at      map[string]string
-	ran     []string // scripts
-	folders []string // to which files were put
+	ran     []string     // scripts
+	folders []string     // to which files were put
+	api     http.Handler // instead of one that answers what it was asked; nil: that
 }
 
 func (s *fakeSession) Reach(ctx context.Context, host string, port uint16) (net.Conn, error) {
@@ -318,6 +319,9 @@ func (s *fakeSession) SetWatching(count int)                     { s.feed.SetWat
 func (s *fakeSession) Token(context.Context) (string, error)     { return "token-of-" + s.id, s.err }
 
 func (s *fakeSession) API() http.Handler {
+	if s.api != nil {
+		return s.api
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/proxy") { // as upstream's proxy subresources
 			w.Header().Set("Location", r.URL.Path+"/")

@@ -20,7 +20,10 @@ import (
 // spans makes a span of each request, below whoever's the request says that it is
 // (W3C Trace Context). It is named by the route, as paths hold keys. That of a stream lasts
 // as long as the stream.
-func (s *Server) spans(next http.Handler) http.Handler {
+func (s *Server) spans(next http.Handler) http.Handler { return s.spansBy(routeOf, next) }
+
+// spansBy is spans of requests whose routes are told by a function, of their status too.
+func (s *Server) spansBy(route func(*http.Request, int) string, next http.Handler) http.Handler {
 	tracer := s.cfg.Traces.Tracer(span.Scope)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
@@ -33,12 +36,12 @@ func (s *Server) spans(next http.Handler) http.Handler {
 		r = r.WithContext(ctx)
 		if r.Header.Get("Upgrade") != "" { // it must be hijacked
 			next.ServeHTTP(w, r)
-			s.name(of, r, method, http.StatusSwitchingProtocols)
+			s.name(of, r, method, route(r, http.StatusSwitchingProtocols))
 			return
 		}
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		next.ServeHTTP(wrapped, r)
-		s.name(of, r, method, wrapped.Status())
+		s.name(of, r, method, route(r, wrapped.Status()))
 		of.SetAttributes(attribute.Int("http.response.status_code", wrapped.Status()))
 		if wrapped.Status() >= http.StatusInternalServerError {
 			of.SetStatus(codes.Error, "")
@@ -47,11 +50,10 @@ func (s *Server) spans(next http.Handler) http.Handler {
 }
 
 // name says what a request was for, which is known when it was answered.
-func (s *Server) name(of trace.Span, r *http.Request, method string, status int) {
+func (s *Server) name(of trace.Span, r *http.Request, method, route string) {
 	if !of.IsRecording() {
 		return
 	}
-	route := routeOf(r, status)
 	of.SetName(method + " " + route)
 	of.SetAttributes(attribute.String("http.route", route))
 	if id, ok := s.SessionOf(r); ok {

@@ -40,6 +40,7 @@ func TestSpansOfRequests(t *testing.T) {
 	ask(handler, "POST /api/sessions/"+wholeID+"/checks", `{"lesson":"first","step":1}`, traceParent, asJSON)
 	ask(handler, "GET /api/sessions/"+wholeID+"?key="+wholeID, "", traceParent, "Tracestate: other="+strings.Repeat("a", 8))
 	ask(handler, "GET /nothing/"+wholeID, "", traceParent)
+	ask(handler, "GET /k8s/"+wholeID+"/api/v1/namespaces/default/pods/of-a-learner?watch=true", "", traceParent, "Authorization: Bearer of-a-learner")
 	ask(handler, "MAKE"+strings.ToUpper(wholeID)+" /api/sessions/"+wholeID, "", traceParent)
 	ask(handler, "GET /healthz", "")
 	ask(handler, "GET /readyz", "", strings.Replace(traceParent, traceID+"-b7ad6b7169203331-01", strings.Repeat("1", 32)+"-b7ad6b7169203331-00", 1)) // it says not to be sampled
@@ -53,7 +54,7 @@ func TestSpansOfRequests(t *testing.T) {
 		got[s.GetName()]++
 		by[hex.EncodeToString(s.GetSpanId())] = s
 	}
-	for name, want := range map[string]int{"GET /api/sessions/{id}/topology": 1, "POST /api/sessions/{id}/checks": 1, "check": 3, "GET /api/sessions/{id}": 1, "GET none": 1} {
+	for name, want := range map[string]int{"GET /api/sessions/{id}/topology": 1, "POST /api/sessions/{id}/checks": 1, "check": 3, "GET /api/sessions/{id}": 1, "GET none": 1, "GET /k8s/{id}": 1} {
 		if got[name] != want {
 			t.Errorf("there are %d spans %s, want %d; all: %v", got[name], name, want, got)
 		}
@@ -72,6 +73,9 @@ func TestSpansOfRequests(t *testing.T) {
 	text := fmt.Sprint(r.All())
 	if !strings.Contains(text, "GET /healthz") || !strings.Contains(text, wholeID[:8]) {
 		t.Errorf("there is no request without a trace, or no session: %s", text)
+	}
+	if strings.Contains(text, "of-a-learner") {
+		t.Errorf("there is what a learner named in %s", text)
 	}
 	if strings.Contains(strings.ToLower(text), wholeID) {
 		t.Errorf("there is a whole ID in %s", text)

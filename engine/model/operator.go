@@ -69,7 +69,10 @@ type OperatorPart struct {
 // OperatorSession is a session and what it uses now.
 type OperatorSession struct {
 	// ID is for this process alone.
-	ID      string `json:"-"`
+	ID string `json:"-"`
+	// Pods and LastError are for /debug/ alone.
+	Pods      int    `json:"-"`
+	LastError string `json:"-"`
 	Session string `json:"session"`
 	State   string `json:"state"` // open or parked
 	Born    string `json:"born"`  // RFC 3339, as Until

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -86,6 +87,22 @@ func TestPublicSite(t *testing.T) {
 				}
 				return ""
 			})
+		})
+	})
+	t.Run("the operator sees what each session has", func(t *testing.T) {
+		token := strings.TrimSpace(string(must(os.ReadFile(filepath.Join(s.Data, "operator-token")))))
+		until(t, patience, "a session of a pod", func() string {
+			r := must(http.NewRequest("GET", s.URL+"/debug/sessions", nil))
+			r.Header.Set("Authorization", "Bearer "+token)
+			answer := must(http.DefaultClient.Do(r))
+			defer answer.Body.Close()
+			text := string(must(io.ReadAll(answer.Body)))
+			for line := range strings.Lines(text) { // SESSION STATE AGE LEFT NODES PODS CONTAINERS PROCESSES GOROUTINES
+				if f := strings.Fields(line); len(f) > 8 && f[1] == "open" && f[4] == "1" && f[5] != "0" && len(f[8]) > 1 { // ten goroutines at least
+					return ""
+				}
+			}
+			return text
 		})
 	})
 	noted := string(must(os.ReadFile(filepath.Join(s.Data, "audit.log"))))

@@ -20,6 +20,9 @@ func (d discreet) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// Short is a text without whole keys of somebody's, as a line of the log is.
+func Short(text string) string { return string(short([]byte(text))) }
+
 // short cuts each word of the length of a key, as far as it may be one.
 func short(line []byte) []byte {
 	var out []byte
