@@ -80,7 +80,7 @@ func (c *pageTLS) apply(data string, to *server.Config) error {
 	} else {
 		var challenges func(http.Handler) http.Handler
 		to.PageTLS, challenges = https.FromACME(https.ACME{Domains: names(c.domains), Directory: c.directory, Email: c.mail,
-			Cache: filepath.Join(data, "acme"), Dial: nsexec.DialOutside(forCertificates)})
+			Cache: filepath.Join(data, "acme"), Dial: nsexec.DialOutside(forCertificates), Log: to.Log})
 		redirect = challenges(redirect)
 	}
 	if c.plain == "" {

@@ -15,12 +15,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/gorilla/securecookie"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/podhop/podhop/server/people"
 )
@@ -60,8 +61,8 @@ type Provider struct {
 	cfg  Config
 	seal *securecookie.SecureCookie
 
-	mu    sync.Mutex // while the provider is asked what it is
-	known *oidc.Provider
+	asking singleflight.Group // what the provider is
+	known  atomic.Pointer[oidc.Provider]
 }
 
 // New returns a Provider, which is asked nothing before somebody signs in.
@@ -94,20 +95,28 @@ func (p *Provider) Host() string {
 	return u.Host
 }
 
-// provider asks the provider what it is (OpenID Connect Discovery 1.0), until it has said so once.
+// provider asks the provider what it is (OpenID Connect Discovery 1.0), until it has said so once. All
+// who want to know at the same time wait for one answer.
 func (p *Provider) provider(ctx context.Context) (*oidc.Provider, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known != nil {
-		return p.known, nil
+	if known := p.known.Load(); known != nil {
+		return known, nil
 	}
-	// Not ctx itself: keys are fetched by this context later, by others' requests.
-	known, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), p.cfg.Client), p.cfg.Issuer)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrProvider, err)
+	answer := p.asking.DoChan("", func() (any, error) {
+		// Nobody's own context: others wait too, and keys are fetched by this one later.
+		known, err := oidc.NewProvider(oidc.ClientContext(context.Background(), p.cfg.Client), p.cfg.Issuer)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProvider, err)
+		}
+		p.known.Store(known)
+		return known, nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrProvider, context.Cause(ctx))
+	case a := <-answer:
+		known, _ := a.Val.(*oidc.Provider)
+		return known, a.Err
 	}
-	p.known = known
-	return known, nil
 }
 
 func (p *Provider) oauth(known *oidc.Provider, callback string) *oauth2.Config {

@@ -1,12 +1,14 @@
 package account
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,6 +172,44 @@ func TestProviderComesLater(t *testing.T) {
 	query, carry := back(t, p, "ada")
 	if _, _, err := p.Finish(t.Context(), callback, query, carry); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who signs in while the provider hangs does not wait for those before, and may go away.
+func TestProviderHangs(t *testing.T) {
+	var asked atomic.Int32
+	hang := make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		<-hang
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer hangs.Close()
+	p := New(Config{Issuer: hangs.URL, ClientID: openid.ClientID, Key: []byte("key")})
+	gone, leave := context.WithCancel(t.Context())
+	failed := make(chan error, 10)
+	for i := range 10 {
+		go func() {
+			ctx := t.Context()
+			if i == 9 {
+				ctx = gone
+			}
+			_, _, err := p.Begin(ctx, callback, "/")
+			failed <- err
+		}()
+	}
+	leave()
+	if err := <-failed; !errors.Is(err, ErrProvider) || !errors.Is(err, context.Canceled) {
+		t.Errorf("who has gone away is told %v", err)
+	}
+	close(hang)
+	for range 9 {
+		if err := <-failed; !errors.Is(err, ErrProvider) || errors.Is(err, context.Canceled) {
+			t.Errorf("who waited is told %v", err)
+		}
+	}
+	if _, _, err := p.Begin(t.Context(), callback, "/"); !errors.Is(err, ErrProvider) || asked.Load() < 2 {
+		t.Errorf("it is not asked again: %v", err)
 	}
 }
 

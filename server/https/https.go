@@ -9,11 +9,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/acme"
@@ -27,6 +29,7 @@ type ACME struct {
 	Email     string         // to which the server may write; none if it is empty
 	Cache     string         // a folder for keys and certificates
 	Roots     *x509.CertPool // that the server's own certificate is to be of; nil: the system's
+	Log       *slog.Logger   // that is told why there is no certificate; nil: nobody is
 	// Dial is how the server is reached; nil: as usual.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -44,7 +47,25 @@ func FromACME(cfg ACME) (*tls.Config, func(http.Handler) http.Handler) {
 	}
 	config := m.TLSConfig()
 	config.MinVersion = tls.VersionTLS12
+	config.GetCertificate = cfg.telling(m)
 	return config, m.HTTPHandler
+}
+
+// telling gets certificates, and tells why there is none of a name of ours: handshakes that fail are
+// nobody's news otherwise. It does so once a minute, as long as nobody is asked again after a failure.
+func (cfg ACME) telling(m *autocert.Manager) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	var last atomic.Int64 // Unix time
+	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		got, err := m.GetCertificate(hello)
+		if err == nil || cfg.Log == nil || m.HostPolicy(hello.Context(), strings.ToLower(hello.ServerName)) != nil {
+			return got, err
+		}
+		now, before := time.Now().Unix(), last.Load()
+		if now-before >= 60 && last.CompareAndSwap(before, now) {
+			cfg.Log.Warn("there is no certificate for the page", "name", hello.ServerName, "err", err)
+		}
+		return nil, err
+	}
 }
 
 // Redirect leads who comes without TLS to the same address over TLS at a port.

@@ -11,12 +11,15 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -164,6 +167,41 @@ func TestACME(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Why there is no certificate is told, once, and not of names that are not ours.
+func TestACMEFails(t *testing.T) {
+	authority := pebble.Start(t, pebble.Config{}) // which finds nobody who answers
+	var told logged
+	config, _ := FromACME(ACME{Domains: []string{"podhop.example"}, Directory: authority.Directory, Cache: t.TempDir(), Roots: authority.Own,
+		Log: slog.New(slog.NewTextHandler(&told, nil))})
+	address := serve(t, config)
+	for _, name := range []string{"other.example", "", "podhop.example", "podhop.example"} {
+		if _, err := certificate(t, address, name, nil); err == nil {
+			t.Errorf("there is a certificate of %q", name)
+		}
+	}
+	if text := told.String(); strings.Count(text, "there is no certificate") != 1 || !strings.Contains(text, "name=podhop.example") {
+		t.Errorf("it tells\n%s", text)
+	}
+}
+
+// logged is a log that is written while it is read.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func listen(t *testing.T) net.Listener {
