@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"maps"
 	"os"
@@ -18,6 +20,9 @@ import (
 func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	engine := newEngine("one")
 	s := newServer(t, engine, func(c *Config) {
+		c.PageTLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return &tls.Certificate{Leaf: &x509.Certificate{DNSNames: []string{"podhop.example"}}}, nil
+		}}
 		// These are those who have an engine's to give; see internal/command.
 		for _, name := range []string{"podhop_sessions_max", "podhop_data_free_bytes", "podhop_journeys_total", "podhop_journal_errors_total"} {
 			c.Collectors = append(c.Collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: "Told."}, func() float64 { return 1 }))
@@ -28,6 +33,9 @@ func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	engine.openErr = model.ErrFull
 	ask(s.Handler(), "POST /api/sessions", "{}", "Content-Type: application/json")
 	s.Drain()
+	if _, err := s.cfg.PageTLS.GetCertificate(new(tls.ClientHelloInfo)); err != nil {
+		t.Error(err)
+	}
 	text := textOf(ask(s.Handler(), "GET /metrics", ""))
 	for _, want := range []string{`podhop_session_open_failures_total{reason="full"} 1`, `podhop_ready{check="shutdown"} 0`, `podhop_ready{check="store"} 1`, "podhop_sessions_opening 0"} {
 		if !strings.Contains(text, "\n"+want+"\n") {

@@ -187,7 +187,9 @@ func New(cfg Config) (*Server, error) {
 	s.queue = s.newQueue()
 	cfg.Stream.Sent, cfg.Stream.Lost = s.metrics.sent, s.metrics.lostTo
 	cfg.Stream.Session, cfg.Stream.Typed, cfg.Stream.Log = s.address, s.typed, cfg.Log
-	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s}, gauges{s})...)
+	page := new(shown)
+	s.cfg.PageTLS = page.watch(cfg.PageTLS)
+	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s}, gauges{s}, page)...)
 	s.stream = stream.New(cfg.Stream)
 	s.views = views.New(cfg.Store, cfg.Log)
 	s.classes = s.newClasses()

@@ -44,15 +44,18 @@ func TestACME(t *testing.T) {
 		address, data := freePort(t), t.TempDir()
 		authority := pebble.Start(t, pebble.Config{TLSPort: portOf(address)})
 		s := begin(t, authority, address, data)
-		first, text, err := pageOver(t, address, name, authority.Issued)
+		first, text, err := pageOver(t, address, name, "/", authority.Issued)
 		if err != nil || !strings.Contains(text, "<title>") {
 			t.Fatalf("%v\n%.300s", err, text)
 		}
 		if first.VerifyHostname(name) != nil {
 			t.Errorf("the certificate is for %v", first.DNSNames)
 		}
-		if _, _, err := pageOver(t, address, "not-ours.example", nil); err == nil {
+		if _, _, err := pageOver(t, address, "not-ours.example", "/", nil); err == nil {
 			t.Error("there is a certificate of a name that is not ours")
+		}
+		if _, text, err := pageOver(t, address, name, "/metrics", authority.Issued); err != nil || !strings.Contains(text, `podhop_page_certificate_not_after_seconds{name="`+name+`"}`) {
+			t.Errorf("metrics do not tell when it ends: %v\n%s", err, text)
 		}
 		// Who asks on this machine has no name to ask by but what the flags say.
 		if out, err := output(t.Context(), "", podhop, "health", "--listen", address, "--acme-domains", name); err != nil || !strings.Contains(out, "readyz check passed") {
@@ -62,7 +65,7 @@ func TestACME(t *testing.T) {
 
 		authority.Close()
 		begin(t, authority, address, data)
-		again, _, err := pageOver(t, address, name, authority.Issued)
+		again, _, err := pageOver(t, address, name, "/", authority.Issued)
 		if err != nil {
 			t.Fatalf("after a restart: %v", err)
 		}
@@ -76,7 +79,7 @@ func TestACME(t *testing.T) {
 		begin(t, authority, address, t.TempDir())
 		seen := map[string]bool{}
 		until(t, patience, "another certificate", func() string {
-			got, _, err := pageOver(t, address, name, nil)
+			got, _, err := pageOver(t, address, name, "/", nil)
 			if err != nil {
 				return err.Error()
 			}
@@ -88,16 +91,16 @@ func TestACME(t *testing.T) {
 	})
 }
 
-// pageOver gets the first page at an address by a name, and the certificate that it came with. roots
+// pageOver gets a page at an address by a name, and the certificate that it came with. roots
 // nil believes any.
-func pageOver(t *testing.T, address, name string, roots *x509.CertPool) (*x509.Certificate, string, error) {
+func pageOver(t *testing.T, address, name, path string, roots *x509.CertPool) (*x509.Certificate, string, error) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, InsecureSkipVerify: roots == nil},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		}}
 	client := http.Client{Transport: transport, Timeout: time.Minute}
-	answer, err := client.Get("https://" + name + "/")
+	answer, err := client.Get("https://" + name + path)
 	if err != nil {
 		return nil, "", err
 	}
