@@ -16,7 +16,7 @@ func (q *Queue) Next() (c Claim, then string, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.tidy()
-	for _, t := range order(q.line) {
+	for _, t := range q.order() {
 		if t.turn.IsZero() {
 			return Claim{Ticket: t.key, Person: t.person, Member: t.member}, t.then, true
 		}
@@ -48,6 +48,7 @@ func (q *Queue) Move(key, to string) bool {
 		return false
 	}
 	q.remove(t)
+	q.count(t)
 	q.moved[key] = stand{to, q.cfg.Now(), t.then}
 	return true
 }

@@ -48,6 +48,7 @@ type Queue struct {
 	mu    sync.Mutex
 	line  []*ticket        // as they came
 	moved map[string]stand // by ticket, until the other's is over
+	went  int              // members whose turn came since the last stranger's, while strangers waited
 }
 
 type ticket struct {
@@ -202,7 +203,7 @@ func (q *Queue) List() (all []Waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.tidy()
-	for _, t := range order(q.line) {
+	for _, t := range q.order() {
 		all = append(all, Waiting{t.key, t.member, !t.turn.IsZero()})
 	}
 	return all
@@ -234,22 +235,32 @@ func (q *Queue) tidy() (room int) {
 			free--
 		}
 	}
-	for _, t := range order(q.line) {
+	for _, t := range q.order() {
 		if free <= 0 {
 			break
 		}
 		if t.turn.IsZero() {
 			t.turn = now
 			free--
+			q.count(t)
 		}
 	}
 	return room
 }
 
+// count remembers who had their turn: places become free one at a time, and each fourth
+// is a stranger's all the same.
+func (q *Queue) count(t *ticket) {
+	strangers := slices.ContainsFunc(q.line, func(o *ticket) bool { return o.turn.IsZero() && !o.member })
+	if q.went++; !t.member || !strangers {
+		q.went = 0
+	}
+}
+
 // order is in which they go: those first whose turn it is.
-func order(line []*ticket) (all []*ticket) {
+func (q *Queue) order() (all []*ticket) {
 	var members, strangers []*ticket
-	for _, t := range line {
+	for _, t := range q.line {
 		switch {
 		case !t.turn.IsZero():
 			all = append(all, t)
@@ -259,7 +270,7 @@ func order(line []*ticket) (all []*ticket) {
 			strangers = append(strangers, t)
 		}
 	}
-	for i := 0; len(members) > 0 || len(strangers) > 0; i++ {
+	for i := q.went; len(members) > 0 || len(strangers) > 0; i++ {
 		from := &members
 		if len(members) == 0 || len(strangers) > 0 && i%(membersFirst+1) == membersFirst {
 			from = &strangers
@@ -271,7 +282,7 @@ func order(line []*ticket) (all []*ticket) {
 }
 
 func (q *Queue) place(t *ticket) *Place {
-	all := order(q.line)
+	all := q.order()
 	p := &Place{Ticket: t.key, Place: 1 + slices.Index(all, t), Of: len(all), Turn: !t.turn.IsZero()}
 	if p.Turn {
 		p.Until = t.turn.Add(Hold)

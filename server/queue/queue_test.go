@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -133,6 +134,32 @@ func TestMembersFirst(t *testing.T) {
 	w.enter(t, Claim{Person: "m6", Member: true})
 	if got := w.where(t, keys[2]); got != "1 of 8 true" {
 		t.Errorf("the first: %s", got)
+	}
+}
+
+// Places become free one at a time, and members go on coming.
+func TestAStrangerGoesAfterThreeMembers(t *testing.T) {
+	w := newWorld(0)
+	keys := map[string]string{}
+	come := func(who string) { keys[w.enter(t, Claim{Person: who, Member: who[0] == 'm'}).Ticket] = who }
+	for i := range 8 {
+		come(fmt.Sprint("m", i))
+	}
+	come("s1")
+	come("s2")
+	var got []string
+	for i := range 10 {
+		come(fmt.Sprint("m", 8+i))
+		w.room = 1
+		for _, at := range w.List() {
+			if at.Turn {
+				got = append(got, keys[at.Ticket])
+				w.enter(t, Claim{Ticket: at.Ticket})
+			}
+		}
+	}
+	if want := []string{"m0", "m1", "m2", "s1", "m3", "m4", "m5", "s2", "m6", "m7"}; !slices.Equal(got, want) {
+		t.Errorf("they went %q, not %q", got, want)
 	}
 }
 
