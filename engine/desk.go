@@ -58,6 +58,7 @@ func (e *Engine) deskImage() (image.Image, error) {
 // group, and the result says that it was late. It fails with model.ErrTooLarge for a text
 // that is too long, with model.ErrConflict where the machine cannot be.
 func (s *Session) Script(ctx context.Context, text string) (model.ScriptResult, error) {
+	s.api.Act()
 	return s.desk.Script(ctx, text)
 }
 

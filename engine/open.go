@@ -179,7 +179,7 @@ func (s *Session) openAPI(ctx context.Context, nodes []network.Node) (err error)
 	s.onClose(func() error { s.api.Close(); return nil })
 	s.api.SetNodeTransport(s.dialKubelet)
 	s.api.SetPodDialer(s.dialPod)
-	s.applier, err = apply.New(apply.Config{REST: s.api.ClientConfig(), Log: s.log})
+	s.applier, err = apply.New(apply.Config{REST: s.api.LearnerConfig(), Log: s.log})
 	return err
 }
 

@@ -100,6 +100,7 @@ func (s *Session) request(ctx context.Context, r model.Request) (result model.Re
 	if err != nil {
 		return result, nil, fmt.Errorf("%w: from: %w", model.ErrInvalid, err)
 	}
+	s.api.Act()
 	said := ""
 	resolve := from.resolve
 	if from.name == network.VertexClient {

@@ -26,6 +26,7 @@ func (s *Session) Terminals() []model.Terminal { return s.terminals.List() }
 // *model.FieldError for what is no place, with model.ErrNotFound if there is no such node,
 // pod or container, with model.ErrConflict if there can be no shell now, or no more of them.
 func (s *Session) OpenTerminal(ctx context.Context, want model.NewTerminal) (model.Terminal, error) {
+	s.api.Act()
 	kind, name, _ := strings.Cut(want.Place, "/")
 	switch {
 	case want.Place == network.VertexClient:

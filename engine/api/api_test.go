@@ -89,6 +89,7 @@ func TestServer(t *testing.T) {
 	})
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, s) })
 	t.Run("viewers", func(t *testing.T) { testViewers(t, s) })
+	t.Run("who asks too much leaves others room", func(t *testing.T) { testShares(t, s) })
 	t.Run("forks", func(t *testing.T) { testForks(t, s) })
 	t.Run("a session is as old as it is", func(t *testing.T) {
 		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}

@@ -29,8 +29,17 @@ func (s *Session) ConfigFor(name string, groups ...string) *restclient.Config {
 }
 
 func (s *Session) configFor(u user.Info) *restclient.Config {
+	return s.configBy(func(w http.ResponseWriter, r *http.Request) {
+		if acts(r) {
+			s.own.seats.Act()
+		}
+		s.serve(w, r)
+	}, u)
+}
+
+func (s *Session) configBy(serve http.HandlerFunc, u user.Info) *restclient.Config {
 	return &restclient.Config{Host: inProcess, QPS: -1, ContentConfig: inProtobuf, Transport: &inproc.Transport{
-		Handler: http.HandlerFunc(s.serve), Streaming: streaming,
+		Handler: serve, Streaming: streaming,
 		Prepare: func(r *http.Request) *http.Request {
 			return r.WithContext(withIdentity(withSession(r.Context(), s), u))
 		},

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/podhop/podhop/engine/api/seats"
 	"github.com/podhop/podhop/engine/api/store"
 	"github.com/podhop/podhop/internal/inproc"
 	apiextensionsapiserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
@@ -69,6 +70,7 @@ type Server struct {
 	paths      map[string]struct{} // of what is built in
 	bare       *Session            // serves what is the same in all sessions that have no CRD
 	laps       []Lap
+	hall       *seats.Hall
 
 	mu     sync.Mutex
 	golden map[string]*store.Tenant // by their seeded nodes
@@ -90,7 +92,7 @@ func New(ctx context.Context, c Config) (s *Server, err error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	routeKlog(c.Logger)
-	s = &Server{config: c, log: c.Logger, golden: map[string]*store.Tenant{}, paths: map[string]struct{}{}}
+	s = &Server{config: c, log: c.Logger, golden: map[string]*store.Tenant{}, paths: map[string]struct{}{}, hall: seats.NewHall()}
 	defer func() {
 		if err != nil {
 			s.Close()

@@ -112,7 +112,7 @@ func (s *Server) begin(t *store.Tenant, o Options) (*Session, error) {
 // newSession makes the shell of a session around its tenant: without admission, with
 // new keys if it has no identity yet.
 func (s *Server) newSession(id string, t *store.Tenant, dualStack bool, is *Identity) (*Session, error) {
-	ss := &Session{id: id, server: s, tenant: t, own: newPortion(), looking: newPortion()}
+	ss := &Session{id: id, server: s, tenant: t, own: s.newPortion(), looking: s.newPortion()}
 	ss.ctx, ss.cancel = context.WithCancel(withSession(context.Background(), ss))
 	ss.client = ss.configFor(master)
 	if err := ss.identify(is); err != nil {
@@ -197,6 +197,8 @@ func (s *Session) Close() {
 		s.aggregated.close()
 		s.custom.close()
 		s.cancel()
+		s.own.seats.Leave()
+		s.looking.seats.Leave()
 		s.addresses.close()
 		s.tenant.Close()
 		s.informers.Shutdown()

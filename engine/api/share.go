@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"golang.org/x/time/rate"
+	restclient "k8s.io/client-go/rest"
 
 	"github.com/podhop/podhop/engine/api/seats"
 )
@@ -40,19 +42,35 @@ func (s *Session) share(w http.ResponseWriter, r *http.Request) {
 
 // A portion is what some clients of a session have of the server together.
 type portion struct {
-	seats   seats.Seats
+	seats   *seats.Seats
 	telling *rate.Limiter // watches
 }
 
-func newPortion() portion {
-	return portion{telling: rate.NewLimiter(watchBytes, 2*watchBytes)}
+func (s *Server) newPortion() portion {
+	return portion{s.hall.Seats(), rate.NewLimiter(watchBytes, 2*watchBytes)}
 }
 
 func (p *portion) seat(ctx context.Context, lasts bool) (leave func(), err error) {
 	if lasts {
-		return p.seats.Last()
+		return p.seats.Last(ctx)
 	}
 	return p.seats.Take(ctx)
+}
+
+// LearnerConfig is ClientConfig for what the server asks because the learner wants it: that has
+// seats among those of the session's clients.
+func (s *Session) LearnerConfig() *restclient.Config {
+	return s.configBy(s.share, master)
+}
+
+// Act says that the session does something of which the API is not told, and for which other
+// sessions are to leave the server some room.
+func (s *Session) Act() { s.own.seats.Act() }
+
+// acts reports whether a request of this process itself comes of something that happens in
+// its session: it writes, and not the lease that kubelets renew whatever happens.
+func acts(r *http.Request) bool {
+	return r.Method != http.MethodGet && !strings.HasPrefix(r.URL.Path, "/apis/coordination.k8s.io/")
 }
 
 // Asked is what clients had of the session's API.

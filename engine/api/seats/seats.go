@@ -1,12 +1,12 @@
 // Package seats bounds what a session's clients may have the server do at once, so that a
-// client without a limit slows down its own session and not the others. It must not know
-// what requests ask for. Upstream's limits count all sessions together.
+// client without a limit slows down its own session and not the others: how many requests at
+// a time, and beside others how long they take. It must not know what requests ask for.
+// Upstream's limits count all sessions together.
 package seats
 
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,25 +22,32 @@ const (
 	// waitingMost is how many requests wait, longMost how many there are of those that last:
 	// watches, logs, execs, forwarded ports.
 	waitingMost, longMost = 200, 300
+	// Who is refused hears of it a second later, so that clients that ask again at once do not
+	// have the server do nothing but refuse. So many wait for that.
+	refusal, refusedMost = time.Second, 1000
 )
 
 // ErrBusy says that the session asks for more than its share.
 var ErrBusy = errors.New("too many requests of this session are under way")
 
-// Seats are one session's share. The zero value is ready, and has half of the machine's
-// cores as seats, or two if that is less. It is safe for concurrent use.
+// Seats are one session's share, of a Hall: half of the machine's cores, or two if that is less.
+// They are safe for concurrent use.
 type Seats struct {
-	once          sync.Once
+	hall          *Hall
+	purse         purse
 	free          chan struct{}
 	waiting, long atomic.Int64
+	refusing      atomic.Int64
 	taken         atomic.Int64 // nanoseconds that seats were taken
 	refused       atomic.Int64
 }
 
-// Take waits for a seat. It fails with ErrBusy if too many wait, or it has waited for too
-// long, and as ctx does. leave gives the seat back, if the request has it still.
+// Take waits for a seat, and until the session may have it beside others. It fails with
+// ErrBusy if too many wait, or it has waited for too long, and as ctx does. leave gives the
+// seat back, if the request has it still.
 func (s *Seats) Take(ctx context.Context) (leave func(), err error) {
-	s.once.Do(func() { s.free = make(chan struct{}, max(2, runtime.NumCPU()/2)) })
+	s.Act()
+	came := time.Now()
 	select {
 	case s.free <- struct{}{}:
 	default:
@@ -48,20 +55,52 @@ func (s *Seats) Take(ctx context.Context) (leave func(), err error) {
 			return nil, err
 		}
 	}
+	if err := s.afford(ctx, came.Add(patience)); err != nil {
+		<-s.free
+		return nil, err
+	}
 	start := time.Now()
 	give := sync.OnceFunc(func() {
-		s.taken.Add(int64(time.Since(start)))
+		took := time.Since(start)
+		s.taken.Add(int64(took))
+		s.pay(took)
 		<-s.free
 	})
 	end := time.AfterFunc(heldMost, give)
 	return func() { end.Stop(); give() }, nil
 }
 
+// afford waits, with a seat, until the session has paid for what it had, or is alone.
+func (s *Seats) afford(ctx context.Context, until time.Time) error {
+	for {
+		owes, now := s.owes(), time.Now()
+		if owes <= 0 || !s.hall.crowded(s, now) {
+			return nil
+		}
+		if !now.Before(until) {
+			return s.refuse()
+		}
+		s.hall.owing(s, now)
+		timer := time.NewTimer(min(owes, again))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// Leave has the hall keep nothing of a session that is over.
+func (s *Seats) Leave() { s.hall.forget(s) }
+
 func (s *Seats) wait(ctx context.Context) error {
-	defer s.waiting.Add(-1)
 	if s.waiting.Add(1) > waitingMost {
+		s.waiting.Add(-1)
+		s.hold(ctx)
 		return s.refuse()
 	}
+	defer s.waiting.Add(-1)
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -75,12 +114,28 @@ func (s *Seats) wait(ctx context.Context) error {
 }
 
 // Last counts a request that lasts, and fails with ErrBusy if there are too many.
-func (s *Seats) Last() (leave func(), err error) {
+func (s *Seats) Last(ctx context.Context) (leave func(), err error) {
+	s.Act()
 	if s.long.Add(1) > longMost {
 		s.long.Add(-1)
+		s.hold(ctx)
 		return nil, s.refuse()
 	}
 	return sync.OnceFunc(func() { s.long.Add(-1) }), nil
+}
+
+// hold waits before a refusal.
+func (s *Seats) hold(ctx context.Context) {
+	defer s.refusing.Add(-1)
+	if s.refusing.Add(1) > refusedMost {
+		return
+	}
+	timer := time.NewTimer(refusal)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (s *Seats) refuse() error {

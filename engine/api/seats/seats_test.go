@@ -7,12 +7,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 func TestNoMoreThanTheShare(t *testing.T) {
-	var s Seats
-	most := max(2, runtime.NumCPU()/2)
+	s := NewHall().Seats()
+	most := max(2, runtime.GOMAXPROCS(0)/2)
 	var now, seen atomic.Int64
 	var all sync.WaitGroup
 	for range 10 * most {
@@ -42,9 +43,9 @@ func TestNoMoreThanTheShare(t *testing.T) {
 
 // TestWaitingForEachOther has requests that hold all seats wait for one that needs a seat.
 func TestWaitingForEachOther(t *testing.T) {
-	var s Seats
+	s := NewHall().Seats()
 	var leave []func()
-	for range max(2, runtime.NumCPU()/2) {
+	for range max(2, runtime.GOMAXPROCS(0)/2) {
 		l, err := s.Take(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -65,41 +66,42 @@ func TestWaitingForEachOther(t *testing.T) {
 }
 
 func TestTooManyWait(t *testing.T) {
-	var s Seats
-	s.waiting.Add(waitingMost)
-	for range max(2, runtime.NumCPU()/2) {
-		leave, err := s.Take(t.Context())
-		if err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := NewHall().Seats()
+		for range max(2, runtime.GOMAXPROCS(0)/2) {
+			leave, err := s.Take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer leave()
 		}
-		defer leave()
-	}
-	if _, err := s.Take(t.Context()); !errors.Is(err, ErrBusy) {
-		t.Errorf("one too many: %v", err)
-	}
-	s.waiting.Add(-waitingMost)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Take(gone); !errors.Is(err, context.Canceled) {
-		t.Errorf("who has gone: %v", err)
-	}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Take(gone); !errors.Is(err, context.Canceled) {
+			t.Errorf("who has gone: %v", err)
+		}
+		s.waiting.Add(waitingMost)
+		if _, err := s.Take(t.Context()); !errors.Is(err, ErrBusy) {
+			t.Errorf("one too many: %v", err)
+		}
+	})
 }
 
 func TestThoseThatLast(t *testing.T) {
-	var s Seats
+	s := NewHall().Seats()
 	var leave func()
 	for range longMost {
 		var err error
-		if leave, err = s.Last(); err != nil {
+		if leave, err = s.Last(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Last(); !errors.Is(err, ErrBusy) {
+	if _, err := s.Last(t.Context()); !errors.Is(err, ErrBusy) {
 		t.Errorf("one too many: %v", err)
 	}
 	leave()
 	leave()
-	if _, err := s.Last(); err != nil {
+	if _, err := s.Last(t.Context()); err != nil {
 		t.Errorf("in the place of one that has ended: %v", err)
 	}
 	if u := s.Use(); u.Long != longMost || u.Refused != 1 {
