@@ -47,7 +47,9 @@ type bencher struct {
 	most    int // sessions
 	viewers int // of one session
 	only    string
-	report  func(measurement)
+	// profiles is the folder for profiles; "": none are made
+	profiles string
+	report   func(measurement)
 }
 
 func bench(ctx context.Context, env *environment, args []string) error {
@@ -76,6 +78,7 @@ func bench(ctx context.Context, env *environment, args []string) error {
 	fs.IntVar(&b.most, "most", 100, "`number` of idle sessions to hold at once")
 	fs.IntVar(&b.viewers, "viewers", 1000, "`number` of viewers of one session, at least 2")
 	fs.StringVar(&b.only, "only", "", "of neighbours, only those kinds whose name has this `text`")
+	fs.StringVar(&b.profiles, "profile", "", "`folder` for profiles of neighbours, for go tool pprof")
 	if err := env.parse(fs, args); err != nil {
 		return err
 	}

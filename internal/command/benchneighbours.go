@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -18,8 +19,7 @@ import (
 const quietTrips = 25
 
 // benchNeighbours has a learner open a session, apply and ask: alone, and then beside one whose
-// learner does their worst, a kind of it at a time. Each kind has rounds of its own without it,
-// so that what else the machine does meanwhile slows down both.
+// learner does their worst, a kind of it at a time. Each kind has rounds of its own without it.
 func benchNeighbours(ctx context.Context, b *bencher) error {
 	if err := (&quiet{}).round(ctx, b); err != nil { // the first one fills caches
 		return err
@@ -35,16 +35,25 @@ func benchNeighbours(ctx context.Context, b *bencher) error {
 	return nil
 }
 
-func benchBeside(ctx context.Context, b *bencher, kind hostility) error {
+// turnRounds are the rounds of a turn. Alone and beside take turns, so that what else the
+// machine does meanwhile slows down both.
+const turnRounds = 2
+
+func benchBeside(ctx context.Context, b *bencher, kind hostility) (err error) {
+	stop, err := b.profiled(kind.name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	var alone, beside quiet
-	if err := alone.rounds(ctx, b, (b.rounds+1)/2); err != nil {
-		return err
-	}
-	if err := hostile(ctx, b, kind, func() error { return beside.rounds(ctx, b, b.rounds) }); err != nil {
-		return err
-	}
-	if err := alone.rounds(ctx, b, (b.rounds+1)/2); err != nil {
-		return err
+	for left := b.rounds; left > 0; left -= turnRounds {
+		n := min(left, turnRounds)
+		if err := alone.rounds(ctx, b, n); err != nil {
+			return err
+		}
+		if err := hostile(ctx, b, kind, func() error { return beside.rounds(ctx, b, n) }); err != nil {
+			return err
+		}
 	}
 	for _, part := range []struct {
 		what          string
