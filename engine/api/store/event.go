@@ -19,6 +19,18 @@ type notice struct {
 	err        error
 }
 
+// size is what a notice keeps in memory, in bytes; what was before an update is most often of
+// another notice.
+func (n *notice) size() int64 {
+	if n.event == nil {
+		return 0
+	}
+	if n.event.cur == nil {
+		return int64(len(n.event.prev))
+	}
+	return int64(len(n.event.cur))
+}
+
 // event is a change that several watchers of a store share. Each side is
 // decoded once, when somebody needs it.
 type event struct {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -59,6 +60,7 @@ type Tenant struct {
 	expiry    expiry
 	age       age
 	closed    bool
+	unread    atomic.Int64 // bytes that watches have queued
 }
 
 // NewTenant returns an empty tenant. Its first revision is 1, as etcd's is.

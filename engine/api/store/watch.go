@@ -20,8 +20,14 @@ const (
 	// watchQueue bounds what a slow watcher may leave unread. Beyond it the
 	// watch is ended, so that its client starts again where it was; a writer
 	// never waits.
-	watchQueue  = 2048
-	watchBuffer = 16
+	watchQueue = 2048
+	// watchBytes bounds it in bytes, as they are stored.
+	watchBytes = 16 << 20
+	// unreadMost is what all watches of a tenant may leave unread, before those end that leave
+	// more than unreadEach, and others that would begin with much do not.
+	unreadMost, unreadEach = 128 << 20, 1 << 20
+	// watchBuffer is small, because what is in there is decoded and counted no more.
+	watchBuffer = 2
 )
 
 // Watch begins a watch. It costs no goroutine while nothing happens.
@@ -83,7 +89,9 @@ type watcher struct {
 
 	mu      sync.Mutex
 	queue   []*notice
-	unread  int // changes queued and not delivered yet
+	unread  int   // changes queued and not delivered yet
+	changes int64 // bytes of those
+	bytes   int64 // and of all that is queued
 	pumping bool
 	ended   bool
 	closed  bool
@@ -105,6 +113,8 @@ func (w *watcher) begin(rv uint64, opts storage.ListOptions) {
 	case initial && rv > t.rev:
 		// a client retries after 1 to 4 seconds, as upstream's jitter says
 		w.enqueue(&notice{err: storage.NewTooLargeResourceVersionError(rv, t.rev, 1+rand.IntN(3))})
+	case rv == 0 && t.unread.Load() > unreadMost:
+		w.enqueue(&notice{err: apierrors.NewTooManyRequests("too much is unread of the watches there are", 1)})
 	case initial, opts.SendInitialEvents == nil && rv == 0:
 		for _, it := range b.span(w.key, w.recursive) {
 			w.enqueue(&notice{initial: true, event: &event{store: s, change: change{rev: it.rev, key: it.key, cur: it.data}}})
@@ -166,8 +176,13 @@ func (w *watcher) enqueue(n *notice) {
 	if w.ended {
 		return
 	}
+	size := n.size()
+	w.bytes += size
+	all := w.tenant.unread.Add(size)
 	if !n.initial {
-		if w.unread++; w.unread > watchQueue {
+		w.unread++
+		w.changes += size
+		if w.unread > watchQueue || w.unread > 1 && (w.changes > watchBytes || all > unreadMost && w.bytes > unreadEach) {
 			w.queue = nil
 			w.ended = true
 			w.cancel()
@@ -191,6 +206,8 @@ func (w *watcher) end() {
 	defer w.mu.Unlock()
 	w.ended = true
 	w.queue = nil
+	w.tenant.unread.Add(-w.bytes)
+	w.bytes = 0
 	if w.timer != nil {
 		w.timer.Stop()
 	}
@@ -246,8 +263,12 @@ func (w *watcher) deliver(n *notice) bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	size := min(n.size(), w.bytes) // 0 if it has ended meanwhile
+	w.bytes -= size
+	w.tenant.unread.Add(-size)
 	if !n.initial {
 		w.unread--
+		w.changes -= size
 	}
 	if ev == nil && w.bookmarks {
 		w.remind()
