@@ -65,7 +65,8 @@ type Feed struct {
 	past       history
 
 	presenting *model.Presenting // what somebody shows; nil if nobody does
-	watching   int               // how many look on
+	shows      shows
+	watching   int // how many look on
 
 	away  bool           // closed, and the session goes on
 	moved *model.Session // what took the session's place
@@ -205,6 +206,7 @@ func (f *Feed) Close() {
 	if f.flushing != nil {
 		f.flushing.Stop()
 	}
+	f.shows.forget()
 	f.flush()
 	f.append(model.Message{Type: "closed", Session: f.moved}, 200)
 	f.closed = true

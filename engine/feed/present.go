@@ -4,16 +4,62 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 )
 
+const (
+	// showEvery is between two tellings of what somebody shows, which a page does not say more often, and
+	// showRate how many bytes of it everybody who looks on is told a second, in the long run.
+	showEvery = 200 * time.Millisecond
+	showRate  = 128 << 10
+)
+
+// shows is what is shown next, when it is its turn: of what comes before, the latest alone.
+type shows struct {
+	next  *model.Presenting
+	turn  time.Time
+	timer *time.Timer // there while there is a next
+}
+
+// forget leaves nothing to be shown.
+func (s *shows) forget() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.next, s.timer = nil, nil
+}
+
 // Present publishes what somebody's page shows, to those who follow it; nil: nothing any
-// more. What is said again is not told again.
+// more. What is said again is not told again, and who says more than can be told is told of as they go.
 func (f *Feed) Present(now *model.Presenting) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed || reflect.DeepEqual(f.presenting, now) {
+	if f.closed {
+		return
+	}
+	if wait := time.Until(f.shows.turn); now != nil && wait > 0 {
+		if f.shows.next = now; f.shows.timer == nil {
+			f.shows.timer = time.AfterFunc(wait, f.showNext)
+		}
+		return
+	}
+	f.show(now)
+}
+
+func (f *Feed) showNext() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.shows.next != nil && time.Until(f.shows.turn) <= 0 { // it may have been forgotten meanwhile, or shown
+		f.show(f.shows.next)
+	}
+}
+
+// show is Present at once. f.mu is held.
+func (f *Feed) show(now *model.Presenting) {
+	f.shows.forget()
+	if reflect.DeepEqual(f.presenting, now) {
 		return
 	}
 	told := &model.Presenting{Off: true}
@@ -21,7 +67,9 @@ func (f *Feed) Present(now *model.Presenting) {
 		told = changed(f.presenting, now)
 	}
 	f.presenting = now
-	f.append(model.Message{Type: "presenting", Presenting: told}, presentingSize(told))
+	size := presentingSize(told)
+	f.shows.turn = time.Now().Add(max(showEvery, time.Duration(size)*time.Second/showRate))
+	f.append(model.Message{Type: "presenting", Presenting: told}, size)
 }
 
 // SetWatching publishes how many look on.

@@ -3,11 +3,13 @@ package feed
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/podhop/podhop/engine/model"
 )
 
-func shows(text string) *model.Presenting {
+func shown(text string) *model.Presenting {
 	return &model.Presenting{Tab: "editor", Hop: -1, File: &model.PresentedFile{Name: "a.yaml", Text: &text}}
 }
 
@@ -27,7 +29,9 @@ func follow(text string, p *model.Presenting) string {
 }
 
 // Whoever follows has the text that was shown, from changes that are shorter than the text.
-func TestPresent(t *testing.T) {
+func TestPresent(t *testing.T) { synctest.Test(t, testPresent) }
+
+func testPresent(t *testing.T) {
 	long := strings.Repeat("kind: Pod\nmetadata: {name: web}\n---\n", 100)
 	f := New(Config{}, model.Session{})
 	s := f.Subscribe(0)
@@ -37,7 +41,7 @@ func TestPresent(t *testing.T) {
 	}
 	text := ""
 	for i, now := range []string{"", "a", "a\nb", long, long + "more", "first\n" + long + "more", strings.Replace(long, "web", "wéb💡", 1), strings.Repeat("\n", 20), "", "x\n", long} {
-		f.Present(shows(now))
+		f.Present(shown(now))
 		m, err := s.Next(t.Context())
 		if err != nil || m.Presenting == nil {
 			t.Fatalf("%d: %+v %v", i, m, err)
@@ -49,8 +53,8 @@ func TestPresent(t *testing.T) {
 			t.Errorf("%d: a small change is told as %+v", i, m.Presenting.File)
 		}
 	}
-	f.Present(shows(long)) // as it was: not told
-	moved := shows(long)
+	f.Present(shown(long)) // as it was: not told
+	moved := shown(long)
 	moved.File.Head = 7
 	f.Present(moved)
 	if m, err := s.Next(t.Context()); err != nil || m.Presenting.File.Text != nil || m.Presenting.File.Edit != nil || m.Presenting.File.Head != 7 {
@@ -69,6 +73,63 @@ func TestPresent(t *testing.T) {
 	if past := f.Timeline(); len(past.Changes) != 0 {
 		t.Errorf("recordings have %d of it", len(past.Changes))
 	}
+}
+
+// Who shows more than can be told is told of as they go: the latest, and in the end what came last.
+func TestPresentTooOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := New(Config{}, model.Session{})
+		s := f.Subscribe(0)
+		defer s.Close()
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		text, told, bytes := "", 0, 0
+		all := make(chan struct{})
+		go func() {
+			defer close(all)
+			for {
+				m, err := s.Next(t.Context())
+				if err != nil || m.Type == "closed" {
+					return
+				}
+				told++
+				bytes += presentingSize(m.Presenting)
+				text = follow(text, m.Presenting)
+			}
+		}()
+		last := ""
+		for i := range 1000 { // 10 s
+			last = strings.Repeat(string(rune('a'+i%26)), 64<<10)
+			f.Present(shown(last))
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if text != last || told < 10 || bytes > 12*showRate {
+			t.Errorf("told %d times, of %d bytes; the last is shown: %v", told, bytes, text == last)
+		}
+		told = 0
+		for i := range 1000 { // 10 s of small changes
+			f.Present(shown(last + "\n" + strings.Repeat("x", i)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if text != last+"\n"+strings.Repeat("x", 999) || told < 10 || told > 52 {
+			t.Errorf("told %d times; the last is shown: %v", told, text == last+"\n"+strings.Repeat("x", 999))
+		}
+		// What is not shown any more is not shown later.
+		f.Present(shown("a"))
+		f.Present(shown("b"))
+		f.Present(nil)
+		f.Present(shown("c"))
+		f.Close()
+		<-all
+		if f.shows.timer != nil || f.shows.next != nil {
+			t.Error("something is left to be shown")
+		}
+	})
 }
 
 func TestWatching(t *testing.T) {
