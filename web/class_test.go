@@ -367,9 +367,23 @@ func TestConsent(t *testing.T) {
 	ask()
 	room.Member("m1", func(m *model.Member) { m.Control = "" })
 	p.Until(`!document.querySelector("dialog.consent")`)
+	answers(false, true)
+
+	// Time is a no, which the page says before the server stops waiting. What comes up and goes is written down, because
+	// it may have gone before anybody looks.
+	chromium.Eval[bool](p.Tab, `(window.asked = [], new MutationObserver(() => {
+		const text = document.querySelector("dialog.consent[open] .consent-time")?.textContent
+		if (text && window.asked.at(-1) !== text) window.asked.push(text)
+	}).observe(document.body, {childList: true, subtree: true, characterData: true, attributes: true}), true)`)
+	room.Wait(8)
+	room.Member("m1", func(m *model.Member) { m.Control = "asked" })
+	answers(false, true, false)
+	p.Until(`!document.querySelector("dialog.consent")`)
+	if got := chromium.Eval[[]string](p.Tab, `window.asked`); len(got) == 0 || got[0] != "No answer is a no, in 3 s." {
+		t.Errorf("it said %q", got)
+	}
 	seat.Look("")
 	p.Until(`!document.querySelector(".strip-hand")`)
-	answers(false, true)
 }
 
 // A frozen page can be read, and that is all, until it goes on.

@@ -203,6 +203,8 @@ type Membership struct {
 	Looking string `json:"looking,omitempty"`
 	// Control is asked while that person waits for an answer, given while they may type; else empty.
 	Control string `json:"control,omitempty"`
+	// AnswerIn is how many seconds they wait still, from when this was told, while Control is asked.
+	AnswerIn int `json:"answerIn,omitempty"`
 }
 
 // A MemberMessage is one entry of a member's stream: what they are now, at first and whenever

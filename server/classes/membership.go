@@ -80,7 +80,9 @@ func (t *toldMember) look() (messages []model.MemberMessage, err error) {
 		return nil, ErrNotFound
 	}
 	you := m.membership(class.doc, t.c.cfg.Kept, t.c.now())
-	text, err := json.Marshal(you)
+	lasting := you
+	lasting.AnswerIn = 0 // that it is less is nothing new
+	text, err := json.Marshal(lasting)
 	if err != nil {
 		return nil, err
 	}

@@ -275,13 +275,17 @@ func TestLookAndControl(t *testing.T) {
 		if _, err := w.AskControl(ctx, class.Key, ann.ID); err != nil {
 			t.Fatal(err)
 		}
-		if you().Control != "asked" {
-			t.Errorf("she is told %+v", you())
+		if m := you(); m.Control != "asked" || m.AnswerIn != 60 {
+			t.Errorf("she is told %+v", m)
 		}
 	}
 	ask()
-	w.clock.move(patience)
-	if you().Control != "" {
+	w.clock.move(20 * time.Second)
+	if m := you(); m.AnswerIn != 40 {
+		t.Errorf("20 s later she has %d s to answer", m.AnswerIn)
+	}
+	w.clock.move(patience - 20*time.Second)
+	if m := you(); m.Control != "" || m.AnswerIn != 0 {
 		t.Error("she is asked for longer than a minute")
 	}
 	if err := w.Consent(ctx, ann.Key, true); !is(err, model.ErrConflict) {

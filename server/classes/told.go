@@ -51,6 +51,9 @@ func (d memberDoc) membership(class classDoc, kept time.Duration, now time.Time)
 	if d.View != "" || m.Control != "" {
 		m.Looking = m.Class.Instructor
 	}
+	if m.Control == "asked" {
+		m.AnswerIn = int((patience - now.Sub(d.AskedAt)).Seconds())
+	}
 	return m
 }
 

@@ -740,6 +740,7 @@ export interface Membership {
   help?: Help;
   looking?: string;
   control?: string;
+  answerIn?: number;
 }
 
 export interface Notice {

@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ type Room struct {
 	class  model.Class
 	seats  []*Seat
 	pushed []model.Push
+	waits  int // seconds for an answer to who asks for the keyboard; 0: a minute
 	told   int // notices so far
 }
 
@@ -158,6 +160,13 @@ func (r *Room) Pushed() []model.Push {
 	return slices.Clone(r.pushed)
 }
 
+// Wait has whoever asks for a keyboard wait so many seconds for an answer, from the next question on.
+func (r *Room) Wait(seconds int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waits = seconds
+}
+
 // Class is what it is now.
 func (r *Room) Class() model.Class {
 	r.mu.Lock()
@@ -187,6 +196,9 @@ func (s *Seat) you() model.Membership {
 	c.Key = ""
 	y := model.Membership{ID: s.member.ID, Name: s.member.Name, Class: c, Lesson: s.member.Lesson, Step: s.member.Step, Done: s.member.Done,
 		Help: s.member.Help, Looking: s.looking, Control: s.member.Control}
+	if y.Control == "asked" {
+		y.AnswerIn = cmp.Or(s.room.waits, 60)
+	}
 	if s.session != "" {
 		y.Session, y.SessionID = s.room.base+"/s/"+s.session, s.session
 	}
