@@ -122,6 +122,7 @@ type Engine struct {
 	looking    chan struct{} // as many tokens as there are looks at nodes at once
 	idle       context.CancelFunc
 	breaches   breaches
+	refusals   refusals
 	counts     counts
 	planned    planned
 	reopening  chan struct{} // as many tokens as there are parked sessions that are opened at once
@@ -183,7 +184,7 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	shared := api.Config{Dir: apiDir, Logger: e.log, RootCA: cfg.RootCA, Seed: e.seed, Definitions: definitions, Custom: custom()}
+	shared := api.Config{Dir: apiDir, Logger: e.log, RootCA: cfg.RootCA, Seed: e.seed, Definitions: definitions, Custom: custom(), Refused: e.refusals.add}
 	if cfg.APIServerTLS != nil {
 		shared.APIServer = apiServer
 	}

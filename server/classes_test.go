@@ -17,6 +17,7 @@ import (
 	"github.com/podhop/podhop/server/limit"
 	"github.com/podhop/podhop/server/people"
 	"github.com/podhop/podhop/server/stream"
+	"github.com/podhop/podhop/server/views"
 )
 
 // school is a server with a class, two members and a session of each.
@@ -122,8 +123,10 @@ func TestClass(t *testing.T) {
 	s.do("POST "+api+"/apply", "kind: Nothing", 200, nil)
 	s.do("POST "+api+"/apply?dryRun=true", "kind: Nothing", 200, nil)
 	s.do("POST "+api+"/checks", `{"lesson":"first","step":1}`, 200, nil)
+	s.server.Refused(t.Context(), s.one, `pods "nothere" not found`)
+	s.server.Refused(context.WithValue(t.Context(), viewKey{}, views.View{}), s.one, "what somebody asked who controls it")
 	s.sees("what she did", func(r model.LessonResult) bool {
-		return r.Errors == 1 && r.Hints == 1 && r.Attempts == 1 && r.Passed == 0
+		return r.Errors == 2 && r.Hints == 1 && r.Attempts == 1 && r.Passed == 0
 	})
 
 	push := func(body string) []model.PushResult {
@@ -144,7 +147,7 @@ func TestClass(t *testing.T) {
 	if got := push(fmt.Sprintf(`{"kind":"manifest","manifest":"kind: Pod","apply":true,"to":[%q]}`, s.ann.ID)); len(got) != 1 || got[0].Done || got[0].Results[0].Errors[0].Message != "no such kind" {
 		t.Errorf("a manifest that is not taken: %+v", got)
 	}
-	s.sees("that they are the instructor's errors", func(r model.LessonResult) bool { return r.Errors == 1 })
+	s.sees("that they are the instructor's errors", func(r model.LessonResult) bool { return r.Errors == 2 })
 	if got := push(fmt.Sprintf(`{"kind":"start-over","to":[%q]}`, s.ann.ID)); !got[0].Done {
 		t.Errorf("start over: %+v", got)
 	}

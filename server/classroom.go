@@ -9,6 +9,7 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/classes"
+	"github.com/podhop/podhop/server/views"
 )
 
 // An observer is told what the server sees of sessions, and says which may not be changed. It is asked at
@@ -19,6 +20,8 @@ type observer interface {
 	Checked(session, lesson string, step int, results []model.CheckResult)
 	Moved(session string, p model.Progress)
 	Applied(session string, results []model.ApplyResult)
+	// Refused says what the session's API said to the learner's kubectl.
+	Refused(session, text string)
 	// Replaced says that another session, to which views were moved, took the place of one; Closed
 	// that nothing did.
 	Replaced(ctx context.Context, old, now string)
@@ -61,6 +64,14 @@ func (s *Server) classroom(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Refused is told what the API of a session said to its learner's kubectl: engine.Engine's OnRefusal. What
+// somebody asks by a view is no mistake of the learner's.
+func (s *Server) Refused(ctx context.Context, session, message string) {
+	if _, viewed := ctx.Value(viewKey{}).(views.View); !viewed {
+		s.observer.Refused(session, message)
+	}
 }
 
 func isFrozen(by, text string) *problem.Problem {

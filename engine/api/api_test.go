@@ -24,9 +24,10 @@ import (
 	"k8s.io/component-base/version"
 )
 
-func server(t testing.TB) *Server {
+func server(t testing.TB) (*Server, *refusals) {
 	t.Helper()
-	s, err := New(context.Background(), Config{Dir: t.TempDir(), RootCA: []byte("ca"), Definitions: [][]byte{[]byte(gadgets)},
+	r := &refusals{}
+	s, err := New(context.Background(), Config{Dir: t.TempDir(), RootCA: []byte("ca"), Definitions: [][]byte{[]byte(gadgets)}, Refused: r.add,
 		Custom: []Custom{{Path: "/apis/example.org/v1/gadgets", Name: "seeded",
 			Body: []byte(`{"apiVersion": "example.org/v1", "kind": "Gadget", "metadata": {"name": "seeded"}, "status": {"ready": true}}`)}}})
 	if err != nil {
@@ -34,7 +35,7 @@ func server(t testing.TB) *Server {
 	}
 	t.Cleanup(s.Close)
 	t.Log(s.Laps())
-	return s
+	return s, r
 }
 
 func open(t testing.TB, s *Server, id string, nodes ...corev1.Node) (*Session, kubernetes.Interface) {
@@ -66,7 +67,7 @@ func settles(t *testing.T, want int) {
 }
 
 func TestServer(t *testing.T) {
-	s := server(t)
+	s, refused := server(t)
 	t.Run("version", func(t *testing.T) {
 		mod, err := os.ReadFile("../../go.mod")
 		if err != nil {
@@ -90,6 +91,7 @@ func TestServer(t *testing.T) {
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, s) })
 	t.Run("viewers", func(t *testing.T) { testViewers(t, s) })
 	t.Run("who asks too much leaves others room", func(t *testing.T) { testShares(t, s) })
+	t.Run("refusals", func(t *testing.T) { testRefusals(t, s, refused) })
 	t.Run("forks", func(t *testing.T) { testForks(t, s) })
 	t.Run("a session is as old as it is", func(t *testing.T) {
 		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}}

@@ -170,7 +170,7 @@ func eventually(t *testing.T, what string, check func() (missing string)) {
 }
 
 func TestExtending(t *testing.T) {
-	s := server(t)
+	s, _ := server(t)
 	before := runtime.NumGoroutine()
 	t.Run("in a session", func(t *testing.T) {
 		ss, c := open(t, s, "a")

@@ -33,7 +33,7 @@ func (echo) ExecInContainer(_ context.Context, _, _, _ string, cmd []string, in 
 }
 
 func TestExecAndLogsReachTheKubelet(t *testing.T) {
-	s := server(t)
+	s, _ := server(t)
 	ss, c := open(t, s, "a", corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1"},
 		Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "172.18.0.11"}}}})
 	kubelet := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

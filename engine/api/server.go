@@ -49,6 +49,9 @@ type Config struct {
 	// APIServer is where the caller serves a session's API to its own pods: the
 	// endpoint of the Service `kubernetes`. Zero: nowhere, and there is no endpoint.
 	APIServer netip.AddrPort
+	// Refused, if set, is told what the API refused to the kubectl of a session's learner: in the API's own
+	// words, which are bounded. The context is the request's. It must be quick, and may be called at once by several.
+	Refused func(ctx context.Context, session, message string)
 }
 
 // Server is the shared part of all sessions' APIs. It is safe for concurrent use.

@@ -61,7 +61,7 @@ func TestServiceFamilies(t *testing.T) {
 		v4, v6                  = corev1.IPv4Protocol, corev1.IPv6Protocol
 		single, prefer, require = corev1.IPFamilyPolicySingleStack, corev1.IPFamilyPolicyPreferDualStack, corev1.IPFamilyPolicyRequireDualStack
 	)
-	s := server(t)
+	s, _ := server(t)
 	node := func(cidrs ...string) corev1.Node {
 		return corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "n"}, Spec: corev1.NodeSpec{PodCIDR: cidrs[0], PodCIDRs: cidrs}}
 	}
@@ -168,7 +168,7 @@ func TestServiceFamilies(t *testing.T) {
 // TestServiceGoes has a load balancer's Service go in each way that there is, and
 // takes the addresses and the ports that it had again.
 func TestServiceGoes(t *testing.T) {
-	s := server(t)
+	s, _ := server(t)
 	ss, err := s.Open(t.Context(), Options{ID: "a", DualStack: true})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"golang.org/x/time/rate"
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 	restclient "k8s.io/client-go/rest"
 
 	"github.com/podhop/podhop/engine/api/seats"
@@ -36,6 +37,12 @@ func (s *Session) share(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	if lasts && info.Verb == "watch" && r.Header.Get("Upgrade") == "" {
 		w = paced{w, r.Context(), of.telling}
+	}
+	if err == nil && s.attends(r, info) {
+		a := &attended{ResponseWriter: w}
+		w = responsewriter.WrapForHTTP1Or2(a)
+		command := r.Header.Get(commandHeader)
+		defer func() { s.tell(r.Context(), a, info, command) }()
 	}
 	s.serve(w, r)
 }

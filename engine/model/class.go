@@ -72,8 +72,8 @@ type Member struct {
 	Attempts int            `json:"attempts"`
 	// Hints is how many of the lesson's they have unfolded, ways to do it among them.
 	Hints int `json:"hints"`
-	// Errors counts the documents of their pastes that were not taken, and LastError is what was said to
-	// the latest.
+	// Errors counts the documents of their pastes that were not taken and what their kubectl was refused, and
+	// LastError is what was said to the latest.
 	Errors      int    `json:"errors"`
 	LastError   string `json:"lastError,omitempty"`
 	LastErrorAt string `json:"lastErrorAt,omitempty"`
@@ -270,7 +270,7 @@ type LessonResult struct {
 	Begun  string `json:"begun,omitempty"`
 	Done   string `json:"done,omitempty"` // when the last of its steps was passed; empty if not all were
 	// Attempts counts how often checks saw something else than before and did not pass, Hints
-	// what was unfolded, Errors the documents that were not taken.
+	// what was unfolded, Errors the documents that were not taken and what kubectl was refused.
 	Attempts int `json:"attempts"`
 	Hints    int `json:"hints"`
 	Errors   int `json:"errors"`

@@ -323,6 +323,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 	srv, err := server.New(to)
 	if err == nil {
 		eng.OnBreach(srv.Breach)
+		eng.OnRefusal(srv.Refused)
 	}
 	return srv, err
 }

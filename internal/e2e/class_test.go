@@ -128,6 +128,12 @@ func TestClass(t *testing.T) {
 		}
 		return ""
 	})
+	if out, err := hers.tryKubectl("", "get", "pod", "nothere"); err == nil {
+		t.Errorf("kubectl: %s", out)
+	}
+	wall.shows(t, "Ann", "an error of kubectl's", func(m model.Member) bool {
+		return m.Errors == 2 && strings.Contains(m.LastError, `pods "nothere" not found`)
+	})
 	wall.shows(t, "Ann", "a step that is passed", func(m model.Member) bool { return m.Passed == 1 && m.Done["your-first-pod"] == 1 })
 
 	// A fault for all, which is what the learners' own pages would have set.
@@ -181,7 +187,7 @@ func TestClass(t *testing.T) {
 	s = start(t, data)
 	wall = s.watch(class)
 	hers, his = hers.at(s), his.at(s)
-	wall.shows(t, "Ann", "what was known of her", func(m model.Member) bool { return m.Passed == 1 && m.Errors == 1 })
+	wall.shows(t, "Ann", "what was known of her", func(m model.Member) bool { return m.Passed == 1 && m.Errors == 2 })
 	refused(s, hers)
 	s.says(200, "PATCH", "/api/classes/"+class.Key, model.ClassChange{Frozen: &no}, nil)
 	hers.kubectl("create", "namespace", "mine")
@@ -208,7 +214,7 @@ func TestClass(t *testing.T) {
 	}
 	var results model.ClassResults
 	s.says(200, "GET", "/api/classes/"+class.Key+"/results.json", nil, &results)
-	if len(results.Results) != 2 || results.Results[0].Name != "Ann" || results.Results[0].Passed != 1 || results.Results[0].Errors != 1 || results.Results[1].Passed != 0 {
+	if len(results.Results) != 2 || results.Results[0].Name != "Ann" || results.Results[0].Passed != 1 || results.Results[0].Errors != 2 || results.Results[1].Passed != 0 {
 		t.Errorf("got %+v", results)
 	}
 	s.says(409, "POST", "/api/members/"+ann.Key+"/sessions", model.MemberSession{}, nil)

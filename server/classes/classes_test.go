@@ -436,6 +436,8 @@ func TestWhatWasSeen(t *testing.T) {
 	w.Moved(id, model.Progress{Lesson: "dns", Step: 2, Hint: 9, Solution: true})
 	w.Moved(id, model.Progress{Lesson: "dns", Step: 9}) // no such step
 	w.Applied(id, []model.ApplyResult{{Errors: []model.ApplyError{{Message: "no\x1b such kind"}}}, {Action: "created"}})
+	w.Refused(id, `pods "a" not `+"found\x1b")
+	w.Refused("somebody's", "no")
 	w.clock.move(time.Second)
 	w.Checked(id, "dns", 2, []model.CheckResult{{Check: 1, Title: "a pod", Passed: true}, {Check: 2, Title: "a name", Saw: "nobody answers"}})
 	w.Checked("somebody's", "dns", 2, []model.CheckResult{{Check: 1, Passed: true}, {Check: 2, Passed: true}})
@@ -443,7 +445,7 @@ func TestWhatWasSeen(t *testing.T) {
 	if m.Step != 2 || m.Steps != 3 || m.Passed != 0 || m.Failing[0] != (model.FailingCheck{Check: 2, Title: "a name", Saw: "nobody answers"}) || m.Attempts != 1 {
 		t.Errorf("got %+v", m)
 	}
-	if m.Hints != 2 || m.Errors != 1 || m.LastError != `no\x1b such kind` || m.Session == id || m.Session == "" {
+	if m.Hints != 2 || m.Errors != 2 || m.LastError != `pods "a" not found\x1b` || m.Session == id || m.Session == "" {
 		t.Errorf("got %+v", m)
 	}
 	w.Checked(id, "dns", 2, []model.CheckResult{{Check: 2, Title: "a name", Passed: true}})
@@ -458,7 +460,7 @@ func TestWhatWasSeen(t *testing.T) {
 		t.Fatalf("got %+v, %v", results, err)
 	}
 	r := results.Results[0]
-	if r.Name != "Ann" || r.Steps != 2 || r.Passed != 2 || r.Done == "" || r.Attempts != 1 || r.Hints != 2 || r.Errors != 1 {
+	if r.Name != "Ann" || r.Steps != 2 || r.Passed != 2 || r.Done == "" || r.Attempts != 1 || r.Hints != 2 || r.Errors != 2 {
 		t.Errorf("got %+v", r)
 	}
 }

@@ -17,6 +17,7 @@ type pen struct {
 // A jot is what is to be written of one member. It is there while something is, and a while longer.
 type jot struct {
 	notes   []func(*memberDoc)
+	refused int       // how many of them are refusals
 	acted   time.Time // the latest; zero if there is none to write
 	actDue  time.Time // when that alone is worth a write
 	rested  time.Time // no write before
@@ -31,7 +32,10 @@ const (
 	between, idly = time.Second, 5 * time.Second
 	// notesAtMost are kept before they are written all the same.
 	notesAtMost = 256
-	writeTime   = 10 * time.Second
+	// refusalsAtMost are counted between two writes: a program that asks for the same all the time makes no
+	// more of them, and nobody makes so many mistakes in a second.
+	refusalsAtMost = 5
+	writeTime      = 10 * time.Second
 )
 
 func newPen(write func(context.Context, ref, []func(*memberDoc)) error) *pen {
@@ -49,6 +53,18 @@ func (p *pen) note(r ref, change func(*memberDoc)) {
 	if full {
 		p.run(r, j, true)
 	}
+}
+
+// refuse is note of what somebody may bring about as often as they like.
+func (p *pen) refuse(r ref, change func(*memberDoc)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	j := p.line(r)
+	if j.refused++; j.refused > refusalsAtMost {
+		return
+	}
+	j.notes = append(j.notes, change)
+	p.soon(r, j, time.Now())
 }
 
 // act says that a member does something, now.
@@ -99,7 +115,7 @@ func (p *pen) run(r ref, j *jot, now bool) {
 		return
 	}
 	notes, acted := j.notes, j.acted
-	j.notes, j.acted = nil, time.Time{}
+	j.notes, j.acted, j.refused = nil, time.Time{}, 0
 	if len(notes) == 0 && acted.IsZero() {
 		if p.lines[r] == j { // nothing for a while
 			delete(p.lines, r)

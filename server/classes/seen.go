@@ -82,14 +82,29 @@ func (c *Classes) Applied(session string, results []model.ApplyResult) {
 	now := c.now().UTC()
 	c.note(session, func(m *memberDoc) {
 		m.Active = laterOf(m.Active, now)
-		if bad == 0 {
-			return
-		}
-		m.Errors, m.LastError, m.ErrorAt = m.Errors+bad, bounded(text), now
-		if l := m.Lessons[m.Lesson]; l != nil {
-			l.Errors += bad
+		if bad > 0 {
+			m.failed(now, bad, bounded(text))
 		}
 	})
+}
+
+// Refused says what the session's API said to the learner's kubectl, which it refused.
+func (c *Classes) Refused(session, text string) {
+	r, class, ok := c.of(session)
+	if !ok || !class.Closed.IsZero() {
+		return
+	}
+	now := c.now().UTC()
+	text = bounded(text)
+	c.pen.refuse(r, func(m *memberDoc) { m.failed(now, 1, text) })
+}
+
+// failed counts errors of a member's, the latest of which said so.
+func (m *memberDoc) failed(now time.Time, n int, text string) {
+	m.Errors, m.LastError, m.ErrorAt = m.Errors+n, text, now
+	if l := m.Lessons[m.Lesson]; l != nil {
+		l.Errors += n
+	}
 }
 
 // Replaced says that another session took the place of one, and that its views are of that one: it is the

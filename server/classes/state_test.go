@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
@@ -267,4 +268,32 @@ func TestAnotherServer(t *testing.T) {
 	if key, ok := next.MemberKey(id); !ok || key != ann.Key {
 		t.Errorf("the session is %s's", key)
 	}
+}
+
+// Who has their kubectl be refused things all the time makes no more writes than others, and nothing of it stays.
+func TestRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m memberDoc
+		writes := 0
+		p := newPen(func(_ context.Context, _ ref, notes []func(*memberDoc)) error {
+			writes++
+			for _, note := range notes {
+				note(&m)
+			}
+			return nil
+		})
+		for range 10 {
+			for range 1000 {
+				p.refuse(ref{"c1", "m1"}, func(m *memberDoc) { m.failed(noon, 1, "no") })
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		if m.Errors < refusalsAtMost || m.Errors > 3*refusalsAtMost || m.LastError != "no" || writes > 3 {
+			t.Errorf("%d errors in %d writes", m.Errors, writes)
+		}
+		if len(p.lines) > 0 {
+			t.Errorf("%d members are remembered", len(p.lines))
+		}
+	})
 }
