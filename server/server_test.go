@@ -32,6 +32,9 @@ type fakeEngine struct {
 	sessions map[string]*fakeSession
 	openErr  error
 	findErr  error // of sessions that are not there
+	// placed and over, if set, are told of sessions that begin and end; placed names them.
+	placed func(ctx context.Context, n int) (id string, err error)
+	over   func(id string)
 }
 
 func newEngine(ids ...string) *fakeEngine {
@@ -42,7 +45,7 @@ func newEngine(ids ...string) *fakeEngine {
 	return e
 }
 
-func (e *fakeEngine) open(_ context.Context, o model.SessionOptions) (*fakeSession, error) {
+func (e *fakeEngine) open(ctx context.Context, o model.SessionOptions) (*fakeSession, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.openErr != nil {
@@ -51,7 +54,14 @@ func (e *fakeEngine) open(_ context.Context, o model.SessionOptions) (*fakeSessi
 	if o.Nodes > 5 {
 		return nil, &model.FieldError{Field: "nodes", Detail: "must be between 1 and 5, not 9"}
 	}
-	s := newSession(e, fmt.Sprintf("new%d", len(e.sessions)))
+	id := fmt.Sprintf("new%d", len(e.sessions))
+	if e.placed != nil {
+		var err error
+		if id, err = e.placed(ctx, len(e.sessions)); err != nil {
+			return nil, err
+		}
+	}
+	s := newSession(e, id)
 	s.options = o
 	e.sessions[s.id] = s
 	return s, nil
@@ -344,6 +354,9 @@ func (s *fakeSession) Close() error {
 	if s.err == nil {
 		delete(s.engine.sessions, s.id)
 		s.feed.Close()
+		if s.engine.over != nil {
+			s.engine.over(s.id)
+		}
 	}
 	return s.err
 }
