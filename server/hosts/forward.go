@@ -228,7 +228,7 @@ func (f *Forward) serve(w http.ResponseWriter, r *http.Request, id string, next 
 		next.ServeHTTP(w, r)
 		return false, nil
 	}
-	g := &guard{ResponseWriter: w, may: held.May}
+	g := &guard{ResponseWriter: w, may: held.May, ctx: ctx}
 	next.ServeHTTP(g, r)
 	switch {
 	case !g.begun && !g.may():
@@ -314,6 +314,7 @@ func (p *passing) pass(w http.ResponseWriter, r *http.Request, address string, r
 type guard struct {
 	http.ResponseWriter
 	may       func() bool
+	ctx       context.Context // the request's
 	begun     bool
 	cut, late bool
 }
@@ -350,3 +351,11 @@ func (g *guard) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 
 // Flush is what upstream asks of every writer.
 func (g *guard) Flush() { _ = http.NewResponseController(g.ResponseWriter).Flush() }
+
+// CloseNotify is what it asks besides before it believes that a writer can flush
+// (k8s.io/apiserver/pkg/endpoints/responsewriter): else `kubectl logs -f` is told nothing until 4 kB are written.
+func (g *guard) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	context.AfterFunc(g.ctx, func() { gone <- true })
+	return gone
+}

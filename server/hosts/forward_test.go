@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 )
 
 // A peer is a host with its servers.
@@ -362,6 +364,39 @@ func TestGuard(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardFlushes has upstream's chain of handlers believe that what is written can be sent at once, as a log is that
+// somebody follows.
+func TestGuardFlushes(t *testing.T) {
+	read := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g := &guard{ResponseWriter: w, may: func() bool { return true }, ctx: r.Context()}
+		chained := responsewriter.WrapForHTTP1Or2(wrapped{g})
+		io.WriteString(chained, "line\n")
+		flusher, ok := chained.(http.Flusher)
+		if !ok {
+			t.Error("it does not believe it")
+			return
+		}
+		flusher.Flush()
+		<-read
+	}))
+	defer server.Close()
+	answer, err := http.Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if line, err := bufio.NewReader(answer.Body).ReadString('\n'); err != nil || line != "line\n" {
+		t.Errorf("read %q, %v", line, err)
+	}
+	close(read)
+}
+
+// wrapped is what one of upstream's handlers makes of a writer.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func must[T any](v T, err error) T {
 	if err != nil {
