@@ -56,11 +56,15 @@ func (s *Server) lesson(slug string, step int) (lessons.Lesson, error) {
 // portsOf is the address of a port of a session's first host, as whoever asks has it,
 // with PORT where the number belongs.
 func (s *Server) portsOf(r *http.Request, id string) string {
-	scheme := "http"
+	return here(r) + s.path(r, "/s/"+url.PathEscape(id)+"/port/host1/PORT/")
+}
+
+// here is this server's address without a path, as whoever asks has it.
+func here(r *http.Request) string {
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		scheme = "https"
+		return "https://" + r.Host
 	}
-	return scheme + "://" + r.Host + s.path(r, "/s/"+url.PathEscape(id)+"/port/host1/PORT/")
+	return "http://" + r.Host
 }
 
 // portsPage leads to the session's ports; with a host and a port, to that.

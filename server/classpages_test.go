@@ -1,9 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/podhop/podhop/internal/qr"
 )
 
 // Pages of classes are there for who has the key, and a session's page knows whose it is by
@@ -21,6 +24,11 @@ func TestClassPages(t *testing.T) {
 	page("/join", http.StatusOK, "join")
 	page("/join/ABC-DEF", http.StatusOK, "join ABC-DEF")
 	page("/classes/"+s.class.Key, http.StatusOK, "class Networking")
+	picture := ask(s.server.Handler(), "GET /classes/"+s.class.Key+"/join.svg", "")
+	if svg := textOf(picture); picture.StatusCode != http.StatusOK || picture.Header.Get("Content-Type") != "image/svg+xml" || picture.Header.Get("Cache-Control") != "no-store" ||
+		!bytes.Equal([]byte(svg), qrOf(t, "http://localhost:8080/join/"+s.class.Code)) {
+		t.Errorf("the way in as a picture: %s %v %s", picture.Status, picture.Header, svg)
+	}
 	page("/m/"+s.ann.Key, http.StatusOK, "member "+s.ann.Key+" Ann")
 	for _, path := range []string{"/classes/class-abc", "/m/member-abc", "/m/" + s.class.Key, "/classes/" + s.ann.Key} {
 		page(path, http.StatusNotFound, "No such class")
@@ -32,4 +40,16 @@ func TestClassPages(t *testing.T) {
 	}
 	s.do("DELETE "+s.in(""), "", http.StatusOK, nil)
 	page("/classes/"+s.class.Key, http.StatusOK, "class Networking")
+	page("/classes/"+s.class.Key+"/join.svg", http.StatusNotFound, typeNoClass)
+	page("/classes/class-abc/join.svg", http.StatusNotFound, typeNoClass)
+}
+
+// qrOf is what leads to an address, which package qr reads back in its tests.
+func qrOf(t *testing.T, address string) []byte {
+	t.Helper()
+	svg, err := qr.SVG(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return svg
 }

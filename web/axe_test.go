@@ -308,7 +308,7 @@ func class(t *testing.T, o chromium.Options) {
 	p.Press("Escape", 0)
 	p.Until(`!document.querySelector(".class-dialog")`)
 	p.Click(".chip.code")
-	p.Until(`document.querySelector(".big-code .the-code")`)
+	p.Until(`document.querySelector(".big-code .the-picture")?.naturalWidth > 0`)
 	p.accessible("the code")
 	p.Press("Escape", 0)
 	p.Until(`!document.querySelector(".class-dialog")`)

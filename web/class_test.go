@@ -53,6 +53,7 @@ func TestMakeClass(t *testing.T) {
 		t.Errorf("it ends %q: %v", c.Until, err)
 	}
 	p.Until(`document.querySelector(".the-link a").href.endsWith("/join/` + c.Code + `")`)
+	p.Until(`((i) => i?.naturalWidth > 0 && i.alt.endsWith(document.querySelector(".the-link a").href))(document.querySelector(".the-picture"))`)
 	p.Do(chromedp.Reload())
 	p.Until(`document.querySelector("my-classes a")?.textContent.startsWith("Networking, Tuesday")`)
 	p.Click("my-classes a")

@@ -4,5 +4,5 @@ import { klass } from "./store";
 import { bigCode } from "./way";
 
 export function open(): void {
-  openDialog("big-code", klass.peek().title, () => bigCode(klass.peek().code ?? ""));
+  openDialog("big-code", klass.peek().title, () => bigCode(klass.peek().key ?? "", klass.peek().code ?? ""));
 }

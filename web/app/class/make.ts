@@ -21,7 +21,7 @@ class ClassMade extends Part {
     if (!c) return html``;
     const page = new URL(classPage(c.key ?? ""), location.href).href;
     return html`<section class="made" aria-labelledby="made-title"><h2 id="made-title" tabindex="-1">${c.title} is ready</h2>
-      ${bigCode(c.code ?? "")}
+      ${bigCode(c.key ?? "", c.code ?? "")}
       <div class="actions"><a class="primary" href=${page}>Go to the class</a></div>
       <p class="muted">That page is yours alone: who has its address runs the class. This browser remembers it. <button type="button" class="link" @click=${() => void copy(page)}>Copy its address</button></p></section>`;
   }

@@ -11,5 +11,7 @@ export const viewPage = (view: string, lesson: string | undefined, step: number 
   at(`/s/${encodeURIComponent(view)}${lesson ? `?${new URLSearchParams({ lesson, step: String(step ?? 1) })}` : ""}`);
 /** The page that asks for a code, or with one, the page of that. */
 export const joinPage = (code: string): string => at(code ? `/join/${encodeURIComponent(code)}` : "/join");
+/** The picture of that, to be photographed. */
+export const joinPicture = (key: string): string => `${classPage(key)}/join.svg`;
 /** The address that somebody joins by, whole. */
 export const joinLink = (code: string): string => new URL(joinPage(code), location.href).href;

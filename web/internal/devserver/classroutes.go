@@ -7,12 +7,22 @@ import (
 	"time"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/qr"
 )
 
 func (s *Server) classRoutes(mux *http.ServeMux) {
 	web := s.cfg.Web
 	mux.HandleFunc("GET /classes", web.Classes)
 	mux.HandleFunc("GET /classes/{key}", s.inRoom(func(room *Room, w http.ResponseWriter, r *http.Request) { web.Class(w, r, room.Class()) }))
+	mux.HandleFunc("GET /classes/{key}/join.svg", s.inRoom(func(room *Room, w http.ResponseWriter, r *http.Request) {
+		svg, err := qr.SVG("http://" + r.Host + room.base + "/join/" + room.Class().Code)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "image/svg+xml")
+		_, _ = w.Write(svg)
+	}))
 	mux.HandleFunc("GET /join", func(w http.ResponseWriter, r *http.Request) { web.Join(w, r, "") })
 	mux.HandleFunc("GET /join/{code}", func(w http.ResponseWriter, r *http.Request) { web.Join(w, r, r.PathValue("code")) })
 	mux.HandleFunc("GET /m/{key}", s.atSeat(func(seat *Seat, w http.ResponseWriter, r *http.Request) { web.Member(w, r, seat.key, seat.you()) }))
