@@ -34,7 +34,7 @@ const (
 	notesAtMost = 256
 	// refusalsAtMost are counted between two writes: a program that asks for the same all the time makes no
 	// more of them, and nobody makes so many mistakes in a second.
-	refusalsAtMost = 5
+	refusalsAtMost = 10
 	writeTime      = 10 * time.Second
 )
 

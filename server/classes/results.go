@@ -34,6 +34,7 @@ func (c *Classes) Results(ctx context.Context, key string) (model.ClassResults, 
 func (m memberDoc) results(order []string) []model.LessonResult {
 	base := model.LessonResult{Member: m.ID, Name: m.Name, Joined: stamp(m.Joined)}
 	if len(m.Lessons) == 0 {
+		base.Errors = m.Errors
 		return []model.LessonResult{base}
 	}
 	var all []model.LessonResult

@@ -295,5 +295,8 @@ func TestRefusals(t *testing.T) {
 		if len(p.lines) > 0 {
 			t.Errorf("%d members are remembered", len(p.lines))
 		}
+		if all := m.results(nil); len(all) != 1 || all[0].Errors != m.Errors {
+			t.Errorf("who is in no lesson has the results %+v", all)
+		}
 	})
 }
