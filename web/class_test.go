@@ -278,10 +278,11 @@ func TestLookAndControl(t *testing.T) {
 	p.Until(`document.querySelector("[data-member=m1] .mode.asked")`)
 	room.Member("m1", func(m *model.Member) { m.Control, m.View = "given", "view-demo-hand-m1" })
 	p.Until(`document.querySelector("[data-member=m1] .mode.keyboard") && ` + heard + `.includes("gave you the keyboard")`)
+	p.Until(`[...document.querySelectorAll(".toast")].some((t) => t.textContent.includes("gave you the keyboard"))`)
 	p.Press("Enter", 0)
 	p.Until(`[...document.querySelectorAll(".more .actions button")].some((b) => b.textContent === "Give the keyboard back") && document.querySelector(".more .actions a").pathname === "/s/view-demo-hand-m1"`)
 	chromium.Eval[bool](p.Tab, `([...document.querySelectorAll(".more .actions button")].find((b) => b.textContent === "Give the keyboard back").click(), true)`)
-	p.Until(`!document.querySelector("[data-member=m1] .mode.keyboard")`)
+	p.Until(`!document.querySelector("[data-member=m1] .mode.keyboard") && !document.querySelector(".toast")`)
 }
 
 // seated opens the page of a member's session.

@@ -51,10 +51,24 @@ export function receive(messages: readonly ClassMessage[]): void {
   });
 }
 
+// What takes away the notice that somebody gave the keyboard, which leads nowhere when it is theirs again.
+const lent = new Map<string, () => void>();
+
+effect(() => {
+  const all = members.value;
+  for (const [id, close] of lent) {
+    if (all.get(id)?.control === "given") continue;
+    lent.delete(id);
+    close();
+  }
+});
+
 // The view with the keyboard is another one than that to look at, which has ended.
 function keyboard(m: Member): void {
-  void import("../state/toast").then(({ toast }) =>
-    toast(`${m.name} gave you the keyboard`, { action: { text: "Open their session", act: () => void window.open(viewPage(m.view ?? "", m.lesson, m.step), "_blank", "noopener") }, stays: true }));
+  void import("../state/toast").then(({ toast }) => {
+    if (members.peek().get(m.id)?.control !== "given") return;
+    lent.set(m.id, toast(`${m.name} gave you the keyboard`, { action: { text: "Open their session", act: () => void window.open(viewPage(m.view ?? "", m.lesson, m.step), "_blank", "noopener") }, stays: true }));
+  });
 }
 
 function sayHelp(was: Member | undefined, is: Member): void {
