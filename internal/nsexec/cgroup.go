@@ -2,8 +2,10 @@ package nsexec
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,11 +55,7 @@ func takeCgroups(e *Environment) (map[string]int, error) {
 
 // putCgroups mounts what takeCgroups took onto the fresh /sys.
 func putCgroups(e *Environment, fds map[string]int) error {
-	defer func() {
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
-	}()
+	defer closeAll(slices.Collect(maps.Values(fds)))
 	if e.Cgroup == "v1" {
 		if err := unix.Mount("tmpfs", cgroupRoot, "tmpfs", safe, "mode=0755"); err != nil {
 			return fmt.Errorf("mount %s: %w", cgroupRoot, err)
@@ -73,4 +71,10 @@ func putCgroups(e *Environment, fds map[string]int) error {
 		}
 	}
 	return nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
 }

@@ -3,7 +3,9 @@ package nsexec
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -72,8 +74,11 @@ func Enter() (*Environment, error) {
 	if e.SubIDs > 1 {
 		warn(syscall.Setgroups(nil)) // the supervisor's groups are not mapped here
 	}
-	if err := mounts(e, warn); err != nil {
+	if err := mounts(e, in.OwnCgroups, warn); err != nil {
 		return nil, err
+	}
+	if e.Cgroup == "v2" {
+		warn(leaveInner(cgroupRoot, in.Outside))
 	}
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
@@ -91,7 +96,7 @@ func Enter() (*Environment, error) {
 
 const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 
-func mounts(e *Environment, warn func(error)) error {
+func mounts(e *Environment, ownCgroups bool, warn func(error)) error {
 	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -109,7 +114,9 @@ func mounts(e *Environment, warn func(error)) error {
 	if err != nil {
 		warn(fmt.Errorf("mount /sys: %w", err))
 	}
-	if err := putCgroups(e, cgroups); err != nil {
+	if ownCgroups && mountCgroups(e, "/proc/self/cgroup") == nil {
+		closeAll(slices.Collect(maps.Values(cgroups)))
+	} else if err := putCgroups(e, cgroups); err != nil {
 		warn(err)
 		e.Cgroup = ""
 	}

@@ -81,6 +81,27 @@ func rootIDs(have []IDMap) []IDMap {
 	return ids
 }
 
+// Remapped tells whether this process is in a user namespace whose root is somebody else outside:
+// a container's, as rootless engines and Kubernetes' hostUsers: false make them.
+func Remapped() bool {
+	f, err := os.Open("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	have, err := parseMap(f)
+	return err == nil && remapped(have)
+}
+
+func remapped(have []IDMap) bool {
+	for _, h := range have {
+		if h.Inner == 0 && h.Outer == 0 && h.Size > 1 {
+			return false
+		}
+	}
+	return true
+}
+
 // parseMap reads the format of /proc/PID/uid_map (user_namespaces(7)).
 func parseMap(r io.Reader) ([]IDMap, error) {
 	var out []IDMap

@@ -48,3 +48,19 @@ func TestSubIDs(t *testing.T) {
 		t.Errorf("map text %q", got)
 	}
 }
+
+func TestRemapped(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		have []IDMap
+		want bool
+	}{
+		{"a machine", []IDMap{{0, 0, 4294967295}}, false},
+		{"a container of Kubernetes with hostUsers: false", []IDMap{{0, 131072, 65536}}, true},
+		{"a rootless engine's", []IDMap{{0, 1000, 1}, {1, 100000, 65536}}, true},
+	} {
+		if got := remapped(tt.have); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}

@@ -19,6 +19,13 @@ var ErrOutside = errors.New("not inside the server's own namespaces")
 
 // init runs before main, and before the init functions of everything larger.
 func init() {
+	if name := os.Getenv(envGroups); name != "" {
+		if err := giveInside(name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if fd := os.Getenv(envWait); fd != "" {
 		waitForMaps(fd)
 	}

@@ -122,7 +122,7 @@ func serveOutside(requests *os.File, reach map[string]Reach) {
 	if err != nil {
 		return
 	}
-	text, rights := make([]byte, 512), make([]byte, unix.CmsgSpace(4))
+	text, rights := make([]byte, 512), make([]byte, unix.CmsgSpace(3*4))
 	for {
 		var n, rn int
 		var recvErr error
@@ -133,7 +133,12 @@ func serveOutside(requests *os.File, reach map[string]Reach) {
 			return
 		}
 		fds, err := parseRights(rights[:rn])
+		if err == nil && len(fds) == 3 && string(text[:n]) == moveRequest {
+			go answerMove(os.NewFile(uintptr(fds[0]), "answer"), os.NewFile(uintptr(fds[1]), "from"), os.NewFile(uintptr(fds[2]), "to"))
+			continue
+		}
 		if err != nil || len(fds) != 1 {
+			closeAll(fds)
 			continue
 		}
 		go answerDial(os.NewFile(uintptr(fds[0]), "answer"), string(text[:n]), reach)

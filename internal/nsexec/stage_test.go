@@ -24,11 +24,19 @@ func MainOrStage(m *testing.M) {
 		TestMain(m)
 	}
 	if !Inside() {
+		if stage == "read-only groups" {
+			if err := readOnlyCgroups(); err != nil {
+				fmt.Println("read-only groups:", err)
+				os.Exit(1)
+			}
+		}
 		code, err := Supervise(SuperviseConfig{
 			Listeners: map[string]string{"http": "127.0.0.1:0"},
 			Listening: func(name string, a net.Addr) { fmt.Println(name, a) },
 
 			Reach: map[string]Reach{"public": {Public: true}, "host": {Within: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
+
+			As: map[string]*User{"another user": {UID: 7, GID: 8}}[stage], Warn: func(err error) { fmt.Fprintln(os.Stderr, err) },
 		})
 		if err != nil {
 			fmt.Println("supervise:", err)
@@ -65,6 +73,12 @@ func serveStage() int {
 			dialStage(c, strings.TrimSpace(address))
 		}
 		switch word {
+		case "groups\n":
+			groupsStage(c)
+		case "who\n":
+			whoStage(c)
+		case "move\n":
+			moveStage(c)
 		case "exit\n":
 			return 7
 		case "kill\n": // ends without a word, as by kill -9
@@ -81,10 +95,15 @@ type stage struct {
 	out  *bufio.Reader
 }
 
-func startStage(t *testing.T) stage {
+func startStage(t *testing.T) stage { return startStageAs(t, "1") }
+
+func startStageAs(t *testing.T, as string) stage { return startStageWith(t, as, nil) }
+
+func startStageWith(t *testing.T, as string, how *syscall.SysProcAttr) stage {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), envStage+"=1", envInside+"=")
+	cmd.SysProcAttr = how
+	cmd.Env = append(os.Environ(), envStage+"="+as, envInside+"=")
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

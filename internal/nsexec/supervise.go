@@ -45,8 +45,13 @@ type SuperviseConfig struct {
 	// Reach says what DialOutside reaches, by what it is for. What is for nothing of these
 	// reaches nothing.
 	Reach map[string]Reach
+	// Warn, if not nil, is told what could not be had and does not stop us.
+	Warn func(error)
 	// IDs is the mapping to ask for; nil chooses the largest that this user may have.
 	IDs []IDMap
+	// As, if not nil and root supervises, is who the process inside is out here, and who the
+	// supervisor becomes once it has started it.
+	As *User
 }
 
 // inside is what the supervisor tells the re-executed process.
@@ -56,6 +61,8 @@ type inside struct {
 	Life      int            `json:"life"`                // reads EOF when the supervisor has died
 	IDs       []IDMap        `json:"ids"`
 	Rootless  bool           `json:"rootless"`
+	// OwnCgroups says that the process has a cgroup namespace, in which it mounts its groups.
+	OwnCgroups bool `json:"ownCgroups,omitempty"`
 }
 
 // A parcel is what the supervisor hands over: descriptors, and what they are.
@@ -103,7 +110,17 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 			return 1, err
 		}
 	}
-	p := parcel{inside: inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0}}
+	as := cfg.As
+	if os.Geteuid() != 0 || as != nil && as.UID == 0 {
+		as = nil
+	}
+	if as != nil {
+		if err := giveGroups(*as); err != nil && cfg.Warn != nil {
+			cfg.Warn(err)
+		}
+		ids = idsAs(ids, *as)
+	}
+	p := parcel{inside: inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0 || as != nil, OwnCgroups: as != nil || wantOwnCgroups(cgroupRoot)}}
 	defer p.close()
 	// The write end lives as long as we do, and is nobody else's.
 	life, lifeW, err := os.Pipe()
@@ -147,6 +164,9 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		// A terminal's ^C must reach the server once, through us.
 		Setpgid: true,
 	}
+	if p.OwnCgroups {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWCGROUP
+	}
 	var goAhead *os.File
 	if helpers {
 		var wait *os.File
@@ -158,10 +178,16 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 	} else {
 		cmd.SysProcAttr.UidMappings = sysMaps(ids, os.Getuid())
 		cmd.SysProcAttr.GidMappings = sysMaps(ids, os.Getgid())
+		if as != nil {
+			cmd.SysProcAttr.GidMappings[0].HostID = as.GID
+		}
 		// An ordinary user may write a gid map only after giving up setgroups.
 		// An outer namespace may have given it up before us.
 		denied, _ := os.ReadFile("/proc/self/setgroups")
-		cmd.SysProcAttr.GidMappingsEnableSetgroups = !p.Rootless && string(denied) != "deny\n"
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = os.Geteuid() == 0 && string(denied) != "deny\n"
+		if as != nil { // root inside, who is not root here
+			cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: !cmd.SysProcAttr.GidMappingsEnableSetgroups}
+		}
 	}
 	cmd.ExtraFiles = p.files
 
@@ -184,6 +210,13 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 			return 1, err
 		}
 		if _, err := goAhead.Write([]byte{1}); err != nil {
+			return 1, err
+		}
+	}
+	if as != nil {
+		if err := become(*as); err != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
 			return 1, err
 		}
 	}
