@@ -37,7 +37,11 @@ func benchNeighbours(ctx context.Context, b *bencher) error {
 
 // turnRounds are the rounds of a turn. Alone and beside take turns, so that what else the
 // machine does meanwhile slows down both.
-const turnRounds = 2
+const turnRounds = 4
+
+// worstFor is how long somebody does their worst before anything is measured beside it: what the
+// server lets everybody do for a moment is over by then.
+const worstFor = 4 * time.Second
 
 func benchBeside(ctx context.Context, b *bencher, kind hostility) (err error) {
 	stop, err := b.profiled(kind.name)
@@ -90,6 +94,9 @@ func hostile(ctx context.Context, b *bencher, kind hostility, fn func() error) (
 	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := kind.begin(limited, s, doing); err != nil {
+		return err
+	}
+	if err := nap(limited, worstFor); err != nil {
 		return err
 	}
 	return fn()

@@ -119,14 +119,17 @@ func hostileFlood(ctx context.Context, s *engine.Session, doing *deeds) error {
 	return hostilePods("nicolaka/netshoot", 3, "for i in 1 2 3; do ping -f -q -s 1000 172.18.0.12 & done; wait")(ctx, s, doing)
 }
 
-// largeText is what a large object has, less than etcd would take.
-func largeText(worker, turn int) string {
-	return strings.Repeat(fmt.Sprintf("%d-%d ", worker, turn), 900_000/len(fmt.Sprintf("%d-%d ", worker, turn)))
+// large is what a large object has, in bytes: less than etcd would take.
+const large = 900_000
+
+func longText(worker, turn, length int) string {
+	word := fmt.Sprintf("%d-%d ", worker, turn)
+	return strings.Repeat(word, length/len(word))
 }
 
 func hostilePastes(_ context.Context, s *engine.Session, doing *deeds) error {
 	doing.repeat(16, func(ctx context.Context, worker, turn int) {
-		_ = s.BenchPaste(ctx, fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: large-%d}, data: {n: %q}}", worker, largeText(worker, turn)))
+		_ = s.BenchPaste(ctx, fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: large-%d}, data: {n: %q}}", worker, longText(worker, turn, large)))
 	})
 	return nil
 }
@@ -232,7 +235,7 @@ func hostileChurn(ctx context.Context, s *engine.Session, doing *deeds) error {
 
 func hostileWatches(ctx context.Context, s *engine.Session, doing *deeds) error {
 	doing.repeat(8, func(ctx context.Context, worker, turn int) {
-		_ = s.BenchPaste(ctx, fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: watched-%d}, data: {n: %q}}", worker, largeText(worker, turn)[:20_000]))
+		_ = s.BenchPaste(ctx, fmt.Appendf(nil, "{apiVersion: v1, kind: ConfigMap, metadata: {name: watched-%d}, data: {n: %q}}", worker, longText(worker, turn, 20_000)))
 	})
 	return hostileAPI(ctx, s, doing, "watches")
 }
