@@ -10,12 +10,17 @@ import (
 // distributions give to a user.
 const idsPerSession = 65536
 
+// fewIDs are enough for a session where there are no more: all that a container has whose own
+// root is mapped, but for that root. Of the usual users it lacks none, nobody (65534) included.
+const fewIDs = idsPerSession - 1
+
 // slots hands out ranges of user ids. The lowest free one is taken, so that a
 // server's sessions stay close together. Where there are fewer ranges than
 // sessions, these share them: what keeps them apart then is their namespaces, not
 // their ids as well. The caller locks.
 type slots struct {
 	ranges int // 0: only one id is mapped, and all sessions share it
+	size   int // ids of a range
 	most   int // sessions
 	used   int
 	taken  []bool // longer than most while sessions take each other's places
@@ -27,9 +32,11 @@ func newSlots(ids, most int) (slots, error) {
 	if ids <= 1 {
 		return s, nil
 	}
-	if s.ranges = (ids - 1) / idsPerSession; s.ranges == 0 {
+	s.size = min(ids-1, idsPerSession)
+	if s.size < fewIDs {
 		return s, fmt.Errorf("%d user ids are too few: a session needs %d (see /etc/subuid)", ids-1, idsPerSession)
 	}
+	s.ranges = (ids - 1) / s.size
 	return s, nil
 }
 
@@ -72,5 +79,5 @@ func (s *slots) ids(i int) []nsexec.IDMap {
 	if s.ranges == 0 {
 		return []nsexec.IDMap{{Inner: 0, Outer: 0, Size: 1}}
 	}
-	return []nsexec.IDMap{{Inner: 0, Outer: 1 + i%s.ranges*idsPerSession, Size: idsPerSession}}
+	return []nsexec.IDMap{{Inner: 0, Outer: 1 + i%s.ranges*s.size, Size: s.size}}
 }

@@ -54,6 +54,9 @@ func TestSlots(t *testing.T) {
 	if s, err := newSlots(1+2*idsPerSession, 5); err != nil || !s.shared() || s.ids(0)[0] != s.ids(4)[0] || s.ids(0)[0] == s.ids(1)[0] {
 		t.Errorf("five sessions on two ranges: %+v %v", s, err)
 	}
+	if s, err := newSlots(idsPerSession, 2); err != nil || !s.shared() || s.ids(1)[0].Outer != 1 || s.ids(1)[0].Size != idsPerSession-1 {
+		t.Errorf("the ids of a container whose root is mapped: %+v %v", s, err)
+	}
 	if s, err := newSlots(1, 2); err != nil || s.ids(0)[0].Size != 1 {
 		t.Errorf("a single id: %+v %v", s, err)
 	}
