@@ -8,6 +8,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 COPY internal/upstream internal/upstream
 RUN go -C internal/upstream run . -root ../.. && go mod download
+# Most of what takes minutes to compile, so that a change of the server's own code takes one.
+RUN GOFLAGS=-trimpath go build k8s.io/kubernetes/cmd/kube-apiserver/app k8s.io/kubernetes/pkg/kubelet \
+        k8s.io/kubernetes/pkg/scheduler k8s.io/kubernetes/pkg/proxy/nftables k8s.io/kubernetes/cmd/kubectl
 
 COPY . .
 RUN make --no-print-directory build SETUP=no
@@ -21,6 +24,8 @@ RUN apt-get update && \
 COPY --from=build /src/bin/podhop /usr/local/bin/podhop
 COPY --from=build /catalogue /usr/share/podhop/images
 ENV PODHOP_IMAGES=/usr/share/podhop/images PODHOP_DATA=/var/lib/podhop
+# Root starts it, gives this user a group of the container's cgroup and the volume, and is gone then.
+ENV PODHOP_USER=10001
 VOLUME /var/lib/podhop
 EXPOSE 8080 8443
 # Whether it is ready, and why not: docker inspect has what it says.

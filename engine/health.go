@@ -17,3 +17,6 @@ func (e *Engine) Catalogue() error {
 	}
 	return nil
 }
+
+// Limits tells whether sessions' memory, processes and CPU time are limited: whether there are cgroups.
+func (e *Engine) Limits() bool { return e.containers.Cgroups() }

@@ -89,6 +89,12 @@ const leastDisk = 128 << 20
 func readiness(c *engine.Config, eng *engine.Engine) []server.Check {
 	return []server.Check{
 		{Name: "images", Check: func(context.Context) error { return eng.Catalogue() }},
+		{Name: "cgroups", Check: func(context.Context) error {
+			if !eng.Limits() {
+				return &server.Degraded{What: "there are none: nothing limits what sessions take, see the log"}
+			}
+			return nil
+		}},
 		{Name: "disk", Check: func(context.Context) error { return room(c.Data) }},
 		{Name: "sessions", Check: func(context.Context) error {
 			if n := eng.Sessions(); n >= c.MaxSessions {

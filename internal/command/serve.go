@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -32,6 +33,7 @@ import (
 type serveConfig struct {
 	listen, listenAPI string
 	apiServer, hosts  string
+	user              string
 	hosting           hosting
 	tls               pageTLS
 	keep              bool
@@ -52,6 +54,7 @@ func (c *serveConfig) register(fs *flag.FlagSet) {
 	registerHosting(fs, &c.hosting)
 	registerPageTLS(fs, &c.tls)
 	fs.StringVar(&c.hosts, "hosts", "", "further `names`, comma-separated, by which kubectl may reach this machine")
+	fs.StringVar(&c.user, "user", "", "`name`, UID or UID:GID of who the server is, if root starts it: ports are opened and cgroups made by root, --data is given over, and nothing stays root (default: it stays root)")
 	fs.StringVar(&c.engine.DNSUpstream, "dns-upstream", "", "`address` of a resolver, IP[:PORT], asked over TCP for names outside of the clusters (default: such names are refused)")
 	registerLessons(fs, &c.folders)
 	registerStore(fs, &c.store)
@@ -157,7 +160,7 @@ func serve(ctx context.Context, env *environment, args []string) error {
 		return err
 	}
 	if !nsexec.Inside() {
-		return superviseServe(cfg)
+		return superviseServe(cfg, log)
 	}
 	everywhere(log)
 	cfg.engine.Log = log
@@ -183,8 +186,11 @@ func resolver(address string) (string, error) {
 	return ap.String(), nil
 }
 
-func superviseServe(cfg serveConfig) error {
+func superviseServe(cfg serveConfig, log *slog.Logger) error {
 	outside := nsexec.SuperviseConfig{Listeners: map[string]string{"page": cfg.listen, "api": cfg.listenAPI}, Reach: cfg.reach()}
+	if err := cfg.supervisedAs(&outside, log); err != nil {
+		return err
+	}
 	if cfg.store.shared() {
 		outside.Listeners["peers"] = cfg.host.listen
 	}
