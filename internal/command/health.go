@@ -10,7 +10,7 @@ import (
 )
 
 // healthTimeout is less than what whoever asks for health, as Docker does, gives it.
-const healthTimeout = 10 * time.Second
+const healthTimeout = 8 * time.Second
 
 // health asks a server on this machine, which has the same flags, environment or file,
 // whether it is ready, and why not.
