@@ -49,6 +49,10 @@ func giveInside(name string) error {
 	if err := syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
+	// Between them, since nothing is mounted upon itself.
+	if err := syscall.Mount("tmpfs", cgroupRoot, "tmpfs", safe, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", cgroupRoot, err)
+	}
 	var e Environment
 	if err := mountCgroups(&e, "/proc/self/cgroup"); err != nil {
 		return err

@@ -49,6 +49,10 @@ func groupsStage(c io.Writer) {
 	if err == nil {
 		err = os.Remove(dir)
 	}
+	if have, _ := os.ReadFile(filepath.Join(cgroupRoot, "cgroup.controllers")); err == nil && slices.Contains(strings.Fields(string(have)), "pids") {
+		// refused while processes are in it
+		err = os.WriteFile(filepath.Join(cgroupRoot, "cgroup.subtree_control"), []byte("+pids"), 0)
+	}
 	text, _ := os.ReadFile("/proc/self/cgroup")
 	fmt.Fprintf(c, "%s, mkdir: %v\n%s", Current().Cgroup, err, text)
 }

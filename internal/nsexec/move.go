@@ -59,7 +59,11 @@ func moveAll(from, to *os.File) error {
 			return err
 		}
 		moved := 0
-		for s := bufio.NewScanner(from); s.Scan(); moved++ {
+		for s := bufio.NewScanner(from); s.Scan(); {
+			if s.Text() == "0" {
+				return errors.New("a process of another pid namespace is in the group")
+			}
+			moved++
 			_, err := to.WriteString(s.Text())
 			if err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
 				return fmt.Errorf("move process %s: %w", s.Text(), err)
