@@ -1,13 +1,14 @@
 // A websocket that tells all there is each time that it opens, and after that what changes:
 // there is nothing to resume, so that coming back is connecting anew.
+import { gather, pause, STEADY } from "../state/pace";
+
 export type Line =
   | { state: "connecting" }
   | { state: "live" }
   | { state: "waiting"; until: number } // ms since the epoch: the next try
   | { state: "gone"; reason: string };
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 10_000;
+const LONGEST_WAIT = 10_000; // ms
 
 export interface Options<T> {
   /** The path of what the line is about; below it is /stream. */
@@ -26,7 +27,11 @@ export function follow<T>(o: Options<T>): void {
   let socket: WebSocket | null = null;
   let over = false;
   let first = true;
-  let queue: T[] = [];
+  // Forty people say something at once: it is drawn once a frame.
+  const gathered = gather<T>((all) => {
+    o.take(all, first);
+    first = false;
+  });
 
   const connect = (): void => {
     o.tell({ state: "connecting" });
@@ -34,38 +39,29 @@ export function follow<T>(o: Options<T>): void {
     url.protocol = url.protocol.replace("http", "ws");
     const mine = (socket = new WebSocket(url));
     first = true;
-    queue = [];
-    mine.onopen = () => o.tell({ state: "live" });
+    gathered.forget();
+    let opened = 0;
+    mine.onopen = () => {
+      opened = performance.now();
+      o.tell({ state: "live" });
+    };
     mine.onmessage = (event) => {
       if (socket !== mine) return;
-      tries = 0;
-      for (const line of String(event.data).split("\n")) if (line) push(JSON.parse(line) as T);
+      for (const line of String(event.data).split("\n")) if (line) gathered.add(JSON.parse(line) as T);
     };
     mine.onclose = () => {
       if (socket !== mine) return;
       socket = null;
-      if (!over) void comeBack();
+      if (opened && performance.now() - opened > STEADY) tries = 0;
+      if (!over) void comeBack(!opened);
     };
-  };
-
-  // Forty people say something at once: it is drawn once a frame.
-  const push = (m: T): void => {
-    if (queue.push(m) > 1) return;
-    const flush = (): void => {
-      if (queue.length === 0) return;
-      o.take(queue.splice(0), first);
-      first = false;
-    };
-    if (document.hidden) setTimeout(flush, 100);
-    else requestAnimationFrame(flush);
   };
 
   // A refused websocket does not say why, so ask whether it is still there.
-  const comeBack = async (): Promise<void> => {
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** tries++) * (0.75 + Math.random() / 2);
+  const comeBack = async (refused: boolean): Promise<void> => {
     try {
-      const answer = await fetch(o.path, { headers: { Accept: "application/json" } });
-      if (answer.status === 404 || answer.status === 410) {
+      const answer = refused ? await fetch(o.path, { headers: { Accept: "application/json" } }) : null;
+      if (answer?.status === 404 || answer?.status === 410) {
         over = true;
         return o.tell({ state: "gone", reason: o.gone });
       }
@@ -73,7 +69,9 @@ export function follow<T>(o: Options<T>): void {
       // The server cannot be reached: go on trying.
     }
     if (socket) return; // come back meanwhile
+    const wait = pause(LONGEST_WAIT, tries++);
     o.tell({ state: "waiting", until: Date.now() + wait });
+    clearTimeout(timer);
     timer = window.setTimeout(connect, wait);
   };
 

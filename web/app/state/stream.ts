@@ -1,6 +1,7 @@
 // One websocket that follows a session: it resumes after the last sequence
 // number that it saw, comes back with back-off, and says what state it is in.
 import type { Message } from "../model";
+import { gather, pause, STEADY } from "./pace";
 
 export type Connection =
   | { state: "connecting" }
@@ -8,9 +9,8 @@ export type Connection =
   | { state: "waiting"; until: number; restarts: boolean } // ms since the epoch: the next try; restarts: the server said why
   | { state: "gone"; reason: string; next?: string }; // next: the page of what took its place
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 10_000;
-const SOON = 2_000; // the longest wait for a server that restarts
+const LONGEST_WAIT = 10_000; // ms
+const SOON = 2_000; // ms within which all come back to a server that restarts: a thousand may look on
 const AWAY = 1001; // the close code of a server that ends; the session goes on in the next one
 const ENDED = 4403; // that of a link that was ended
 const GONE = 4404; // the close code of server/stream for a session that is no longer there
@@ -22,7 +22,7 @@ export class Stream {
   #socket: WebSocket | null = null;
   #over = false;
   #restarts = false;
-  #queue: Message[] = [];
+  readonly #gathered = gather<Message>((all) => this.receive(all));
 
   constructor(
     private readonly api: string,
@@ -43,8 +43,9 @@ export class Stream {
     if (this.#seq !== null) url.searchParams.set("after", String(this.#seq));
     const socket = new WebSocket(url);
     this.#socket = socket;
+    let opened = 0;
     socket.onopen = () => {
-      this.#tries = 0;
+      opened = performance.now();
       this.#restarts = false;
       this.tell({ state: "live" });
     };
@@ -55,10 +56,11 @@ export class Stream {
     };
     socket.onclose = (event) => {
       if (this.#socket === socket) this.#socket = null;
+      if (opened && performance.now() - opened > STEADY) this.#tries = 0;
       if (event.code === AWAY) this.#restarts = true;
       if (event.code === GONE) this.#end("The session was closed.");
       if (event.code === ENDED) this.#end("Sharing has ended.");
-      if (!this.#over) void this.#comeBack();
+      if (!this.#over && !this.#socket) void this.#comeBack(!opened);
     };
   }
 
@@ -67,38 +69,36 @@ export class Stream {
       if (message.session) this.#end("It was started over.", message.session.url);
       else this.#end("The session was closed.");
     } else if (message.snapshot) {
-      this.#queue = [];
+      this.#gathered.forget();
     } else if (this.#seq !== null) {
       if (message.seq <= this.#seq) return; // told already, before the line broke
       if (message.seq > this.#seq + 1) {
         // Something is missing, and nobody said so: start from a fresh snapshot.
         this.#seq = null;
         this.#drop();
-        void this.#comeBack();
+        void this.#comeBack(false);
         return;
       }
     }
     this.#seq = message.seq;
-    // All that arrives within a frame is drawn once.
-    if (this.#queue.push(message) > 1) return;
-    const flush = () => this.receive(this.#queue.splice(0));
-    if (document.hidden) setTimeout(flush, 50);
-    else requestAnimationFrame(flush);
+    this.#gathered.add(message);
   }
 
   // A refused websocket does not say why, so ask the session's address whether it is still there.
-  async #comeBack(): Promise<void> {
+  async #comeBack(refused: boolean): Promise<void> {
     try {
-      const answer = await fetch(this.api, { headers: { Accept: "application/json" } });
-      if (answer.status === 404 || answer.status === 410) {
+      const answer = refused ? await fetch(this.api, { headers: { Accept: "application/json" } }) : null;
+      if (answer?.status === 404 || answer?.status === 410) {
         this.#end("This session is gone: it was closed, or its time was up.");
         return;
       }
     } catch {
       // The server cannot be reached: go on trying.
     }
-    const wait = Math.min(this.#restarts ? SOON : LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries++) * (0.75 + Math.random() / 2);
+    if (this.#socket || this.#over) return; // come back meanwhile
+    const wait = this.#restarts ? SOON * Math.random() : pause(LONGEST_WAIT, this.#tries++);
     this.tell({ state: "waiting", until: Date.now() + wait, restarts: this.#restarts });
+    clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.#connect(), wait);
   }
 

@@ -1,6 +1,7 @@
 // One websocket to one terminal: it comes back after a cut, and is told from the
 // beginning then what the server keeps. What is typed meanwhile waits, within a bound.
 import type { TerminalSay } from "../model";
+import { pause, STEADY } from "../state/pace";
 
 export type LineState = "connecting" | "live" | "waiting" | "ended" | "gone";
 
@@ -11,8 +12,7 @@ export interface Listener {
   state(state: LineState, code: number): void;
 }
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 8_000;
+const LONGEST_WAIT = 8_000; // ms
 const GONE = 4404; // server/stream's close code for what is no longer there
 const ENDED = 4403; // and of a link that was ended
 const FRAME = 16 << 10; // bytes a frame
@@ -47,8 +47,9 @@ export class Line {
     const socket = new WebSocket(url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    let opened = 0;
     socket.onopen = () => {
-      this.#tries = 0;
+      opened = performance.now();
       this.listener.state("live", 0);
       this.#saySize();
       this.#pump();
@@ -62,6 +63,7 @@ export class Line {
     socket.onclose = (event) => {
       if (this.#socket !== socket) return;
       this.#socket = null;
+      if (opened && performance.now() - opened > STEADY) this.#tries = 0;
       if (event.code === GONE || event.code === ENDED) this.#end("gone", 0);
       else void this.#comeBack();
     };
@@ -132,9 +134,9 @@ export class Line {
     const there = await this.there();
     if (this.#over || this.#socket) return;
     if (there === false) return this.#end("gone", 0);
-    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries++) * (0.75 + Math.random() / 2);
     this.listener.state("waiting", 0);
-    this.#timer = window.setTimeout(() => this.connect(), wait);
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.connect(), pause(LONGEST_WAIT, this.#tries++));
   }
 
   #now = (): void => {
