@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/chromium"
 )
@@ -90,8 +92,14 @@ func TestOperatorPage(t *testing.T) {
 			if got := chromium.Eval[int](p.Tab, `document.documentElement.scrollWidth`); got > int(width) {
 				t.Errorf("the page is %d wide", got)
 			}
-			chromium.Eval[bool](p.Tab, `window.confirm = () => false, document.querySelector("[aria-label='End ijklmnop']").click(), true`)
-			chromium.Eval[bool](p.Tab, `window.confirm = () => true, document.querySelector("[aria-label='Park abcdefgh']").click(), true`)
+			p.Do(chromedp.Focus(chromedp.CSS(`[aria-label="End ijklmnop"]`)))
+			p.Press("Enter", 0)
+			p.Until(`document.querySelector("dialog.ask h2")?.textContent === "End session ijklmnop for good?"`)
+			p.accessible("a question to the operator")
+			p.Click("dialog.ask .quiet")
+			p.Until(`!document.querySelector("dialog.ask") && document.activeElement.ariaLabel === "End ijklmnop"`)
+			p.Click(`[aria-label="Park abcdefgh"]`)
+			p.Click("dialog.ask .primary")
 			p.Until(`document.querySelector("operator-page").textContent.includes("default/bomb")`)
 			for !slices.Contains(p.server.Deeds(), "park abcdefgh") {
 				if t.Context().Err() != nil {
