@@ -27,7 +27,7 @@ export function open(): void {
   const stop = effect(() => void render(view(dialog), dialog));
   const count = effect(() => {
     void watching.value;
-    void tried(async () => (viewers.value = JSON.parse(await ask("GET", "/viewers")) as Viewers));
+    void look();
   });
   dialog.addEventListener("close", () => {
     stop();
@@ -36,6 +36,15 @@ export function open(): void {
   });
   dialog.showModal();
   void tried(reload);
+}
+
+// Who looks on now. What fails is asked again when that changes.
+async function look(): Promise<void> {
+  try {
+    viewers.value = JSON.parse(await ask("GET", "/viewers")) as Viewers;
+  } catch {
+    // The page's head says how many they are.
+  }
 }
 
 async function reload(): Promise<void> {
@@ -107,5 +116,8 @@ async function tried(f: () => Promise<unknown>): Promise<void> {
     trouble.value = e instanceof Error ? e.message : String(e);
   } finally {
     busy.value = false;
+    // What was pressed may have gone.
+    const dialog = document.querySelector("dialog.share");
+    if (dialog && !dialog.contains(document.activeElement)) dialog.querySelector<HTMLElement>(".make-link")?.focus();
   }
 }
