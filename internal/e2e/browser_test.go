@@ -91,6 +91,7 @@ func TestBrowserVXLAN(t *testing.T) {
 	p.Until(`/flannel\.1:.*\n(.*\n)*?.*inet 10\.244\.1\.0\//.test(document.querySelector("#look pre")?.textContent)`)
 	p.Click("#look-cni")
 	p.Until(`document.querySelector("#look pre").textContent.includes('"type": "flannel"')`)
+	p.Click(".open-cluster")
 	p.Click("#cluster [value=routed]")
 	p.Click(".switch")
 	p.Until(`document.querySelector(".open-cluster").textContent === "2 nodes, routed"`)

@@ -17,7 +17,6 @@ import "./parts/lesson";
 import "./parts/menu";
 import "./parts/objects";
 import "./parts/player";
-import "./parts/record";
 import "./parts/remember";
 import "./parts/resize";
 import "./parts/send";

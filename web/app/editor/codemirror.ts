@@ -1,16 +1,13 @@
 // CodeMirror, set up for manifests: a chunk of its own, loaded after the page. What helps
-// while one types is another, loaded when somebody begins.
+// while one types is another, loaded when somebody begins; so is what marks errors.
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { lintGutter, openLintPanel, setDiagnostics } from "@codemirror/lint";
 import { Compartment, EditorState, type Extension } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers, placeholder, tooltips } from "@codemirror/view";
+import { drawSelection, EditorView, gutter, highlightActiveLine, highlightSpecialChars, keymap, lineNumbers, placeholder, tooltips } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 import { effect } from "@preact/signals-core";
 import { current } from "./files";
-import { marksOf } from "./marks";
-import { said, showSaid } from "./said";
 import { applied, applyNow, cursor, edit, loaded, tried } from "./text";
 
 export interface Editor {
@@ -30,16 +27,19 @@ const colors = HighlightStyle.define([
 ]);
 
 const help = new Compartment();
+const marks = new Compartment();
+const marking = () => import("./marking");
 
 /** Puts the editor into parent. */
 export function mount(parent: HTMLElement): Editor {
   let helping: Extension = [];
+  let marked: Extension = gutter({ class: "cm-gutter-lint" }); // room for marks
+  const bare = marked;
   const extensions = [
     EditorView.cspNonce.of(document.querySelector<HTMLScriptElement>("script[nonce]")?.nonce ?? ""),
     help.of([]),
     lineNumbers(),
-    lintGutter(),
-    said,
+    marks.of(bare),
     history(),
     drawSelection(),
     highlightSpecialChars(),
@@ -52,7 +52,7 @@ export function mount(parent: HTMLElement): Editor {
     syntaxHighlighting(colors),
     tooltips({ position: "fixed" }),
     placeholder("Paste manifests here, or load one above"),
-    EditorView.contentAttributes.of({ "aria-label": "Manifests, as YAML" }),
+    EditorView.contentAttributes.of({ "aria-label": "Manifests, as YAML", tabindex: "0" }),
     EditorView.updateListener.of((u) => {
       if (u.docChanged) edit(u.state.doc.toString());
       const { anchor, head } = u.state.selection.main;
@@ -64,6 +64,15 @@ export function mount(parent: HTMLElement): Editor {
   const states = new Map<number, EditorState>(); // of files that are not shown, with what can be undone
   const stateOf = (id: number, doc: string) => states.get(id) ?? EditorState.create({ doc, extensions });
   let shown = current.peek().id;
+  const equip = (): void => view.dispatch({ effects: [help.reconfigure(helping), ...(marks.get(view.state) === marked ? [] : [marks.reconfigure(marked)])] });
+  const mark = async (): Promise<typeof import("./marking")> => {
+    const m = await marking();
+    if (marked === bare) {
+      marked = m.marks();
+      equip();
+    }
+    return m;
+  };
   const view = new EditorView({ parent, state: stateOf(shown, current.peek().text) });
 
   effect(() => {
@@ -74,7 +83,7 @@ export function mount(parent: HTMLElement): Editor {
       shown = id;
       tried.value = null;
       view.setState(stateOf(id, text));
-      view.dispatch({ effects: help.reconfigure(helping) });
+      equip();
     }
     if (l?.file === id && l.text === text && l.text !== view.state.doc.toString()) {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: l.text }, selection: { anchor: 0 }, scrollIntoView: true });
@@ -83,15 +92,15 @@ export function mount(parent: HTMLElement): Editor {
   effect(() => {
     const a = applied.value;
     if (a.kind !== "results" || a.stale) return; // marks move with the text until the next answer
-    const found = marksOf(a.results, view.state);
-    view.dispatch(setDiagnostics(view.state, found));
-    const first = found.find((d) => d.severity === "error");
-    view.dispatch({ effects: [showSaid.of(found), ...(first ? [EditorView.scrollIntoView(first.from, { y: "center" })] : [])] });
+    void mark().then((m) => applied.peek() === a && m.show(view, a.results));
   });
   const begin = (): void => {
     view.contentDOM.removeEventListener("focus", begin);
     stop();
-    void import("./smart/extension").then((m) => view.dispatch({ effects: help.reconfigure((helping = m.smart())) }));
+    void Promise.all([import("./smart/extension"), mark()]).then(([m]) => {
+      helping = m.smart();
+      equip();
+    });
   };
   view.contentDOM.addEventListener("focus", begin);
   const stop = effect(() => {
@@ -104,6 +113,6 @@ export function mount(parent: HTMLElement): Editor {
       view.dispatch({ selection: { anchor: at.from }, effects: EditorView.scrollIntoView(at.from, { y: "center" }) });
       view.focus();
     },
-    problems: () => openLintPanel(view),
+    problems: () => void mark().then((m) => m.list(view)),
   };
 }

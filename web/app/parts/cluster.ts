@@ -1,62 +1,23 @@
 // <cluster-panel>: what this cluster is made with, and what can be changed of it
-// while it runs. A native popover: Escape and a click beside it close it.
-import { signal } from "@preact/signals-core";
+// while it runs. A native popover: Escape and a click beside it close it. What it shows is
+// a later chunk, which comes when it is first opened.
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Vertex } from "../model";
-import { addNode, changing, cni, MOST_NODES, nodes, switchNetwork } from "../state/cluster";
-import { data } from "../state/data";
+import { cni, nodes } from "../state/cluster";
 import { Part } from "../state/part";
 import { session } from "../state/store";
 import { plural } from "../state/text";
-import { brokenList } from "./faults";
-import { nodeActions, note } from "./nodes";
-import { statusOf } from "./objects";
-
-/** The network that is chosen in the panel, before it is switched to. */
-const wanted = signal<string | null>(null);
+import { details } from "./inspector";
 
 class ClusterPanel extends Part {
   protected view(): TemplateResult {
     const count = nodes.value.length || (session.value?.options.nodes ?? 0);
-    const dual = session.value?.options.dualStack;
-    return html`<button type="button" class="chip open-cluster" popovertarget="cluster" title="This cluster, and what can be changed of it"><span><span class="word">${plural(count, "node")}, </span>${cni.value}${dual ? html`<span class="word">, dual stack</span>` : nothing}</span></button>
-      <div id="cluster" class="panel" popover role="dialog" aria-labelledby="cluster-title">
+    return html`<button type="button" class="chip open-cluster" popovertarget="cluster" title="This cluster, and what can be changed of it"><span><span class="word">${plural(count, "node")}, </span>${cni.value}${session.value?.options.dualStack ? html`<span class="word">, dual stack</span>` : nothing}</span></button>
+      <div id="cluster" class="panel" popover role="dialog" aria-labelledby="cluster-title" @beforetoggle=${details.load}>
         <div class="panel-head"><h2 id="cluster-title">This cluster</h2>
           <button type="button" class="icon" popovertarget="cluster" popovertargetaction="hide" aria-label="Close">×</button></div>
-        ${this.#network()}
-        <section class="node-list"><h3>Nodes</h3>
-          <ul>${nodes.value.map(nodeRow)}</ul>
-          ${count < MOST_NODES
-            ? html`<button type="button" class="quiet add-node" ?disabled=${changing.value !== null} @click=${() => void addNode()}>${changing.value === "nodes" ? "Adding a node…" : "Add a node"}</button>`
-            : html`<p class="muted">A cluster has at most ${MOST_NODES} nodes here.</p>`}
-          ${note("nodes")}</section>
-        ${brokenList()}
-        <p class="muted">${dual ? "Dual stack: pods, nodes and Services have IPv6 addresses beside those of IPv4." : "IPv4 alone. Dual stack is chosen when a playground is opened."}</p>
+        ${details.draw((m) => m.clusterView())}
       </div>`;
   }
-
-  #network(): TemplateResult {
-    const chosen = wanted.value ?? cni.value;
-    const busy = changing.value === "network";
-    return html`<form class="network" @submit=${this.#switch}>
-      <fieldset ?disabled=${busy}><legend>Network</legend>
-        ${(data?.cnis ?? []).map((c) => html`<label class="choice"><input type="radio" name="panel-cni" value=${c.name} .checked=${chosen === c.name} @change=${() => (wanted.value = c.name)}>
-          <span><b>${c.name}</b> <span class="muted">${c.text}</span></span></label>`)}
-      </fieldset>
-      ${chosen === cni.value && !busy ? nothing : html`<div class="actions"><button class="primary switch" ?disabled=${busy}>${busy ? "Switching…" : `Switch to ${chosen}`}</button>
-        <span class="muted">Pods stay, and are joined anew.</span></div>`}
-      ${note("network")}</form>`;
-  }
-
-  #switch = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    if (wanted.value) await switchNetwork(wanted.value);
-    wanted.value = null;
-  };
-}
-
-function nodeRow(v: Vertex): TemplateResult {
-  return html`<li data-node-frame><div class="node-row"><b>${v.name}</b> <span class="mono muted">${v.ips?.[0] ?? ""}</span> ${statusOf(v)}</div>${nodeActions(v, "panel")}</li>`;
 }
 
 customElements.define("cluster-panel", ClusterPanel);

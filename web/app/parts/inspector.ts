@@ -1,18 +1,30 @@
 // <page-inspector>: what is chosen: a packet's journey, or an object.
 import { html, type TemplateResult } from "lit-html";
 import { recorded } from "../state/data";
+import { later } from "../state/later";
 import { Part } from "../state/part";
 import { conversation, object, view } from "../state/selection";
 import { apart, clearTerms, hidden, showCalls, shown } from "../state/shown";
 import { journeyView, recentView } from "./journey";
 import { shownRef } from "../state/resource";
-import { objectView } from "./object";
-import { resourceView } from "./sides";
+import "./expand";
+
+/** Everything about objects: a chunk that comes when the pointer or the keyboard is over one. */
+export const details = later(() => import("./details"));
+for (const e of ["pointerover", "focusin"]) document.querySelector("pod-map")?.addEventListener(e, details.load, { once: true });
 
 class PageInspector extends Part {
   protected view(): TemplateResult {
-    if (view.value === "object" && object.value) return objectView(object.value);
-    if (shownRef.value) return resourceView(shownRef.value);
+    if (view.value === "object" && object.value) {
+      const of = object.value;
+      details.load();
+      return details.draw((m) => m.objectView(of));
+    }
+    if (shownRef.value) {
+      const ref = shownRef.value;
+      details.load();
+      return details.draw((m) => m.resourceView(ref));
+    }
     if (conversation.value) return journeyView(conversation.value);
     if (shown.value.length > 0) return recentView(shown.value.slice(0, 30));
     if (hidden.value > 0) return html`<h2>Journeys</h2><p class="muted">The filter hides ${hidden.value === 1 ? "the only one" : `all ${hidden.value}`} there ${hidden.value === 1 ? "is" : "are"}. <button type="button" class="link" @click=${clearTerms}>Clear the filter</button></p>`;

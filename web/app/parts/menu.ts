@@ -37,7 +37,7 @@ class PageMenu extends Part {
         <ul>
           ${data?.session && !data.session.rights ? html`<li><button type="button" class="share-session" @click=${() => this.#then(() => void import("../demo/index").then((m) => m.share()))}>Share this session…</button></li>
           <li><button type="button" class="duplicate" @click=${() => this.#then(() => void import("../demo/index").then((m) => m.duplicate()))}>Duplicate this session</button></li>` : nothing}
-          ${recorded ? nothing : html`${looking ? nothing : html`<li><button type="button" class="open-record" @click=${() => instead("record")}>Save or share a recording…</button></li>`}
+          ${recorded ? nothing : html`${looking ? nothing : html`<li><button type="button" class="open-record" @click=${() => void record()}>Save or share a recording…</button></li>`}
           <li><a class="kubeconfig" href=${`${data?.api}/kubeconfig`} download=${`podhop-${data?.session?.id}.kubeconfig`}>Download kubeconfig <span class="muted">for kubectl on your own machine</span></a></li>`}
           <li><button type="button" class="whole-map" @click=${() => this.#then(() => (whole.value = !whole.value))}>${whole.value ? "Back from the whole map" : "The map on the whole page"}</button></li>
           <li><button type="button" @click=${() => this.#then(resetLayout)}>Reset the layout</button></li>
@@ -64,6 +64,12 @@ function hide(): void {
 function instead(id: string): void {
   hide();
   document.getElementById(id)?.showPopover();
+}
+
+/** The panel of recordings, which is a later chunk. */
+export async function record(): Promise<void> {
+  await import("./record");
+  instead("record");
 }
 
 customElements.define("page-search", PageSearch);

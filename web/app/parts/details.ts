@@ -1,0 +1,4 @@
+// One chunk for all that is told of objects, and can be done with them.
+export { clusterView } from "./clusterview";
+export { objectView } from "./object";
+export { resourceView } from "./sides";
