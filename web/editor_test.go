@@ -59,6 +59,41 @@ func TestFilesOfTheEditor(t *testing.T) {
 	p.Until(names + ` === ` + chromium.Quote(sample+",manifest.yaml") + ` && document.querySelector(".cm-content").textContent.includes("second")`)
 }
 
+// A file is named anew in place; files of one's own machine are chosen, or dropped on the editor.
+func TestFilesAreNamedChosenAndDropped(t *testing.T) {
+	p := openTab(t, "/s/new", chromium.Options{})
+	p.Until(editing)
+	names := `[...document.querySelectorAll(".files .file")].map((x) => x.textContent.trim()).join()`
+	p.Paste(chromium.Quote("kind: Pod\nmetadata: {name: mine}\n"))
+	p.Until(`document.querySelector(".cm-content").textContent.includes("mine")`)
+	p.Do(chromedp.Focus(chromedp.CSS(".files .file")))
+	p.Press("F2", 0)
+	p.Until(`document.activeElement.matches(".files .rename") && ((f) => f.value.slice(f.selectionStart, f.selectionEnd))(document.activeElement) === "manifest"`) // all but what it ends in
+	p.Type("a/web")
+	p.Press("Enter", 0)
+	p.Until(names + ` === "a-web.yaml" && document.activeElement.matches(".files .file")`)
+	p.Press("F2", 0)
+	p.Until(`document.activeElement.matches(".files .rename")`)
+	p.Type("other")
+	p.Press("Escape", 0)
+	p.Until(names + ` === "a-web.yaml" && document.activeElement.matches(".files .file")`)
+
+	const list = `const list = new DataTransfer(); for (const [name, text] of Object.entries(files)) list.items.add(new File([text], name));`
+	chromium.Eval[bool](p.Tab, `(() => { const files = {"chosen.yaml": "kind: Pod\n# chosen"}; `+list+`
+		HTMLInputElement.prototype.click = function () { this.files = list.files; window.took = this.accept; this.dispatchEvent(new Event("change")) }; return true })()`)
+	p.Click(".more-files")
+	p.Until(`document.activeElement.role === "menuitem"`)
+	p.Press("Enter", 0)
+	p.Until(names + ` === "a-web.yaml,chosen.yaml" && document.querySelector(".cm-content").textContent.includes("# chosen") && window.took.includes(".yaml")`)
+
+	// All of them, and none of their names twice: that of a file that is open has the new text.
+	chromium.Eval[bool](p.Tab, `(() => { const files = {"chosen.yaml": "# dropped", "last.yaml": "# last"}; `+list+`
+		document.querySelector(".cm-content").dispatchEvent(new DragEvent("drop", {dataTransfer: list, bubbles: true, cancelable: true})); return true })()`)
+	p.Until(names + ` === "a-web.yaml,chosen.yaml,last.yaml" && document.querySelector(".cm-content").textContent === "# last" && ` + toast("chosen.yaml was replaced"))
+	p.Click(".files li:nth-child(2) .file")
+	p.Until(`document.querySelector(".cm-content").textContent === "# dropped"`)
+}
+
 func TestCompareShowsWhatWouldChange(t *testing.T) {
 	p := openTab(t, "/s/new", chromium.Options{})
 	p.server.Cluster("new").Kube().Put("apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: ClusterIP\n")
@@ -66,8 +101,15 @@ func TestCompareShowsWhatWouldChange(t *testing.T) {
 	p.Paste(chromium.Quote("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: default}\nspec:\n  type: NodePort\n"))
 	p.Click(".compare")
 	p.Until(`document.querySelector(".comparison .diff ins")?.textContent.includes("+   type: NodePort") && document.querySelector(".comparison .diff del")?.textContent.includes("-   type: ClusterIP")`)
+	p.Until(`document.querySelector(".comparison-apply")`)
 	p.Click(".comparison .panel-head .icon")
 	p.Until(`!document.querySelector(".comparison")`)
+
+	// What would be refused as a whole is not offered to be applied.
+	p.Click(".new-file")
+	p.Paste(chromium.Quote("kind: Service\nmetadata: {name: web}\nspec:\n  selectors:\n    app: x\n"))
+	p.Click(".compare")
+	p.Until(`document.querySelector(".comparison .compared .bad") && !document.querySelector(".comparison-apply")`)
 }
 
 func TestEditOpensALiveObject(t *testing.T) {

@@ -25,7 +25,7 @@ export async function compare(file: EditorFile): Promise<void> {
     <div class="comparison-body" tabindex="0">${"problem" in answer ? html`<p class="bad">${answer.problem}</p>` : answer.results.map(documentView)}
       ${"results" in answer && answer.results.some((r) => r.before) ? html`<p class="muted">What a text says wins over what was set before, by whomever. What it leaves out goes only if it was set from here; what others set stays.</p>` : nothing}</div>
     <div class="actions"><button type="button" class="quiet" @click=${() => shut(false)}>Back to the editor</button>
-      ${"problem" in answer ? nothing : html`<button type="button" class="primary comparison-apply" @click=${() => shut(true)}>Apply</button>`}</div>`, dialog);
+      ${"problem" in answer || answer.results.every((r) => r.errors?.length) ? nothing : html`<button type="button" class="primary comparison-apply" @click=${() => shut(true)}>Apply</button>`}</div>`, dialog);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
