@@ -1,5 +1,5 @@
 // What the server does for classes, over HTTP. Errors are state/api's Problems.
-import type { Class, ClassChange, ClassView, Consent, HelpRequest, JoinInfo, Joined, Membership, MemberSession, NewClass, NewMember, Progress, Push, PushResult, Session } from "../model";
+import type { Class, ClassChange, ClassView, Consent, HelpRequest, JoinInfo, Joined, MemberSession, NewClass, NewMember, Progress, Push, PushResult, Session } from "../model";
 import { Problem, read } from "../state/api";
 import { at } from "../state/base";
 import { passing } from "../state/gate";
@@ -35,7 +35,6 @@ export const resultsURL = (key: string, as: "json" | "csv"): string => `${classA
 export const whatIs = (code: string): Promise<JoinInfo> => tell("GET", at(`/api/join/${encodeURIComponent(code)}`));
 export const join = (m: NewMember): Promise<Joined> => tell("POST", at("/api/join"), m);
 
-export const membership = (key: string): Promise<Membership> => tell("GET", memberAPI(key));
 export const askForHelp = (key: string, h: HelpRequest): Promise<void> => tell("POST", `${memberAPI(key)}/help`, h);
 export const openSession = (key: string, s: MemberSession): Promise<Session> => tell("POST", `${memberAPI(key)}/sessions`, s);
 export const consent = (key: string, c: Consent): Promise<void> => tell("POST", `${memberAPI(key)}/consent`, c);

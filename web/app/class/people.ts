@@ -6,6 +6,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 import type { Member } from "../model";
 import { icon } from "../parts/icons";
 import { Part } from "../state/part";
+import { plural } from "../state/text";
 import { askControl, look, remove } from "./deeds";
 import { person } from "./person";
 import { openPush } from "./open";
@@ -137,7 +138,7 @@ function checks(m: Member): TemplateResult | typeof nothing {
   const fails = m.failing?.length ?? 0;
   if (!m.lesson) return nothing;
   if (fails > 0) return html`<span class="count bad" title="Checks of the step that do not pass">${fails} open</span>`;
-  return html`<span class="count muted" title="Steps of the lesson that are done">${m.passed} done</span>`;
+  return html`<span class="count muted" title="Steps of the lesson that are done">${plural(m.passed, "step")} done</span>`;
 }
 
 // What the instructor has to do with this person now.

@@ -24,7 +24,7 @@ class ClassTools extends Part {
       <span class="space"></span>
       ${picked.length > 0
         ? html`<span class="picked"><b>${picked.length} chosen</b> <button type="button" class="quiet" ?disabled=${isClosed.value} @click=${() => openPush(picked)}>Push to ${picked.length === 1 ? "them" : `the ${picked.length}`}…</button> <button type="button" class="link" @click=${chooseNone}>None</button></span>`
-        : html`<span class="muted picked">Space chooses</span>`}
+        : html`<span class="muted picked">Choose people to push to them alone</span>`}
     </div>`;
   }
 }
