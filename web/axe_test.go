@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/internal/chromium"
@@ -36,6 +37,7 @@ const excused = `v.id === "label-content-name-mismatch" && document.querySelecto
 // it looks for, contrast alone depends on that, and a phone has the colours of a wide page.
 func (p *tab) accessible(state string) {
 	p.T.Helper()
+	p.fits(state)
 	p.judge(state, `{type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}`)
 	if chromium.Eval[int](p.Tab, `innerWidth`) < 860 {
 		return
@@ -43,6 +45,15 @@ func (p *tab) accessible(state string) {
 	p.Media(map[string]string{"prefers-color-scheme": "dark", "prefers-reduced-motion": "reduce"})
 	p.judge(state+", dark", `{type: "rule", values: ["color-contrast"]}`)
 	p.Media(still)
+}
+
+// fits fails if something makes the page wider than the window, or stands out of a dialog or a panel.
+func (p *tab) fits(state string) {
+	p.T.Helper()
+	for _, wide := range chromium.Eval[[]string](p.Tab, `[document.documentElement, ...document.querySelectorAll("dialog[open], [popover]:popover-open")]
+		.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.localName + (e.id ? "#" + e.id : "") + " is " + e.clientWidth + " wide, and what it shows " + e.scrollWidth)`) {
+		p.T.Errorf("%s: %s", state, wide)
+	}
 }
 
 // still is how the pages are looked at, so that nothing is judged half faded.
@@ -144,6 +155,21 @@ func playground(t *testing.T, o chromium.Options) {
 			p.Until(`document.querySelector(".xterm-accessibility-tree")?.textContent.includes("true colour")`)
 		case "editor":
 			p.Until(`document.querySelector(".cm-content")`)
+			p.Paste(chromium.Quote("kind: Service\nmetadata: {name: web}\nspec: {}\n"))
+			p.Click(".compare")
+			p.Until(`document.querySelector(".comparison .compared")`)
+			p.accessible("a comparison")
+			p.Press("Escape", 0)
+			p.Until(`!document.querySelector(".comparison")`)
+			p.Do(chromedp.Focus(chromedp.CSS(".cm-content")))
+			p.Until(`document.querySelector(".tried").textContent !== ""`) // what helps is there
+			p.Paste(chromium.Quote("---\n"))
+			p.Keys(kb.End, chromedp.KeyModifiers(ctrl))
+			p.Keys("k")
+			p.Until(`document.querySelector(".cm-tooltip-autocomplete li")`)
+			p.accessible("what may be written here")
+			p.Press("Escape", 0)
+			p.Until(`!document.querySelector(".cm-tooltip-autocomplete")`)
 		}
 		p.accessible("tab " + id)
 	}
@@ -158,9 +184,16 @@ func playground(t *testing.T, o chromium.Options) {
 	}
 	for _, popover := range chromium.Eval[[]string](p.Tab, `[...document.querySelectorAll("[popover]")].map(e => e.id).filter(id => id && id !== "toasts")`) {
 		chromium.Eval[bool](p.Tab, `(document.getElementById(`+chromium.Quote(popover)+`).showPopover(), true)`)
+		if popover == "cluster" {
+			p.Until(`document.querySelector("#cluster .node-list")`)
+		}
 		p.accessible("popover " + popover)
 		chromium.Eval[bool](p.Tab, `(document.getElementById(`+chromium.Quote(popover)+`).hidePopover(), true)`)
 	}
+	chromium.Eval[bool](p.Tab, `(document.querySelector(".open-record").click(), true)`)
+	p.Until(`document.querySelector("#record:popover-open")`)
+	p.accessible("popover record")
+	p.Press("Escape", 0)
 	if !narrow {
 		p.Click("dock-tabs[area=left] .move-tab")
 		p.Until(`document.activeElement.role === "menuitem"`)
