@@ -156,10 +156,14 @@ func (b *book) seeNotice(id string, e keep.Event) (change, bool) {
 	return change{class: id, notice: true, events: c.keep([]model.ClassEvent{noticeEvent(now)})}, true
 }
 
-// keep adds to the events that are told to who comes.
+// keep adds to the events that are told to who comes. Documents that are read for the first time tell theirs by
+// member, not by time.
 func (c *class) keep(events []model.ClassEvent) []model.ClassEvent {
-	c.events = append(c.events, events...)
-	c.events = slices.Clone(c.events[max(0, len(c.events)-eventsKept):])
+	if len(events) > 0 {
+		all := slices.Concat(c.events, events)
+		slices.SortStableFunc(all, func(a, b model.ClassEvent) int { return strings.Compare(a.Time, b.Time) })
+		c.events = all[max(0, len(all)-eventsKept):]
+	}
 	return events
 }
 

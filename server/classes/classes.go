@@ -94,6 +94,7 @@ type Classes struct {
 
 	mu        sync.Mutex
 	book      *book
+	listed    map[string]bool               // while the store lists what there is: that, and what was written meanwhile
 	followers map[string]map[*follower]bool // by class
 	here      map[ref]int                   // pages that members have open at this server
 	pushes    map[string]*rate.Limiter      // by class, while it goes on

@@ -27,23 +27,21 @@ func (c *Classes) Run(ctx context.Context) {
 
 // watch has the book be what the documents say, until ctx is done or the store fails.
 func (c *Classes) watch(ctx context.Context) error {
-	there, all := map[string]bool{}, false
-	return c.store.Watch(ctx, below, func(e keep.Event) {
-		if !all {
-			there[e.Key] = true
-		}
-		c.see(e)
-	}, func() {
-		c.forgetOthers(there)
-		there, all = nil, true
+	c.mu.Lock()
+	c.listed = map[string]bool{}
+	c.mu.Unlock()
+	return c.store.Watch(ctx, below, c.see, func() {
+		c.forgetOthers()
 		c.knowing.Do(func() { close(c.known) })
 		c.tidySoon()
 	})
 }
 
-// forgetOthers has what is in the book and not there be gone: it went while nobody watched.
-func (c *Classes) forgetOthers(there map[string]bool) {
+// forgetOthers has what is in the book and was not listed be gone: it went while nobody watched.
+func (c *Classes) forgetOthers() {
 	c.mu.Lock()
+	there := c.listed
+	c.listed = nil
 	var gone []string
 	for id, class := range c.book.classes {
 		if class.doc.ID != "" && !there[classAt(id)] {
@@ -77,6 +75,9 @@ func wait(ctx context.Context, d time.Duration) {
 func (c *Classes) see(e keep.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.listed != nil && !e.Gone {
+		c.listed[e.Key] = true
+	}
 	change, ok := c.book.see(e)
 	if !ok {
 		return

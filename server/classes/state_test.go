@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -105,6 +106,22 @@ func TestBook(t *testing.T) {
 	see(keep.Event{Document: keep.Document{Key: classAt("c1")}, Gone: true})
 	if len(b.classes) != 0 {
 		t.Errorf("got %+v", b.classes)
+	}
+}
+
+// What is kept of what happened is the latest, in its order, however its documents were read.
+func TestEventsAreInOrder(t *testing.T) {
+	b := newBook()
+	see := func(id string, joined int) {
+		b.see(event(t, ref{"c1", id}.at(), 1, memberDoc{ID: id, Name: id, Joined: noon.Add(time.Duration(joined) * time.Minute)}))
+	}
+	see("a", eventsKept+2)
+	for i := range eventsKept + 1 {
+		see(fmt.Sprint("b", i), eventsKept+1-i)
+	}
+	got := b.classes["c1"].events
+	if len(got) != eventsKept || got[0].Member != fmt.Sprint("b", eventsKept-2) || got[eventsKept-1].Member != "a" {
+		t.Errorf("%d are kept, from %+v to %+v", len(got), got[0], got[len(got)-1])
 	}
 }
 
@@ -299,4 +316,42 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("who is in no lesson has the results %+v", all)
 		}
 	})
+}
+
+// late is a store that calls then when it has listed what there is, and before it says so.
+type late struct {
+	keep.Store
+	then func()
+}
+
+func (l late) Watch(ctx context.Context, prefix string, see func(keep.Event), sync func()) error {
+	return l.Store.Watch(ctx, prefix, see, func() { l.then(); sync() })
+}
+
+// Who joins while a server lists who there is, is not taken for one who has gone.
+func TestJoiningWhileListing(t *testing.T) {
+	store := keep.Memory()
+	class := newWorld(t, store).make(t, model.NewClass{})
+	joined := make(chan error, 1)
+	var w *world
+	begun := make(chan struct{})
+	w = newWorld(t, late{store, func() {
+		<-begun
+		_, err := w.Join(t.Context(), model.NewMember{Code: class.Code, Name: "Ann"})
+		joined <- err
+	}})
+	close(begun)
+	if err := <-joined; err != nil {
+		t.Fatal(err)
+	}
+	<-w.known
+	s, err := w.Follow(t.Context(), class.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	m := awaits(t, s, "everything", func(m model.ClassMessage) bool { return m.All })
+	if len(m.Members) != 1 || len(m.Events) != 1 || m.Events[0].Kind != "joined" {
+		t.Errorf("got %+v, after %+v", m.Members, m.Events)
+	}
 }
