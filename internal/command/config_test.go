@@ -131,7 +131,7 @@ func TestBadConfiguration(t *testing.T) {
 
 func TestSecretsAreNotShown(t *testing.T) {
 	for _, c := range []struct{ name, value, want string }{
-		{"client-secret", "hush", "xxxxx"}, {"session-token", "hush", "xxxxx"}, {"store", "etcd://u:hush@host:2379", "etcd://u:xxxxx@host:2379"},
+		{"client-secret", "hush", "xxxxx"}, {"session-token", "hush", "xxxxx"}, {"store", "etcd://u:hush@host:2379", "etcd://u:xxxxx@host:2379"}, {"store", "etcd://u:hu%sh@h/o@host:2379", "etcd://xxxxx@host:2379"},
 		{"tls-key", "/etc/key.pem", "/etc/key.pem"}, {"token-rate", "3", "3"}, {"client-secret", "", ""},
 	} {
 		if got := shown(c.name, c.value); got != c.want {
