@@ -245,6 +245,23 @@ func TestClassOverHosts(t *testing.T) {
 	there.does("DELETE /api/members/"+ann.Key+"/control", "", 204, nil)
 	here.does("POST /api/sessions/"+given+"/apply", "kind: Late", 404, nil)
 
+	// Who looks away here sees no more of what is there. That the view is another one, this server hears in a moment.
+	until(t, "the view to look by", func() bool {
+		here.does("POST "+in("/members/"+ann.ID+"/look"), "", 200, &look)
+		code, _ := here.asks("GET /api/sessions/"+look.View+"/topology", "", nil)
+		return code == 200
+	})
+	var again transcript
+	go func() {
+		left <- stream.ReadText(t.Context(), here.url+"/api/sessions/"+look.View+"/stream", again.take)
+	}()
+	until(t, "the stream of her session, again", func() bool { return strings.Contains(again.String(), `"snapshot"`) })
+	here.does("DELETE "+in("/members/"+ann.ID+"/look"), "", 204, nil)
+	if err := <-left; err == nil {
+		t.Error("the view ended without a word")
+	}
+	until(t, "she is told that nobody looks", func() bool { return mine(there, ann).Looking == "" })
+
 	// A manifest for all, also while their screens are frozen, which goes for both servers.
 	var pushed []model.PushResult
 	here.does("PATCH "+in(""), `{"frozen":true,"freezeText":"Look at the wall."}`, 200, nil)
@@ -263,7 +280,13 @@ func TestClassOverHosts(t *testing.T) {
 	}
 	here.does("PATCH "+in(""), `{"frozen":false}`, 200, nil)
 	there.comesTo("POST /api/sessions/"+his.ID+"/apply", "kind: Mine", 200)
-	sees("that they are the instructor's errors", func(r model.LessonResult) bool { return r.Errors == 2 })
+	// Those of what was pushed are the instructor's: her next one is her third.
+	there.server.Refused(t.Context(), hers.ID, "no")
+	made := 0
+	sees("her next error", func(r model.LessonResult) bool { made = r.Errors; return made > 2 })
+	if made != 3 {
+		t.Errorf("she has made %d errors, want 3", made)
+	}
 
 	// Start over: the session that takes hers' place is hers, wherever somebody asks.
 	here.does("POST "+in("/push"), fmt.Sprintf(`{"kind":"start-over","to":[%q]}`, ann.ID), 200, &pushed)
