@@ -151,8 +151,9 @@ spec:
 	p.Until(row("a.b-c") + `.textContent.includes('{"html":"<img src=x>","size":3}')`)
 	openRow(p, "a.b-c")
 	p.Until(`document.querySelector("object-overview .conditions").textContent.includes("no <i>way</i>") && !document.querySelector("object-overview i, object-overview img")`)
+	chooseKind(p, "CustomResourceDefinition") // where these are followed it is known at once
 	k.Remove("customresourcedefinitions", "", "widgets.example.com")
-	p.Until(`![...document.querySelectorAll(".kinds-list button")].some(b => b.textContent === "Widget")`)
+	p.UntilIn(patience, `![...document.querySelectorAll(".kinds-list button")].some(b => b.textContent === "Widget")`)
 }
 
 func TestSidesOfAnObject(t *testing.T) {
