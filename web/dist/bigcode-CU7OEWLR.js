@@ -1,1 +1,0 @@
-import{a as i}from"./chunk-5SLDSUYL.js";import{a as e}from"./chunk-TTPTXLKW.js";import"./chunk-2FC42S6Y.js";import{a as o}from"./chunk-56OSDIXV.js";import"./chunk-YC4PNCIF.js";import"./chunk-JRKOJY3Y.js";import"./chunk-L3I3O6ZJ.js";import"./chunk-YXAX7WSN.js";import"./chunk-PZA4FBY3.js";function m(){i("big-code",o.peek().title,()=>e(o.peek().code??""))}export{m as open};

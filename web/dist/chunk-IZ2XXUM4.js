@@ -1,0 +1,9 @@
+import{F as h}from"./chunk-TQZ2QBWK.js";import{l as v,o as i}from"./chunk-6BTMSLLD.js";import{d as $}from"./chunk-G3V4ZMKL.js";import{a as u}from"./chunk-YNNRKIUM.js";import{a as l,b as r,e as f}from"./chunk-5X4RSFKA.js";import{c as p}from"./chunk-3XQ2F47G.js";import{c as m,e as d}from"./chunk-L3I3O6ZJ.js";import{a}from"./chunk-QOFN2Q4P.js";import{a as o}from"./chunk-YXAX7WSN.js";var c=class extends u{view(){let e=i.value.toReversed();return e.length===0?o`<p class="empty">${p?"No events up to this moment.":"No events yet. Kubernetes writes one whenever it does something for you."}</p>`:o`<table class="list">
+      <caption class="hidden">Events, newest first</caption>
+      <thead><tr><th scope="col">Time</th><th scope="col">Reason</th><th scope="col">Object</th><th scope="col">Message</th></tr></thead>
+      <tbody>${$(e,n=>`${n.time} ${n.reason} ${r(n.object)} ${n.message}`,b)}</tbody>
+    </table>`}};function b(t){let e=r(t.object);return o`<tr class=${t.type==="Warning"?"warning":""}>
+    <td class="mono">${f(t.time)}</td>
+    <td>${t.type==="Warning"?o`<span class="hidden">Warning: </span>`:""}${t.reason}${(t.count??1)>1?o` <span class="muted">${t.count}×</span>`:""}</td>
+    <td>${v.value.has(e)?o`<button type="button" class="link" @click=${()=>h(e)}>${l(e)}</button>`:l(e)} <span class="muted">${t.object.kind}</span></td>
+    <td class="wide">${t.message}</td></tr>`}function x(t){return i.value.filter(e=>r(e.object)===t).toReversed()}customElements.define("event-list",c);var s=m(a.get("podhop.wide")==="yes");d(()=>{document.querySelector(".columns")?.classList.toggle("wide",s.value),a.set("podhop.wide",s.value?"yes":"no")});function q(){return o`<button type="button" class="icon expand" aria-pressed=${s.value} aria-label="Wide details" title=${s.value?"Narrower":"Wider"} @click=${()=>s.value=!s.value}>${s.value?"\u21E5":"\u21E4"}</button>`}export{q as a,x as b};

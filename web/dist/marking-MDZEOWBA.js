@@ -1,0 +1,1 @@
+import{a as e,b as s,d as n,f as p,g as m,i as f}from"./chunk-CFTARXFX.js";import{E as i}from"./chunk-GR4HFM4B.js";var x=()=>[n(),f];function E(t,d){let o=p(d,t.state);t.dispatch(e(t.state,o));let r=o.find(a=>a.severity==="error");t.dispatch({effects:[m.of(o),...r?[i.scrollIntoView(r.from,{y:"center"})]:[]]})}function h(t){s(t)}export{h as list,x as marks,E as show};
