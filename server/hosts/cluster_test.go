@@ -103,6 +103,10 @@ func TestPlace(t *testing.T) {
 		t.Error("there are two sessions of one ID")
 	}
 	served(t, "one", a, b)
+	held, _ := a.Hold("one")
+	if err := a.Place(t.Context(), "one"); err == nil || held.Context().Err() != nil {
+		t.Errorf("it is made twice: %v, what is under way: %v", err, held.Context().Err())
+	}
 	if _, peer, err := b.Find(t.Context(), "one"); err != nil || peer.Name != "a" {
 		t.Errorf("b finds it at %+v, %v", peer, err)
 	}

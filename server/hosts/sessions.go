@@ -9,9 +9,20 @@ import (
 	"github.com/podhop/podhop/server/hosts/protocol"
 )
 
-// Place makes a new session this host's, before anybody else knows of it.
+// Place makes a new session this host's, before anybody else knows of it. It fails at once for one
+// that there is, which this host may be about to let go.
 func (c *Cluster) Place(ctx context.Context, session string) error {
-	c.do(func() { c.host.Create(session) })
+	known := false
+	c.do(func() {
+		if known, _ = c.host.Has(session); !known && !c.view.Sessions[session] {
+			c.host.Create(session)
+		} else {
+			known = true
+		}
+	})
+	if known {
+		return fmt.Errorf("%w: it is no new one", ErrAway)
+	}
 	return c.await(ctx, func() (bool, error) {
 		if any, own := c.host.Has(session); own || any {
 			return own, nil
