@@ -109,9 +109,12 @@ func TestBadInput(t *testing.T) {
 			}
 			return out
 		})
-		if out := x.kubectl("describe", "pod", "typo"); !strings.Contains(out, `Failed to pull image "ngnix"`) {
-			t.Error(out)
-		}
+		until(t, patience, "an event says which image", func() string {
+			if out := x.kubectl("describe", "pod", "typo"); !strings.Contains(out, `Failed to pull image "ngnix"`) {
+				return out
+			}
+			return ""
+		})
 	})
 	x.run(t, "the session goes on", func(t *testing.T, x *session) {
 		if r := x.apply(article("1-my-pod.yaml")); r[0].Action != "created" {

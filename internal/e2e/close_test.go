@@ -114,7 +114,7 @@ func TestClose(t *testing.T) {
 	}
 	cycle(0) // fills what sessions share: unpacked layers, seccomp programs, schemas
 	var before holdings
-	until(t, 30*time.Second, "the server comes to rest", func() string {
+	until(t, patience, "the server comes to rest", func() string {
 		last := before
 		before = s.holds()
 		if before == last {
@@ -127,7 +127,7 @@ func TestClose(t *testing.T) {
 	}
 	// A few goroutines more or less serve this test's own connections.
 	const slack = 12
-	until(t, 30*time.Second, "nothing of the sessions is left", func() string {
+	until(t, patience, "nothing of the sessions is left", func() string {
 		now := s.holds()
 		if now.namespaces <= before.namespaces && now.mounts <= before.mounts && now.children <= before.children && now.goroutines <= before.goroutines+slack {
 			return ""
@@ -167,7 +167,7 @@ func TestNodesLeaveNothing(t *testing.T) {
 		until(t, 60*time.Second, "its pod runs", func() string {
 			return map[bool]string{false: "not yet"}[len(x.pods("visitor")) == 1]
 		})
-		until(t, 20*time.Second, "it answers", func() string {
+		until(t, patience, "it answers", func() string {
 			if a := x.send("node/node-1", "http://"+x.pods("visitor")[0].IPs[0]).Answers[0]; a.Status != 200 {
 				return fmt.Sprintf("%+v", a)
 			}
@@ -182,7 +182,7 @@ func TestNodesLeaveNothing(t *testing.T) {
 	}
 	cycle() // fills what is there for good
 	rest := func() (now holdings) {
-		until(t, 30*time.Second, "the server comes to rest", func() string {
+		until(t, patience, "the server comes to rest", func() string {
 			last := now
 			now = s.holds()
 			if now == last {
@@ -197,7 +197,7 @@ func TestNodesLeaveNothing(t *testing.T) {
 		cycle()
 	}
 	const slack = 12 // as in TestClose
-	until(t, 30*time.Second, "nothing of the nodes is left", func() string {
+	until(t, patience, "nothing of the nodes is left", func() string {
 		now := s.holds()
 		if now.namespaces <= before.namespaces && now.mounts <= before.mounts && now.children <= before.children && now.goroutines <= before.goroutines+slack {
 			return ""

@@ -130,7 +130,7 @@ func TestDualStack(t *testing.T) {
 	asks := func(t *testing.T, x *session, from, to, remote string) model.RequestResult {
 		t.Helper()
 		var r model.RequestResult
-		until(t, 30*time.Second, from+" gets "+to, func() string {
+		until(t, patience, from+" gets "+to, func() string {
 			if r = x.send(from, to); r.Answers[0].Status == 200 {
 				return ""
 			}
@@ -179,7 +179,7 @@ func TestDualStack(t *testing.T) {
 	x.run(t, "a policy", func(t *testing.T, x *session) {
 		x.apply(`{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: six}, spec: {podSelector: {matchLabels: {app: web}},
   ingress: [{from: [{ipBlock: {cidr: "fd00:10:244::/48"}}]}]}}`)
-		until(t, 30*time.Second, "IPv4 is dropped", func() string {
+		until(t, patience, "IPv4 is dropped", func() string {
 			if a := x.send("pod/default/shell", "http://"+four).Answers[0]; a.Outcome != "timeout" {
 				return fmt.Sprintf("%+v", a)
 			}

@@ -128,7 +128,7 @@ func TestFaults(t *testing.T) {
 		x.breakIt("cut.node.node-2", model.FaultSettings{})
 		x.ready("node-1")
 		// It runs on, and can be reached from where it is.
-		until(t, 30*time.Second, "the node reaches its pod", func() string {
+		until(t, patience, "the node reaches its pod", func() string {
 			for _, v := range x.graph().Vertices {
 				if v.ID == "pod/default/answers" && len(v.IPs) > 0 {
 					if a := x.send("node/node-2", "http://"+v.IPs[0]).Answers[0]; a.Status != 200 {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // inCluster asks the API as a program in a pod does: with the files of its service
@@ -52,7 +51,7 @@ subjects: [{kind: ServiceAccount, name: default}]
 		{"another session's token", other, `-H "Authorization: Bearer ` + token + `" https://kubernetes.default.svc` + pods, " 401 HTTP/2"},
 	} {
 		c.x.run(t, c.name, func(t *testing.T, x *session) {
-			until(t, 30*time.Second, c.curl, func() string { // the rules of a new session come a moment later
+			until(t, patience, c.curl, func() string { // the rules of a new session come a moment later
 				out, _ := x.tryKubectl("", "exec", "shell", "--", "sh", "-c", inCluster+c.curl)
 				if strings.Contains(out, c.want) {
 					return ""

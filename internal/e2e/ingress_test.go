@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/podhop/podhop/engine/model"
 )
@@ -58,7 +57,7 @@ spec: {selector: {app: %[1]s}, ports: [{name: http, port: 8080, targetPort: web}
 func (x *session) answers(from, to string, status int, says string) model.RequestResult {
 	x.t.Helper()
 	var r model.RequestResult
-	until(x.t, 30*time.Second, fmt.Sprintf("%s to %s: %d %q", from, to, status, says), func() string {
+	until(x.t, patience, fmt.Sprintf("%s to %s: %d %q", from, to, status, says), func() string {
 		r = x.send(from, to)
 		if a := r.Answers[0]; a.Status != status || !strings.Contains(a.Body, says) {
 			return fmt.Sprintf("%+v", a)
@@ -106,7 +105,7 @@ func TestIngress(t *testing.T) {
 	})
 	x.run(t, "a Service that is not there", func(t *testing.T, x *session) {
 		x.answers("client", "http://example.com/app2", 503, "Service default/app2-service is not there")
-		until(t, 10*time.Second, "an event", func() string {
+		until(t, patience, "an event", func() string {
 			if out := x.kubectl("describe", "ingress", "my-ingress"); !strings.Contains(out, "ServiceNotFound") {
 				return out
 			}
@@ -153,7 +152,7 @@ spec:
 		if a := r.Answers[0]; !strings.Contains(a.Certificate, "Podhop Ingress Default Certificate") {
 			t.Errorf("the answer: %+v", a)
 		}
-		until(t, 10*time.Second, "an event", func() string {
+		until(t, patience, "an event", func() string {
 			if out := x.kubectl("describe", "ingress", "secure"); !strings.Contains(out, "InvalidCertificate") {
 				return out
 			}

@@ -113,7 +113,7 @@ func TestKill(t *testing.T) {
 	var namespaces map[string]bool
 	// The server inside, three nginx masters and their workers; a namespace of each kind
 	// at least. A master names itself so a moment after its container has started.
-	until(t, 20*time.Second, "the test sees what it looks for", func() string {
+	until(t, patience, "the test sees what it looks for", func() string {
 		var commands []string
 		namespaces, commands = family(s.cmd.Process.Pid)
 		if n := strings.Count(strings.Join(commands, "\n"), "nginx: master"); n != 3 || len(namespaces) < 4 {
@@ -123,7 +123,7 @@ func TestKill(t *testing.T) {
 	})
 
 	s.stop(syscall.SIGKILL)
-	until(t, 20*time.Second, "nothing of the killed server is left", func() string {
+	until(t, patience, "nothing of the killed server is left", func() string {
 		found := left(data, namespaces)
 		for _, f := range must(os.ReadDir(temporary)) {
 			found = append(found, "file "+f.Name())
@@ -139,7 +139,7 @@ func TestKill(t *testing.T) {
 	})
 	namespaces, _ = family(again.cmd.Process.Pid)
 	again.stop(syscall.SIGTERM)
-	until(t, 20*time.Second, "nothing of the ended server is left", func() string {
+	until(t, patience, "nothing of the ended server is left", func() string {
 		found := left(data, namespaces)
 		for group := range cgroups() {
 			if !before[group] {

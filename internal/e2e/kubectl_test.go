@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -161,12 +162,15 @@ func TestKubectl(t *testing.T) {
 	x.run(t, "describe", func(t *testing.T, x *session) {
 		// kubectl leaves events out where it describes several.
 		pod := strings.Fields(x.kubectl("get", "pods", "-l", "app=my-app", "-o", "name"))[0]
-		out := x.kubectl("describe", pod)
-		for _, want := range []string{"Successfully assigned default/my-deployment", "Pulled", "Container started"} {
-			if !strings.Contains(out, want) {
-				t.Errorf("no %q in\n%s", want, out)
+		until(t, patience, "the pod's events", func() string {
+			out := x.kubectl("describe", pod)
+			for _, want := range []string{"Successfully assigned default/my-deployment", "Pulled", "Container started"} {
+				if !strings.Contains(out, want) {
+					return fmt.Sprintf("no %q in\n%s", want, out)
+				}
 			}
-		}
+			return ""
+		})
 		if out := x.kubectl("describe", "node", "node-1"); !strings.Contains(out, "KubeletReady") {
 			t.Error(out)
 		}
@@ -222,7 +226,7 @@ func TestKubectl(t *testing.T) {
 		}()
 		sees := func(text string) {
 			t.Helper()
-			until(t, 20*time.Second, "the terminal", func() string {
+			until(t, patience, "the terminal", func() string {
 				if strings.Contains(screen.String(), text) {
 					return ""
 				}
@@ -232,7 +236,7 @@ func TestKubectl(t *testing.T) {
 		sees("# ")
 		f.WriteString("echo tty:$(test -t 0 && echo yes)\n")
 		sees("tty:yes")
-		until(t, 20*time.Second, "the terminal's size", func() string {
+		until(t, patience, "the terminal's size", func() string {
 			f.WriteString("stty size\n")
 			if strings.Contains(screen.String(), "31 97") {
 				return ""
@@ -246,7 +250,7 @@ func TestKubectl(t *testing.T) {
 	})
 	x.run(t, "logs -f", func(t *testing.T, x *session) {
 		x.kubectl("run", "ticker", "--image=busybox", "--restart=Never", "--", "sh", "-c", "for i in 1 2 3; do echo tick $i; sleep 0.2; done")
-		until(t, 30*time.Second, "the pod starts", func() string {
+		until(t, patience, "the pod starts", func() string {
 			out, err := x.tryKubectl("", "logs", "-f", "ticker")
 			if err == nil && strings.Contains(out, "tick 1\ntick 2\ntick 3\n") {
 				return ""

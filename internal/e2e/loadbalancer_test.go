@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestLoadBalancer has Services of type LoadBalancer answer the client outside, and
@@ -51,7 +50,7 @@ spec: {type: LoadBalancer, loadBalancerClass: example.com/other, selector: {app:
 	// says waits until an attempt ends so; want is part of its outcome or body.
 	says := func(x *session, from, to, want string) {
 		x.t.Helper()
-		until(x.t, 30*time.Second, from+" to "+to+": "+want, func() string {
+		until(x.t, patience, from+" to "+to+": "+want, func() string {
 			a := x.send(from, to).Answers[0]
 			if got := a.Outcome + " " + a.Body; strings.Contains(got, want) {
 				return ""
@@ -65,7 +64,7 @@ spec: {type: LoadBalancer, loadBalancerClass: example.com/other, selector: {app:
 	}
 	events := func(x *session, service, want string) {
 		x.t.Helper()
-		until(x.t, 30*time.Second, want, func() string {
+		until(x.t, patience, want, func() string {
 			out := x.kubectl("events", "--for", "service/"+service)
 			if strings.Contains(out, want) {
 				return ""
@@ -119,7 +118,7 @@ spec: {type: LoadBalancer, loadBalancerIP: 203.0.113.77, selector: {app: web}, p
 	x.run(t, "local", func(t *testing.T, x *session) {
 		says(x, "client", "http://203.0.113.77", "RemoteAddr: 172.18.0.100:")
 		x.kubectl("delete", "pod", "two", "--now")
-		until(t, 30*time.Second, "only node-1 is asked", func() string {
+		until(t, patience, "only node-1 is asked", func() string {
 			for range 8 { // each is another choice of ECMP's
 				if a := x.send("client", "http://203.0.113.77").Answers[0]; !strings.Contains(a.Body, "Hostname: one") {
 					return fmt.Sprintf("%+v", a)
@@ -136,7 +135,7 @@ spec: {type: LoadBalancer, loadBalancerIP: 203.0.113.77, selector: {app: web}, p
 	x.run(t, "another type", func(t *testing.T, x *session) {
 		x.kubectl("patch", "service", "web", "-p", `{"spec":{"type":"ClusterIP"}}`)
 		says(x, "client", "http://203.0.113.1", "unreachable")
-		until(t, 30*time.Second, "nothing is left", func() string {
+		until(t, patience, "nothing is left", func() string {
 			got := get(x, "web", "{.status.loadBalancer}{.metadata.finalizers}{.spec.ports[0].nodePort}")
 			return strings.TrimPrefix(got, "{}")
 		})

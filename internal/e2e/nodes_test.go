@@ -144,7 +144,7 @@ func TestNodes(t *testing.T) {
 		a, _ := x.on("everywhere", from)
 		b, _ := x.on("everywhere", to)
 		for _, target := range []string{b.IPs[0], "10.96.77.1"} {
-			until(t, 20*time.Second, from+" reaches "+target+" of "+to, func() string {
+			until(t, patience, from+" reaches "+target+" of "+to, func() string {
 				if answer := x.send(a.ID, "http://"+target).Answers[0]; answer.Status != 200 {
 					return fmt.Sprintf("%+v", answer)
 				}
@@ -188,7 +188,7 @@ func TestNodes(t *testing.T) {
 			t.Error(out)
 		}
 		x.apply(strings.NewReplacer("my-pod", "refused").Replace(article("1-my-pod.yaml")) + "  nodeSelector: {kubernetes.io/hostname: node-2}\n")
-		until(t, 20*time.Second, "the scheduler says why", func() string {
+		until(t, patience, "the scheduler says why", func() string {
 			out := x.kubectl("describe", "pod", "refused")
 			if strings.Contains(out, "FailedScheduling") && strings.Contains(out, "unschedulable") {
 				return ""
@@ -298,8 +298,8 @@ func checkStop(t *testing.T, x *session, reaches func(*testing.T, *session, stri
 	if got := x.kubectl("exec", pod.Name, "--", "cat", "/disk/it"); got != "kept\n" {
 		t.Errorf("its disk: %q", got)
 	}
-	// The kubelet's event of it may be lost, as any event: the node's status may not.
-	until(t, 60*time.Second, "the node says that it was rebooted", func() string {
+	// That the kubelet's event of it is told is tried in engine/node.
+	until(t, patience, "the node says that it was rebooted", func() string {
 		if now := boot(); now == before || now == "" {
 			return "boot id " + now
 		}
@@ -325,7 +325,7 @@ func TestLook(t *testing.T) {
 	})
 	one, _ := x.on("everywhere", "node-1")
 	two, _ := x.on("everywhere", "node-2")
-	until(t, 20*time.Second, "the Service answers", func() string {
+	until(t, patience, "the Service answers", func() string {
 		if a := x.send(two.ID, "http://10.96.77.1").Answers[0]; a.Status != 200 {
 			return fmt.Sprintf("%+v", a)
 		}

@@ -123,7 +123,7 @@ func TestPaste(t *testing.T) {
 	x.run(t, "no endpoints", func(t *testing.T, x *session) {
 		x.apply(strings.Replace(strings.ReplaceAll(article("4-my-service.yaml"), "my-app", "nobody"), "my-service", "empty", 1))
 		var ip string
-		until(t, 20*time.Second, "the Service without endpoints refuses", func() string {
+		until(t, patience, "the Service without endpoints refuses", func() string {
 			for _, v := range x.graph().Vertices {
 				if v.ID == "service/default/empty" && len(v.IPs) > 0 {
 					ip = v.IPs[0]

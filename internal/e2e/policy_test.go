@@ -62,7 +62,7 @@ spec: {containers: [{name: nginx, image: nginx}]}
 	// says waits until a request of a pod ends so, and its SYN's journey says why.
 	says := func(t *testing.T, x *session, from, outcome, verdict, sentence string) (found model.Journey) {
 		t.Helper()
-		until(t, 30*time.Second, from+" is "+outcome+": "+sentence, func() string {
+		until(t, patience, from+" is "+outcome+": "+sentence, func() string {
 			r := x.send("pod/default/"+from, to)
 			got := fmt.Sprintf("%+v", r.Answers[0])
 			for _, id := range r.Journeys {

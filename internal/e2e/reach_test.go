@@ -64,7 +64,7 @@ addressType: IPv4
 ports: [{name: "", port: 80, protocol: TCP}]
 endpoints: [{addresses: [` + there + `], conditions: {ready: true}}]
 `)
-	until(t, 30*time.Second, "an address", func() string {
+	until(t, patience, "an address", func() string {
 		return map[bool]string{false: "none yet"}[ip("service", "web", "{.status.loadBalancer.ingress[0].ip}") == "203.0.113.1"]
 	})
 	x.apply(`apiVersion: networking.k8s.io/v1
@@ -115,7 +115,7 @@ spec:
 		}
 		for from, want := range c.want {
 			x.run(t, from+" to "+c.what, func(t *testing.T, x *session) {
-				until(t, 20*time.Second, to, func() string {
+				until(t, patience, to, func() string {
 					if a := x.send(from, to).Answers[0]; a.Outcome != want {
 						return fmt.Sprintf("want %s: %+v", want, a)
 					}

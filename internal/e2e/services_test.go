@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
@@ -83,7 +82,7 @@ func TestServiceFeatures(t *testing.T) {
 	}
 	// who waits until a Service's requests go to these pods, and to no others.
 	who := func(from, to string, pods ...string) {
-		until(t, 30*time.Second, fmt.Sprintf("%s to %s: %v", from, to, pods), func() string {
+		until(t, patience, fmt.Sprintf("%s to %s: %v", from, to, pods), func() string {
 			var seen []string
 			for range 12 {
 				a := x.send(from, to).Answers[0]
