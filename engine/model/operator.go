@@ -73,10 +73,10 @@ type OperatorSession struct {
 	// Pods and LastError are for /debug/ alone.
 	Pods      int    `json:"-"`
 	LastError string `json:"-"`
-	Session string `json:"session"`
-	State   string `json:"state"` // open or parked
-	Born    string `json:"born"`  // RFC 3339, as Until
-	Until   string `json:"until"`
+	Session   string `json:"session"`
+	State     string `json:"state"` // open or parked
+	Born      string `json:"born"`  // RFC 3339, as Until
+	Until     string `json:"until"`
 	// Owner tells who opened it from others, where that is known.
 	Owner      string  `json:"owner,omitempty"`
 	Nodes      int     `json:"nodes"`

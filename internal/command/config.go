@@ -82,15 +82,15 @@ func shown(name, value string) string {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil: // a password that is not escaped, most often
-		return user.ReplaceAllString(value, "://xxxxx@")
+		return userinfo.ReplaceAllString(value, "://xxxxx@")
 	case u.User != nil:
 		return u.Redacted()
 	}
 	return value
 }
 
-// user is who asks, and by which password, in what may be meant as a URL.
-var user = regexp.MustCompile(`://.*@`)
+// userinfo is who asks, and by which password, in what may be meant as a URL.
+var userinfo = regexp.MustCompile(`://.*@`)
 
 // reference is CONFIGURATION.md: all flags of serve, in their own words.
 func reference() string {

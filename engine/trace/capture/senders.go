@@ -1,12 +1,12 @@
 package capture
 
 import (
+	"net"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/podhop/podhop/engine/trace/record"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -55,21 +55,33 @@ func (c *Capture) listen() error {
 // those whose other end hears it, and not bridges and tunnels, which send nothing but by
 // other devices.
 func (c *Capture) unheard() (devices []int, err error) {
-	var links []netlink.Link
+	var all []net.Interface
 	if err := c.cfg.Net.Do(func() (err error) {
-		links, err = netlink.LinkList()
+		all, err = net.Interfaces()
 		return err
 	}); err != nil {
 		return nil, err
 	}
-	for _, l := range links {
-		a := l.Attrs()
-		if a.RawFlags&unix.IFF_UP == 0 || l.Type() == "bridge" || l.Type() == "vxlan" || c.cfg.Heard(c.devices.get(a.Index)) {
+	for _, i := range all {
+		if i.Flags&net.FlagUp == 0 || c.passesOn(i.Name) || c.cfg.Heard(c.devices.get(i.Index)) {
 			continue
 		}
-		devices = append(devices, a.Index)
+		devices = append(devices, i.Index)
 	}
 	return devices, nil
+}
+
+// passesOn reports whether a device is a bridge or a tunnel, by its driver's name.
+func (c *Capture) passesOn(device string) (is bool) {
+	c.ring.control(func(fd int) error { // fails where there is no driver: lo
+		info, err := unix.IoctlGetEthtoolDrvinfo(fd, device)
+		if err == nil {
+			driver := unix.ByteSliceToString(info.Driver[:])
+			is = driver == "bridge" || driver == "vxlan"
+		}
+		return err
+	})
+	return is
 }
 
 // retire closes a ring when what is in it was read; it does not wait.
