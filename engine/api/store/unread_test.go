@@ -46,7 +46,7 @@ func TestSlowWatchersTogether(t *testing.T) {
 	for range 40 {
 		watches = append(watches, all(s, t, "1"))
 	}
-	const writes = 8 // of which no watch alone has too many
+	const writes = watchBuffer + 8 // of which no watch alone has too many
 	for i := range writes {
 		createLarge(t, s, fmt.Sprint("p", i))
 	}

@@ -26,8 +26,9 @@ const (
 	// unreadMost is what all watches of a tenant may leave unread, before those end that leave
 	// more than unreadEach, and others that would begin with much do not.
 	unreadMost, unreadEach = 128 << 20, 1 << 20
-	// watchBuffer is small, because what is in there is decoded and counted no more.
-	watchBuffer = 2
+	// watchBuffer is small, because what is in there is decoded and counted no more; it is
+	// upstream's, whose suite wants a watch that was stopped to have that much ready.
+	watchBuffer = 10
 )
 
 // Watch begins a watch. It costs no goroutine while nothing happens.
