@@ -116,6 +116,7 @@ func demonstrate(s *server, p *chromium.Tab) {
 	// Who is sent away is told so, and was told no secret.
 	chromium.Eval[bool](viewer, `(location.assign(`+chromium.Quote(v.URL)+`), true)`)
 	viewer.UntilIn(patience, `document.querySelector(".link.live") && document.querySelector("look-bar .make-mine")`)
+	viewer.UntilIn(patience, screen+`?.includes("seen by 42")`) // nothing is being opened any more
 	if code := s.call("DELETE", "/api/sessions/"+copied, nil, nil); code != http.StatusNoContent {
 		t.Errorf("closing the copy: %d", code)
 	}
