@@ -203,7 +203,7 @@ func (t *Tracer) open(s Source) (*capture.Capture, error) {
 // heard reports whether what a device sends is captured at its other end: everywhere but
 // in pods.
 func heard(d record.Device) bool {
-	return d.PeerName != "" && d.Peer != "" && !strings.HasPrefix(d.Peer, "pod/")
+	return d.Name == "lo" || d.PeerName != "" && d.Peer != "" && !strings.HasPrefix(d.Peer, "pod/")
 }
 
 func (t *Tracer) drop(name string, c *capture.Capture) {

@@ -75,7 +75,7 @@ func Open(cfg Config) (*Capture, error) {
 }
 
 func (c *Capture) open() (err error) {
-	if c.ring, err = openRing(&c.cfg, &c.devices, shape{blocks: c.cfg.Blocks, size: blockSize, filter: everything()}); err != nil {
+	if c.ring, err = openRing(&c.cfg, &c.devices, shape{blocks: c.cfg.Blocks, size: blockSize, retire: retire, filter: everything()}); err != nil {
 		return fmt.Errorf("ring: %w", err)
 	}
 	c.ring.mark = func(f *record.Frame) bool {

@@ -19,9 +19,7 @@ const (
 	// snapLength is how much of a packet is kept: headers, one encapsulation, and
 	// an HTTP request's or DNS question's first line.
 	snapLength = 256
-	// retire is after how many milliseconds the kernel hands over a block that is
-	// not full.
-	retire = 8
+	retire     = 8 // of that ring
 )
 
 // Offsets in a tpacket_block_desc and in a tpacket3_hdr (linux/if_packet.h),
@@ -63,10 +61,11 @@ type waiter struct {
 	done  chan struct{}
 }
 
-// A shape is how large a ring is, 16 blocks if it does not say, and what it takes.
+// A shape is how large a ring is, 16 blocks if it does not say, after how many milliseconds
+// the kernel hands over a block that is not full, and what the ring takes.
 type shape struct {
-	blocks, size int
-	filter       []unix.SockFilter
+	blocks, size, retire int
+	filter               []unix.SockFilter
 }
 
 // openRing makes a ring. It takes nothing until it is bound, and is read by run.
@@ -84,7 +83,7 @@ func openRing(cfg *Config, devices *devices, s shape) (*ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.memory, err = mapRing(fd, r.blocks, r.size, s.filter); err != nil {
+	if r.memory, err = mapRing(fd, r.blocks, s); err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
@@ -97,18 +96,18 @@ func openRing(cfg *Config, devices *devices, s shape) (*ring, error) {
 	return r, nil
 }
 
-func mapRing(fd, blocks, size int, filter []unix.SockFilter) ([]byte, error) {
-	if err := attach(fd, filter); err != nil {
+func mapRing(fd, blocks int, s shape) ([]byte, error) {
+	if err := attach(fd, s.filter); err != nil {
 		return nil, err
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V3); err != nil {
 		return nil, fmt.Errorf("TPACKET_V3: %w", err)
 	}
-	req := unix.TpacketReq3{Block_size: uint32(size), Block_nr: uint32(blocks), Frame_size: 2048, Frame_nr: uint32(blocks * size / 2048), Retire_blk_tov: retire}
+	req := unix.TpacketReq3{Block_size: uint32(s.size), Block_nr: uint32(blocks), Frame_size: 2048, Frame_nr: uint32(blocks * s.size / 2048), Retire_blk_tov: uint32(s.retire)}
 	if err := unix.SetsockoptTpacketReq3(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &req); err != nil {
 		return nil, fmt.Errorf("PACKET_RX_RING: %w", err)
 	}
-	memory, err := unix.Mmap(fd, 0, size*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	memory, err := unix.Mmap(fd, 0, s.size*blocks, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("mmap: %w", err)
 	}

@@ -14,6 +14,8 @@ import (
 const (
 	senderBlocks    = 4
 	senderBlockSize = 8 << 10
+	// There may be one a pod, each with a timer: a journey is awaited about as long anyway.
+	senderRetire = 50
 )
 
 // patienceOfSenders is how long what is in a sender's ring may take to be read when it is
@@ -37,7 +39,7 @@ func (c *Capture) listen() error {
 		if c.senders[device] != nil {
 			continue
 		}
-		s, err := openRing(&c.cfg, &c.devices, shape{blocks: senderBlocks, size: senderBlockSize, filter: sentEdges()})
+		s, err := openRing(&c.cfg, &c.devices, shape{blocks: senderBlocks, size: senderBlockSize, retire: senderRetire, filter: sentEdges()})
 		if err != nil {
 			return err
 		}

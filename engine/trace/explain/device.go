@@ -63,7 +63,7 @@ func (v *visit) sent(s *join.Seen, names func(netip.Addr) string) (text string, 
 
 // inferred says of what was captured at the link's other end alone where that was.
 func inferred(s *join.Seen) string {
-	if !s.Inferred {
+	if !s.Inferred || s.Device.Peer == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (seen at the link's other end, %s on %s)", s.Device.PeerName, short(s.Device.Peer))

@@ -67,6 +67,9 @@ func (s *Seen) sent() Seen {
 	o := Seen{Frame: s.Frame, Packet: s.Packet, Inferred: true}
 	o.Namespace, o.Direction, o.BothEnds = s.Device.Peer, record.Out, false
 	o.Device = record.Device{Name: s.Device.PeerName, Peer: s.Namespace, PeerName: s.Device.Name}
+	if s.Device.Peer == "" { // lo: both ends are one
+		o.Namespace, o.Device = s.Namespace, s.Device
+	}
 	return o
 }
 
