@@ -129,7 +129,7 @@ func (g *governor) look(now time.Time) {
 	g.setting.Lock()
 	defer g.setting.Unlock()
 	if g.on.Load() {
-		g.captures.each(func(c *capture.Capture) { c.EdgesOnly(true) }) // of new devices, too
+		g.edgesOnly(true) // of new devices, too
 		g.tell(model.CaptureEdges, reasonFlood)
 	}
 }
@@ -145,7 +145,7 @@ func (g *governor) turn(on bool, now time.Time, reason string) {
 	defer g.setting.Unlock()
 	g.on.Store(on)
 	g.turned.Store(now.UnixNano())
-	g.captures.each(func(c *capture.Capture) { c.EdgesOnly(on) }) // fails only if it is closing
+	g.edgesOnly(on)
 	if !on {
 		g.tell(model.CaptureAll, reason)
 		return
@@ -155,6 +155,16 @@ func (g *governor) turn(on bool, now time.Time, reason string) {
 	g.count, g.looked = count, now
 	g.mu.Unlock()
 	g.tell(model.CaptureEdges, reason)
+}
+
+// edgesOnly tells all captures, at once: each waits for the kernel to have changed its rules,
+// and what the others capture meanwhile is what there is too much of.
+func (g *governor) edgesOnly(on bool) {
+	var telling sync.WaitGroup
+	g.captures.each(func(c *capture.Capture) {
+		telling.Go(func() { c.EdgesOnly(on) }) // fails only if it is closing
+	})
+	telling.Wait()
 }
 
 func (g *governor) tell(mode, reason string) {
