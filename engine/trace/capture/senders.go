@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -35,6 +36,7 @@ func (c *Capture) listen() error {
 			c.retire(s)
 		}
 	}
+	var errs []error
 	for _, device := range devices {
 		if c.senders[device] != nil {
 			continue
@@ -46,11 +48,13 @@ func (c *Capture) listen() error {
 		s.mark = func(f *record.Frame) bool { return c.receiving.has(f.Time) }
 		c.senders[device] = s
 		c.done.Go(s.run)
-		if err := s.bind(device); err != nil {
-			return err // it went meanwhile: the next call takes notice
+		if err := s.bind(device); err != nil { // it went meanwhile, or down: the next call tries again
+			delete(c.senders, device)
+			c.retire(s)
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // unheard is the devices that are up and whose sending must be captured at themselves: not
