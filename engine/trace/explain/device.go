@@ -45,14 +45,13 @@ func (v *visit) sent(s *join.Seen, names func(netip.Addr) string) (text string, 
 		return sentence("%s sent it out of its %s%s.", v.where, dev.Name, inferred(s)), false
 	case dev.Bridge != "" && was != nil && (was.Device.Name == dev.Bridge || was.Device.Bridge == dev.Bridge):
 		return sentence("the bridge %s on %s switched it%s, out of its port %s.", dev.Bridge, v.where, to, dev.Name), false
-	case s.Packet.Outer != nil && was != nil && was.Packet.Outer == nil && was.Direction == record.Out:
-		o := s.Packet.Outer
-		return sentence("Encapsulated by %s for %s, VNI %d: %s sent it out of %s in a UDP packet to %s.",
-			was.Device.Name, short(orElse(names(o.Destination.Addr()), o.Destination.Addr().String())), o.VNI, v.where, dev.Name, o.Destination), true
-	case s.Packet.Outer != nil && was != nil && was.Packet.Outer == nil: // the tunnel's own device was not asked
-		o := s.Packet.Outer
-		return sentence("Encapsulated for %s, VNI %d: %s sent it out of %s in a UDP packet to %s%s.",
-			short(orElse(names(o.Destination.Addr()), o.Destination.Addr().String())), o.VNI, v.where, dev.Name, o.Destination, inferred(s)), true
+	case s.Packet.Outer != nil && was != nil && was.Packet.Outer == nil:
+		o, by := s.Packet.Outer, ""
+		if was.Direction == record.Out { // else the tunnel's own device was not asked
+			by = " by " + was.Device.Name
+		}
+		return sentence("Encapsulated%s for %s, VNI %d: %s sent it out of %s in a UDP packet to %s%s.",
+			by, short(orElse(names(o.Destination.Addr()), o.Destination.Addr().String())), o.VNI, v.where, dev.Name, o.Destination, inferred(s)), true
 	}
 	verb := "routed"
 	if v.local {
