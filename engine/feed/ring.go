@@ -91,10 +91,11 @@ func (r *recent) add(j *model.Journey, seq uint64, size int) {
 		r.dropped = append(r.dropped, r.journeys[drop].seq)
 		drop++
 	}
-	r.journeys = slices.Delete(r.journeys, 0, drop)
+	clear(r.journeys[:drop])
+	r.journeys = r.journeys[drop:] // append moves them, now and then
 	r.gone += uint64(drop)
 	if over := len(r.dropped) - droppedSeqs; over > 0 {
-		r.dropped = r.dropped[over:] // append moves them, now and then
+		r.dropped = r.dropped[over:]
 	}
 }
 
