@@ -122,7 +122,7 @@ func (s *Session) startKubelet(ctx context.Context, m *machine) error {
 		Event: func(ns, name, uid, kind, reason, message string) {
 			p.kubelet.Load().Event(ns, name, uid, kind, reason, message)
 		},
-		Logger: s.log,
+		Share: s.api.Share(), Logger: s.log,
 	})
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ func (s *Session) configFor(u user.Info) *restclient.Config {
 	return s.configBy(func(w http.ResponseWriter, r *http.Request) {
 		if acts(r) {
 			s.own.seats.Act()
+			s.own.seats.Pay(ownWrite)
 		}
 		s.serve(w, r)
 	}, u)

@@ -114,6 +114,7 @@ func (s *Server) begin(t *store.Tenant, o Options) (*Session, error) {
 func (s *Server) newSession(id string, t *store.Tenant, dualStack bool, is *Identity) (*Session, error) {
 	ss := &Session{id: id, server: s, tenant: t, own: s.newPortion(), looking: s.newPortion()}
 	ss.ctx, ss.cancel = context.WithCancel(withSession(context.Background(), ss))
+	ss.own.seats.Act() // to open it is work, too
 	ss.client = ss.configFor(master)
 	if err := ss.identify(is); err != nil {
 		return nil, err
@@ -197,8 +198,6 @@ func (s *Session) Close() {
 		s.aggregated.close()
 		s.custom.close()
 		s.cancel()
-		s.own.seats.Leave()
-		s.looking.seats.Leave()
 		s.addresses.close()
 		s.tenant.Close()
 		s.informers.Shutdown()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"golang.org/x/time/rate"
 	"k8s.io/apiserver/pkg/endpoints/responsewriter"
@@ -15,6 +16,10 @@ import (
 // watchBytes is how much the watches of a session's clients are told a second, all together,
 // in the long run; what a watch is told is encoded for it alone.
 const watchBytes = 2 << 20
+
+// ownWrite is what a session pays for what its controllers and kubelets write: about what one
+// takes on a machine that has nothing else to do. They need not wait, who makes them write does.
+const ownWrite = time.Millisecond
 
 // share has a client's request wait for its place among those of the session, and serves it.
 // What this process itself asks needs none.
@@ -69,6 +74,9 @@ func (p *portion) seat(ctx context.Context, lasts bool) (leave func(), err error
 func (s *Session) LearnerConfig() *restclient.Config {
 	return s.configBy(s.share, master)
 }
+
+// Share is what the session has of the server, for what is done for it besides its requests.
+func (s *Session) Share() *seats.Share { return s.own.seats.Share }
 
 // Act says that the session does something of which the API is not told, and for which other
 // sessions are to leave the server some room.

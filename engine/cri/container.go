@@ -33,6 +33,9 @@ type member struct {
 
 // CreateContainer prepares a container in a sandbox.
 func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config *runtimeapi.ContainerConfig, _ *runtimeapi.PodSandboxConfig) (string, error) {
+	if err := r.afford(ctx, containerCost); err != nil {
+		return "", err
+	}
 	r.mu.Lock()
 	s := r.sandboxes[sandboxID]
 	ready := s != nil && s.ready

@@ -31,12 +31,11 @@ type fixture struct {
 	changes []string
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, with ...func(*cri.Config)) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	f := &fixture{network: &critest.Network{}, containers: &critest.Containers{}, images: &critest.Images{}, files: dir}
-	var err error
-	f.Runtime, err = cri.New(cri.Config{
+	cfg := cri.Config{
 		Node: "node-1", Name: "crun", Version: "1.8.1", Root: filepath.Join(dir, "runtime"), NodeFiles: dir,
 		Network: f.network, Containers: f.containers, Images: f.images,
 		Event: func(namespace, name, uid, eventType, reason, message string) {
@@ -44,8 +43,12 @@ func newFixture(t *testing.T) *fixture {
 			defer f.mu.Unlock()
 			f.events = append(f.events, namespace+"/"+name+" "+eventType+" "+reason+" "+message)
 		},
-	})
-	if err != nil {
+	}
+	for _, w := range with {
+		w(&cfg)
+	}
+	var err error
+	if f.Runtime, err = cri.New(cfg); err != nil {
 		t.Fatal(err)
 	}
 	f.OnChange(func(uid string) {

@@ -44,7 +44,9 @@ type Config struct {
 	// NodeFiles is the only folder that mounts may come from: the kubelet's own.
 	NodeFiles string
 	// Event records an event about a pod (type Normal or Warning); may be nil.
-	Event  func(namespace, name, uid, eventType, reason, message string)
+	Event func(namespace, name, uid, eventType, reason, message string)
+	// Share is what the node's session has of the server; nil is without end.
+	Share  Share
 	Logger *slog.Logger
 }
 
@@ -80,6 +82,9 @@ func New(cfg Config) (*Runtime, error) {
 	}
 	if cfg.Disk == nil {
 		cfg.Disk = new(Disk)
+	}
+	if cfg.Share == nil {
+		cfg.Share = all{}
 	}
 	if cfg.PullReport == 0 {
 		cfg.PullReport = 10 * time.Second

@@ -53,6 +53,9 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 	if err := refuseHostNamespaces(ns); err != nil {
 		return "", err
 	}
+	if err := r.afford(ctx, sandboxCost); err != nil {
+		return "", err
+	}
 	s.host = ns.Network == runtimeapi.NamespaceMode_NODE
 	if s.hostname == "" { // in the node's network
 		s.hostname = r.cfg.Node
@@ -119,9 +122,15 @@ func hostPorts(mappings []*runtimeapi.PortMapping) (ports []HostPort, err error)
 func (r *Runtime) StopPodSandbox(ctx context.Context, id string) error {
 	r.mu.Lock()
 	s, containers := r.sandboxes[id], r.of(id)
+	ready := s != nil && s.ready
 	r.mu.Unlock()
 	if s == nil {
 		return nil // as the protocol wants it
+	}
+	if ready {
+		if err := r.afford(ctx, endCost); err != nil {
+			return err
+		}
 	}
 	for _, c := range containers {
 		if err := c.Stop(ctx, 0); err != nil {

@@ -1,15 +1,19 @@
 package cri_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/podhop/podhop/engine/cri"
 )
 
 func TestSandbox(t *testing.T) {
@@ -111,5 +115,48 @@ func TestHostNetwork(t *testing.T) {
 	}
 	if got := f.network.Attached()[0]; !got.HostNetwork || got.Hostname != "node-1" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// A share that has nothing left keeps what is to be started waiting, and nobody who gives up.
+type empty struct{ asked chan time.Duration }
+
+func (e empty) Work(ctx context.Context, cost time.Duration) error {
+	e.asked <- cost
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (empty) Pay(time.Duration) {}
+
+func TestShare(t *testing.T) {
+	share := empty{make(chan time.Duration, 2)}
+	f := newFixture(t, func(c *cri.Config) { c.Share = share })
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := f.RunPodSandbox(ctx, podConfig("web"), "")
+		ended <- err
+	}()
+	if cost := <-share.asked; cost <= 0 {
+		t.Errorf("a sandbox costs %s", cost)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("who gives up: %v", err)
+	}
+	go func() {
+		_, err := f.RunPodSandbox(t.Context(), podConfig("web"), "")
+		ended <- err
+	}()
+	<-share.asked
+	if err := f.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("a node that is shut down ran a sandbox")
+	}
+	if got := f.network.Attached(); len(got) != 0 {
+		t.Errorf("attached: %v", got)
 	}
 }

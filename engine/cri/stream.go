@@ -89,6 +89,7 @@ func (r *Runtime) ExecSync(ctx context.Context, id string, cmd []string, timeout
 	if err != nil {
 		return nil, nil, err
 	}
+	r.cfg.Share.Pay(execCost) // a probe that waited would fail
 	ctx, cancel := r.until(ctx)
 	defer cancel()
 	stdout, stderr, code, err := c.ExecSync(ctx, cmd, timeout)

@@ -106,7 +106,7 @@ func TestNoOldDebts(t *testing.T) {
 		flood(ctx, t, &floods, s)
 		time.Sleep(time.Minute)
 		other.Act()
-		if owes := s.owes(); owes > time.Second {
+		if owes := s.owes(time.Now()); owes > time.Second {
 			t.Errorf("it is to wait for %s", owes)
 		}
 	})
@@ -139,7 +139,7 @@ func TestLate(t *testing.T) {
 		h := &Hall{cores: 1}
 		s, other := h.Seats(), h.Seats()
 		other.Act()
-		s.pay(burst + 5*time.Second)
+		s.Pay(burst + 5*time.Second)
 		var acting sync.WaitGroup
 		defer acting.Wait()
 		acting.Go(func() {
@@ -188,18 +188,63 @@ func TestRudeClients(t *testing.T) {
 	})
 }
 
-// A session that is over is not kept in mind.
-func TestLeave(t *testing.T) {
-	h := &Hall{cores: 1}
-	a, b := h.Seats(), h.Seats()
-	a.Act()
-	b.Act()
-	b.Leave()
-	if h.last.who != a || h.another.who != nil {
-		t.Errorf("%+v", h)
+// What is done for a session without a request of its own.
+func TestWork(t *testing.T) {
+	const cost = 100 * time.Millisecond
+	begun := func(h *Hall, quiet bool) (works int) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		var all sync.WaitGroup
+		defer all.Wait()
+		s, done := h.Seats(), make(chan struct{}, 5000)
+		for range 20 {
+			all.Go(func() {
+				for s.Work(ctx, cost) == nil {
+					done <- struct{}{}
+					time.Sleep(cost)
+				}
+			})
+		}
+		if quiet {
+			if waited := quietly(h.Seats(), 48); waited > 0 {
+				t.Errorf("the quiet one waited for %s", waited)
+			}
+		}
+		<-ctx.Done()
+		all.Wait()
+		return len(done)
 	}
-	a.Leave()
-	if h.last.who != nil {
-		t.Errorf("%+v", h.last)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		if n := begun(&Hall{cores: 4}, false); n < 20*99 {
+			t.Errorf("alone, only %d were begun in ten seconds", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		// Two seconds for nothing, and then a second's worth each second.
+		if n := begun(&Hall{cores: 4}, true); n < 100 || n > 150 {
+			t.Errorf("beside a quiet one, %d were begun in ten seconds", n)
+		}
+	})
+}
+
+// Another share has a purse of its own, and is no other session.
+func TestAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &Hall{cores: 4}
+		s, other := h.Seats(), h.Seats()
+		tracer := s.Another()
+		tracer.Pay(time.Minute)
+		s.Act()
+		if wait := tracer.Wait(); wait != 0 {
+			t.Errorf("a session leaves itself room, of %s", wait)
+		}
+		other.Act()
+		tracer.Pay(time.Minute)
+		if tracer.Wait() == 0 {
+			t.Error("it leaves another session none")
+		}
+		if wait := s.Wait(); wait != 0 {
+			t.Errorf("the session waits for %s, for what is paid from another purse", wait)
+		}
+	})
 }

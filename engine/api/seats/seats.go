@@ -1,6 +1,6 @@
-// Package seats bounds what a session's clients may have the server do at once, so that a
-// client without a limit slows down its own session and not the others: how many requests at
-// a time, and beside others how long they take. It must not know what requests ask for.
+// Package seats bounds what a session may have the server do, so that one without a limit
+// slows down itself and not the others: how many requests of its clients at a time, and beside
+// others how long those take, and all else that is done for it. It must not know what that is.
 // Upstream's limits count all sessions together.
 package seats
 
@@ -33,8 +33,7 @@ var ErrBusy = errors.New("too many requests of this session are under way")
 // Seats are one session's share, of a Hall: half of the machine's cores, or two if that is less.
 // They are safe for concurrent use.
 type Seats struct {
-	hall          *Hall
-	purse         purse
+	*Share
 	free          chan struct{}
 	waiting, long atomic.Int64
 	refusing      atomic.Int64
@@ -63,7 +62,7 @@ func (s *Seats) Take(ctx context.Context) (leave func(), err error) {
 	give := sync.OnceFunc(func() {
 		took := time.Since(start)
 		s.taken.Add(int64(took))
-		s.pay(took)
+		s.Pay(took)
 		<-s.free
 	})
 	end := time.AfterFunc(heldMost, give)
@@ -73,26 +72,18 @@ func (s *Seats) Take(ctx context.Context) (leave func(), err error) {
 // afford waits, with a seat, until the session has paid for what it had, or is alone.
 func (s *Seats) afford(ctx context.Context, until time.Time) error {
 	for {
-		owes, now := s.owes(), time.Now()
-		if owes <= 0 || !s.hall.crowded(s, now) {
+		owes := s.Wait()
+		if owes == 0 {
 			return nil
 		}
-		if !now.Before(until) {
+		if !time.Now().Before(until) {
 			return s.refuse()
 		}
-		s.hall.owing(s, now)
-		timer := time.NewTimer(min(owes, again))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := sleep(ctx, min(owes, again)); err != nil {
+			return err
 		}
 	}
 }
-
-// Leave has the hall keep nothing of a session that is over.
-func (s *Seats) Leave() { s.hall.forget(s) }
 
 func (s *Seats) wait(ctx context.Context) error {
 	if s.waiting.Add(1) > waitingMost {
