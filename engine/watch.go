@@ -60,6 +60,7 @@ func (s *Session) openFeed(_ context.Context, nodes []network.Node) (err error) 
 		},
 		Lost:     func(n uint64, reason string) { s.feed.Lost(n, reason) },
 		Captured: func(c model.Capture) { s.feed.SetCapture(c) },
+		Share:    s.api.Share().Another(), // who looks on is not to keep the learner waiting
 	})
 	if err != nil {
 		return err

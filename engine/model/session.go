@@ -169,20 +169,22 @@ type Lost struct {
 
 // Modes of a Capture.
 const (
-	CaptureAll   = "all"
-	CaptureEdges = "edges"
+	CaptureAll     = "all"
+	CaptureEdges   = "edges"
+	CaptureSamples = "samples"
 )
 
 // A Capture says how much of what passes is captured for those who watch.
 type Capture struct {
 	// Mode is all, or edges: of TCP only the packets that begin and end connections,
-	// because there are too many to capture.
+	// because there are too many to capture; or samples: of those, only what passes in short
+	// times between which nothing is captured, because other sessions need the server.
 	Mode string `json:"mode"`
 	// Since is when it turned to that, in nanoseconds since the Unix epoch; 0 if it
 	// never turned.
 	Since  int64  `json:"since,omitempty"`
 	Reason string `json:"reason,omitempty"`
-	// Skipped is how many packets were left out, by the latest edges; each
+	// Skipped is how many packets were left out, by the latest edges and samples; each
 	// device that one passed counts it.
 	Skipped uint64 `json:"skipped,omitempty"`
 }

@@ -20,8 +20,10 @@ const (
 
 // Reasons of a model.Capture.
 const (
-	reasonFlood = "too many packets at once to capture them all without slowing them down: of TCP only the beginnings and ends of connections are captured"
-	reasonCalm  = "there are few enough packets to capture them all again"
+	reasonFlood   = "too many packets at once to capture them all without slowing them down: of TCP only the beginnings and ends of connections are captured"
+	reasonShare   = "too many packets to capture them all while other sessions need the server: of TCP only the beginnings and ends of connections are captured"
+	reasonSamples = "too many packets to capture them all while other sessions need the server: only samples are, and of TCP only the beginnings and ends of connections"
+	reasonCalm    = "there are few enough packets to capture them all again"
 )
 
 // A governor turns to capturing only the beginnings and ends of TCP connections
@@ -40,9 +42,12 @@ type governor struct {
 
 	waiting atomic.Int64 // frames that were read and not joined yet
 
-	mu   sync.Mutex
-	room float64   // frames, before it turns
-	at   time.Time // when room was worked out
+	mu     sync.Mutex
+	room   float64   // frames, before it turns
+	at     time.Time // when room was worked out
+	reason string    // of the latest turn
+	// Nothing is captured now; nothing was for some time since the last look; it is told so.
+	resting, sampled, sampling bool
 	// Since it turned to edges, and since the last look at the devices' counters:
 	skipped uint64
 	seen    uint64 // frames captured
@@ -76,6 +81,12 @@ func (g *governor) add(c *capture.Capture) {
 	if g.on.Load() {
 		c.EdgesOnly(true)
 	}
+	g.mu.Lock()
+	resting := g.resting
+	g.mu.Unlock()
+	if resting {
+		c.Rest(true)
+	}
 }
 
 // see counts frames as they are read, before they wait for the loop: when that lags it
@@ -89,13 +100,26 @@ func (g *governor) see(frames int, now time.Time) {
 	behind := float64(g.waiting.Add(int64(frames))) > g.limit*burst.Seconds()
 	turn := (g.room < 0 || behind) && !g.on.Load()
 	if turn {
-		g.on.Store(true)
-		g.skipped, g.seen, g.calm, g.looked = 0, 0, 0, time.Time{}
+		g.begin()
 	}
 	g.mu.Unlock()
 	if turn {
 		g.turn(true, now, reasonFlood)
 	}
+}
+
+// begin is for who turns to edges next. g.mu is held.
+func (g *governor) begin() {
+	g.on.Store(true)
+	g.skipped, g.seen, g.calm, g.looked = 0, 0, 0, time.Time{}
+	g.sampled, g.sampling = false, false
+}
+
+// left counts frames that were captured, and are not told.
+func (g *governor) left(frames int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.skipped += uint64(frames)
 }
 
 // took says that frames wait no more.
@@ -113,7 +137,7 @@ func (g *governor) look(now time.Time) {
 		return
 	}
 	more := count - min(count, g.count) // a device that went took its count along
-	if float64(more) > g.limit/2*now.Sub(g.looked).Seconds() {
+	if g.sampled || float64(more) > g.limit/2*now.Sub(g.looked).Seconds() {
 		g.calm = 0
 	} else {
 		g.calm++
@@ -121,6 +145,7 @@ func (g *governor) look(now time.Time) {
 	g.skipped += more - min(more, g.seen)
 	g.count, g.looked, g.seen = count, now, 0
 	back := g.calm >= calm
+	g.sampling, g.sampled = g.sampled, g.resting
 	g.mu.Unlock()
 	if back {
 		g.reset(now)
@@ -130,7 +155,7 @@ func (g *governor) look(now time.Time) {
 	defer g.setting.Unlock()
 	if g.on.Load() {
 		g.edgesOnly(true) // of new devices, too
-		g.tell(model.CaptureEdges, reasonFlood)
+		g.tell()
 	}
 }
 
@@ -146,15 +171,17 @@ func (g *governor) turn(on bool, now time.Time, reason string) {
 	g.on.Store(on)
 	g.turned.Store(now.UnixNano())
 	g.edgesOnly(on)
-	if !on {
-		g.tell(model.CaptureAll, reason)
-		return
+	count := uint64(0)
+	if on {
+		count = g.passed()
 	}
-	count := g.passed()
 	g.mu.Lock()
-	g.count, g.looked = count, now
+	g.reason = reason
+	if on {
+		g.count, g.looked = count, now
+	}
 	g.mu.Unlock()
-	g.tell(model.CaptureEdges, reason)
+	g.tell()
 }
 
 // edgesOnly tells all captures, at once: each waits for the kernel to have changed its rules,
@@ -167,9 +194,18 @@ func (g *governor) edgesOnly(on bool) {
 	telling.Wait()
 }
 
-func (g *governor) tell(mode, reason string) {
+// tell says what is captured now. g.setting is held.
+func (g *governor) tell() {
+	c := model.Capture{Mode: model.CaptureAll, Since: g.turned.Load()}
 	g.mu.Lock()
-	skipped := g.skipped
+	c.Reason, c.Skipped = g.reason, g.skipped
+	switch {
+	case !g.on.Load():
+	case g.sampling:
+		c.Mode, c.Reason = model.CaptureSamples, reasonSamples
+	default:
+		c.Mode = model.CaptureEdges
+	}
 	g.mu.Unlock()
-	g.say(model.Capture{Mode: mode, Since: g.turned.Load(), Reason: reason, Skipped: skipped})
+	g.say(c)
 }

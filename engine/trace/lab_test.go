@@ -36,6 +36,7 @@ type lab struct {
 	local, remote netip.AddrPort
 	hidden        string // a source that is not there now
 	maxFrames     int
+	share         trace.Share
 }
 
 func newLab(t testing.TB) *lab {
@@ -219,6 +220,7 @@ func (l *lab) watch() *watch {
 		Names:   func(a netip.Addr) string { return l.ips[a] },
 
 		MaxFrames: l.maxFrames,
+		Share:     l.share,
 		Emit: func(j model.Journey) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

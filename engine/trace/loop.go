@@ -32,6 +32,7 @@ type loop struct {
 
 	joiner    *join.Joiner
 	explainer *explain.Explainer
+	rests     *rests // since somebody watches
 	last      uint64 // journey
 	hold      atomic.Int64
 	notes     *notes
@@ -94,6 +95,8 @@ func (l *loop) run(p *pipe) {
 	defer timer.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	l.rests = newRests(l.t.cfg.Share, l.governor)
+	defer l.rests.stop()
 	for {
 		l.joiner.SetHold(l.hold.Load())
 		if due := l.joiner.Next(); due > 0 {
@@ -104,6 +107,8 @@ func (l *loop) run(p *pipe) {
 		select {
 		case b := <-p.batches:
 			l.add(b)
+		case <-l.rests.timer.C:
+			l.rests.over()
 		case <-second.C:
 			l.governor.look(time.Now())
 		case done := <-p.flushes:
@@ -122,6 +127,7 @@ func (l *loop) run(p *pipe) {
 		}
 		l.take(l.watermark.now())
 		l.answer(&waiting)
+		l.rests.check()
 	}
 }
 
@@ -138,6 +144,7 @@ func (l *loop) drain(p *pipe) {
 }
 
 func (l *loop) add(b record.Batch) {
+	defer l.rests.spend(time.Now())
 	l.governor.took(len(b.Frames))
 	l.joiner.Add(b, clock())
 }
@@ -147,6 +154,7 @@ func (l *loop) take(now int64) {
 	for reason, n := range l.joiner.Lost() {
 		l.lost(n, reason)
 	}
+	defer l.rests.spend(time.Now())
 	ways := l.joiner.Take(now)
 	if len(ways) == 0 {
 		return
@@ -154,6 +162,10 @@ func (l *loop) take(now int64) {
 	l.rules.fresh(ways)
 	for i := range ways {
 		w := &ways[i]
+		if l.rests.torn(w, l.hold.Load()) {
+			l.governor.left(w.Sights())
+			continue
+		}
 		j := l.explainer.Journey(w)
 		if !w.Seen() && j.Verdict == explain.Underway && (l.governor.partial(time.Now()) || redirect(w)) {
 			continue

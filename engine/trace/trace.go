@@ -58,7 +58,9 @@ type Config struct {
 	// Captured is told when that turns, either way, and while it lasts every second
 	// how many frames were left out. May be nil.
 	Captured func(model.Capture)
-	Log      *slog.Logger
+	// Share is what the session has of the server beside others; nil is without end.
+	Share Share
+	Log   *slog.Logger
 }
 
 // ErrClosed is returned by a Tracer that was closed.
@@ -88,6 +90,9 @@ type running struct {
 func New(cfg Config) (*Tracer, error) {
 	if cfg.Sources == nil || cfg.Emit == nil || cfg.Names == nil {
 		return nil, errors.New("trace: Sources, Names and Emit are needed")
+	}
+	if cfg.Share == nil {
+		cfg.Share = all{}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -126,7 +126,7 @@ func (f *follower) captured(c model.Capture) {
 		return
 	}
 	f.mode = c.Mode
-	text := map[string]string{model.CaptureAll: "All is captured again", model.CaptureEdges: "Not all is captured"}[c.Mode]
+	text := map[string]string{model.CaptureAll: "All is captured again", model.CaptureEdges: "Not all is captured", model.CaptureSamples: "Not all is captured"}[c.Mode]
 	if c.Skipped > 0 {
 		text += fmt.Sprintf(" (%s left out, counted at each device)", counted(c.Skipped, "packet", "packets"))
 	}

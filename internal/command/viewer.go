@@ -149,7 +149,7 @@ func (v *viewer) take(text []byte) error {
 	case m.Lost != nil:
 		v.lost[m.Lost.Reason] += m.Lost.Count
 	case m.Capture != nil:
-		if m.Capture.Mode == model.CaptureEdges && v.mode != m.Capture.Mode {
+		if m.Capture.Mode != model.CaptureAll && v.mode == model.CaptureAll {
 			v.edges++
 		}
 		v.mode = m.Capture.Mode

@@ -57,6 +57,7 @@ type Capture struct {
 
 	mu      sync.Mutex
 	edges   bool
+	resting bool
 	closed  bool
 	senders map[int]*ring // by device, while receiving
 }

@@ -30,17 +30,12 @@ func (c *Capture) EdgesOnly(on bool) error {
 		return c.listen()
 	}
 	c.edges = on
-	filter, ignore := everything(), 0
-	if on {
-		filter, ignore = edges(), 1
-	}
-	errs := []error{c.ring.control(func(fd int) error {
-		return errors.Join(attach(fd, filter), os.NewSyscallError("PACKET_IGNORE_OUTGOING", unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, ignore)))
-	})}
-	if on {
+	errs := []error{c.ring.control(func(fd int) error { return attach(fd, c.filter()) })}
+	if on { // who sends has a ring of its own before the namespace's leaves it out
+		errs = append(errs, c.listen(), c.ignoreSent(true))
 		c.receiving.begin()
-		errs = append(errs, c.listen())
 	} else {
+		errs = append(errs, c.ignoreSent(false))
 		c.receiving.end()
 		for device, s := range c.senders {
 			delete(c.senders, device)
@@ -51,6 +46,17 @@ func (c *Capture) EdgesOnly(on bool) error {
 		errs = append(errs, c.taps.edgesOnly(on))
 	}
 	return errors.Join(errs...)
+}
+
+// ignoreSent has the namespace's ring leave out what devices send.
+func (c *Capture) ignoreSent(on bool) error {
+	ignore := 0
+	if on {
+		ignore = 1
+	}
+	return c.ring.control(func(fd int) error {
+		return os.NewSyscallError("PACKET_IGNORE_OUTGOING", unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, ignore))
+	})
 }
 
 // Passed is how many packets have passed the namespace's devices since they are there,

@@ -41,7 +41,7 @@ func (c *Capture) listen() error {
 		if c.senders[device] != nil {
 			continue
 		}
-		s, err := openRing(&c.cfg, &c.devices, shape{blocks: senderBlocks, size: senderBlockSize, retire: senderRetire, filter: sentEdges()})
+		s, err := openRing(&c.cfg, &c.devices, shape{blocks: senderBlocks, size: senderBlockSize, retire: senderRetire, filter: c.senderFilter()})
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,8 @@
 package join
 
 import (
+	"slices"
+
 	"github.com/podhop/podhop/engine/trace/packet"
 	"github.com/podhop/podhop/engine/trace/record"
 )
@@ -98,6 +100,26 @@ func (w *Way) Seen() bool {
 		}
 	}
 	return false
+}
+
+// Sights is at how many devices the packet was captured.
+func (w *Way) Sights() (n int) {
+	for i := range w.Steps {
+		if s := w.Steps[i].Seen; s != nil && !s.Inferred {
+			n++
+		}
+	}
+	return n
+}
+
+// Last is when a device saw the packet last; 0 if none did.
+func (w *Way) Last() int64 {
+	for _, s := range slices.Backward(w.Steps) {
+		if s.Seen != nil {
+			return s.Seen.Time
+		}
+	}
+	return 0
 }
 
 // Start is when the packet was first seen; if only rules saw it, when they were

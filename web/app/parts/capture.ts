@@ -15,8 +15,9 @@ class CaptureNote extends Part {
 function turned(): TemplateResult | typeof nothing {
   const { mode, since = 0, skipped = 0 } = capture.value;
   const at = clock(since / 1e6);
-  if (mode === "edges") {
+  if (mode !== "all") {
     return html`<p class="capture-line"><b>Too many packets to capture them all.</b> Since ${at}, of TCP only the beginnings and ends of connections are shown.${
+      mode === "samples" ? " Of everything, only samples are: other sessions need the server, too." : ""}${
       skipped > 0 ? html` <span class="muted">Left out so far, at all devices: <span class="mono">${many(skipped)}</span></span>` : nothing}</p>`;
   }
   if (skipped === 0 || read.value === since) return nothing;

@@ -4,6 +4,10 @@ import type { Capture, Lost, Message } from "../model";
 import { announce } from "./announce";
 
 const all: Capture = { mode: "all" };
+const said: Record<string, string> = {
+  edges: "Too many packets: only the beginnings and ends of TCP connections are captured",
+  samples: "Too many packets: only samples are captured, because other sessions need the server",
+};
 
 export const capture = signal<Capture>(all);
 /** What was lost, by reason. */
@@ -19,7 +23,7 @@ export function receiveCapture(m: Message): void {
 
 function turn(to: Capture): void {
   if (to.mode !== capture.value.mode) {
-    announce(to.mode === "edges" ? "Too many packets: only the beginnings and ends of TCP connections are captured" : "All packets are captured again");
+    announce(said[to.mode] ?? "All packets are captured again");
   }
   capture.value = to;
 }
