@@ -13,6 +13,7 @@ import (
 	"github.com/podhop/podhop/internal/nsexec"
 	"github.com/podhop/podhop/server"
 	"github.com/podhop/podhop/server/https"
+	"github.com/podhop/podhop/server/keep"
 )
 
 // pageTLS is what flags say of TLS for the page.
@@ -29,7 +30,7 @@ type pageTLS struct {
 func registerPageTLS(fs *flag.FlagSet, c *pageTLS) {
 	fs.StringVar(&c.certificate, "tls-cert", "", "`file` of a certificate, with its chain, PEM, to serve the page over TLS with at --listen; it may be replaced while the server runs")
 	fs.StringVar(&c.key, "tls-key", "", "`file` of its key")
-	fs.StringVar(&c.domains, "acme-domains", "", "`names`, comma-separated, for which an ACME server, as Let's Encrypt is, is asked for certificates to serve the page over TLS with at --listen, whose terms are accepted so; it looks for the answer there at port 443, or at --listen-http at port 80")
+	fs.StringVar(&c.domains, "acme-domains", "", "`names`, comma-separated, for which an ACME server, as Let's Encrypt is, is asked for certificates to serve the page over TLS with at --listen, whose terms are accepted so; it looks for the answer there at port 443, or at --listen-http at port 80; keys and certificates are in DATA/acme, or with --store in the etcd")
 	fs.StringVar(&c.directory, "acme-directory", "", "`URL` of the ACME server (default: Let's Encrypt's)")
 	fs.StringVar(&c.mail, "acme-email", "", "`address` to which the ACME server may write")
 	fs.StringVar(&c.plain, "listen-http", "", "`address` where who comes without TLS is led to the page (default: none)")
@@ -67,8 +68,8 @@ func (c *pageTLS) open() (err error) {
 	return nil
 }
 
-// apply has the server serve the page so.
-func (c *pageTLS) apply(data string, to *server.Config) error {
+// apply has the server serve the page so. Shared is the store of servers that share one, else nil.
+func (c *pageTLS) apply(data string, shared keep.Store, to *server.Config) error {
 	if !c.on() {
 		return nil
 	}
@@ -80,7 +81,7 @@ func (c *pageTLS) apply(data string, to *server.Config) error {
 	} else {
 		var challenges func(http.Handler) http.Handler
 		to.PageTLS, challenges = https.FromACME(https.ACME{Domains: names(c.domains), Directory: c.directory, Email: c.mail,
-			Cache: filepath.Join(data, "acme"), Dial: nsexec.DialOutside(forCertificates), Log: to.Log})
+			Cache: filepath.Join(data, "acme"), Shared: shared, Dial: nsexec.DialOutside(forCertificates), Log: to.Log})
 		redirect = challenges(redirect)
 	}
 	if c.plain == "" {

@@ -323,7 +323,11 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 	if err := cfg.people.apply(context.Background(), cfg.engine.Data, documents, &to); err != nil {
 		return nil, err
 	}
-	if err := cfg.tls.apply(cfg.engine.Data, &to); err != nil {
+	var shared keep.Store
+	if site != nil {
+		shared = documents
+	}
+	if err := cfg.tls.apply(cfg.engine.Data, shared, &to); err != nil {
 		return nil, err
 	}
 	srv, err := server.New(to)

@@ -20,6 +20,8 @@ import (
 
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/podhop/podhop/server/keep"
 )
 
 // ACME says whom to ask for certificates of which names.
@@ -28,6 +30,7 @@ type ACME struct {
 	Directory string         // a URL; Let's Encrypt's if it is empty
 	Email     string         // to which the server may write; none if it is empty
 	Cache     string         // a folder for keys and certificates
+	Shared    keep.Store     // has them instead, for servers that are asked by the same names; nil: there is one server
 	Roots     *x509.CertPool // that the server's own certificate is to be of; nil: the system's
 	Log       *slog.Logger   // that is told why there is no certificate; nil: nobody is
 	// Dial is how the server is reached; nil: as usual.
@@ -45,18 +48,23 @@ func FromACME(cfg ACME) (*tls.Config, func(http.Handler) http.Handler) {
 			DialContext: cfg.Dial, TLSClientConfig: &tls.Config{RootCAs: cfg.Roots}, TLSHandshakeTimeout: 10 * time.Second,
 		}}},
 	}
+	get := m.GetCertificate
+	if cfg.Shared != nil {
+		s := newShared(cfg.Shared)
+		m.Cache, get = s, s.first(m)
+	}
 	config := m.TLSConfig()
 	config.MinVersion = tls.VersionTLS12
-	config.GetCertificate = cfg.telling(m)
+	config.GetCertificate = cfg.telling(m, get)
 	return config, m.HTTPHandler
 }
 
 // telling gets certificates, and tells why there is none of a name of ours: handshakes that fail are
 // nobody's news otherwise. It does so once a minute, as long as nobody is asked again after a failure.
-func (cfg ACME) telling(m *autocert.Manager) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (cfg ACME) telling(m *autocert.Manager, get func(*tls.ClientHelloInfo) (*tls.Certificate, error)) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	var last atomic.Int64 // Unix time
 	return func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		got, err := m.GetCertificate(hello)
+		got, err := get(hello)
 		if err == nil || cfg.Log == nil || m.HostPolicy(hello.Context(), strings.ToLower(hello.ServerName)) != nil {
 			return got, err
 		}
