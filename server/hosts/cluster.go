@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/podhop/podhop/internal/together"
 	"github.com/podhop/podhop/server/hosts/protocol"
 )
 
@@ -43,6 +44,8 @@ type Cluster struct {
 	ctx  context.Context // of what is under way
 	stop context.CancelFunc
 	work sync.WaitGroup
+	// unseen asks etcd for sessions that were not seen.
+	unseen *together.Asker[string, bool]
 
 	mu      sync.Mutex
 	host    *protocol.Host
@@ -71,6 +74,7 @@ func New(cfg Config) *Cluster {
 	c := &Cluster{cfg: cfg, log: cfg.Log, host: protocol.New(cfg.Config, view), view: view,
 		changed: make(chan struct{}), holds: map[string]*Held{}, peers: map[string]*alive{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.unseen = together.New(mostUnseen, c.look)
 	c.work.Go(c.watch)
 	c.work.Go(c.tick)
 	c.do(func() {})

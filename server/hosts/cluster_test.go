@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,40 @@ func TestPlace(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestUnseen asks etcd for what a host has not seen: made up IDs, and others that were made a
+// moment ago.
+func TestUnseen(t *testing.T) {
+	f := newFake()
+	a, b := join(t, f, "a", 9), join(t, f, "b", 9)
+	var asked []string
+	want := map[string]bool{}
+	for i := range mostUnseen {
+		id := fmt.Sprint("session-", i)
+		asked = append(asked, id)
+		if i%37 == 0 {
+			want[id] = true
+			if err := a.Place(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if there, err := b.look(asked); err != nil || !maps.Equal(there, want) {
+		t.Errorf("there are %v, %v; want %v", there, err, want)
+	}
+	if there, err := b.look(asked[1:37]); err != nil || len(there) > 0 {
+		t.Errorf("there are %v, %v; want none", there, err)
+	}
+	var all sync.WaitGroup
+	for _, id := range asked {
+		all.Go(func() {
+			if _, _, err := b.Find(t.Context(), id); want[id] && err != nil || !want[id] && !errors.Is(err, ErrUnknown) {
+				t.Errorf("%s: %v", id, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestLeave moves what a host has, and it is found everywhere all the time.

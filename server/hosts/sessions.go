@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 
 	"github.com/podhop/podhop/server/hosts/protocol"
 )
@@ -122,15 +123,51 @@ func (c *Cluster) Find(ctx context.Context, session string) (here bool, peer Pee
 		return here, peer, err
 	}
 	// What was made a moment ago may not have been seen yet.
-	out, err := c.cfg.Etcd.Do(ctx, 0, protocol.Txn{If: []protocol.Compare{{Key: protocol.Sessions + session, Created: protocol.Present}}})
+	_, there, err := c.unseen.Get(ctx, session)
 	switch {
 	case err != nil:
 		return false, peer, fmt.Errorf("%w: etcd does not say where it is: %w", ErrAway, err)
-	case out.Result == protocol.Refused:
+	case !there:
 		return false, peer, ErrUnknown
 	}
 	hoped = true
 	return here, peer, c.await(ctx, check)
+}
+
+// mostUnseen is how many sessions etcd is asked for at a time: it compares 128 keys in a transaction at
+// most, unless it is told otherwise (--max-txn-ops).
+const mostUnseen = 100
+
+// look says which of some sessions there are in etcd. Nearly always there is none of them, of which one
+// transaction is proof: whoever makes up IDs costs no more of them the faster they do.
+func (c *Cluster) look(sessions []string) (there map[string]bool, err error) {
+	var none protocol.Txn
+	for _, id := range sessions {
+		none.If = append(none.If, protocol.Compare{Key: protocol.Sessions + id, Created: protocol.Absent})
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, peerPatience)
+	defer cancel()
+	out, err := c.cfg.Etcd.Do(ctx, 0, none)
+	switch {
+	case err != nil:
+		return nil, err
+	case out.Result != protocol.Refused:
+		return nil, nil
+	case len(sessions) == 1:
+		return map[string]bool{sessions[0]: true}, nil
+	}
+	half := len(sessions) / 2
+	there, err = c.look(sessions[:half])
+	if err != nil {
+		return nil, err
+	}
+	others, err := c.look(sessions[half:])
+	if there == nil {
+		there = others
+	} else {
+		maps.Copy(there, others)
+	}
+	return there, err
 }
 
 // A Peer is another host.

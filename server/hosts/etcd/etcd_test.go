@@ -55,6 +55,17 @@ func TestStore(t *testing.T) {
 	if out, err := s.Do(ctx, lease, claim); err != nil || out.Result != protocol.Refused || out.Has != (protocol.Key{Name: place, Value: "host", Created: claimed.Revision}) {
 		t.Errorf("a place that is taken: %+v, %v", out, err)
 	}
+	var many protocol.Txn // as hosts ask for sessions that they have not seen
+	for i := range 100 {
+		many.If = append(many.If, protocol.Compare{Key: fmt.Sprint(protocol.Sessions, i), Created: protocol.Absent})
+	}
+	if out, err := s.Do(ctx, 0, many); err != nil || out.Result != protocol.Done {
+		t.Errorf("a hundred that there are not: %+v, %v", out, err)
+	}
+	many.If[50].Key = protocol.Sessions + "one"
+	if out, err := s.Do(ctx, 0, many); err != nil || out.Result != protocol.Refused {
+		t.Errorf("one that there is among them: %+v, %v", out, err)
+	}
 	fence := []protocol.Compare{{Key: place, Created: claimed.Revision}}
 	if out, err := s.Do(ctx, 0, protocol.Txn{If: fence}); err != nil || out.Result != protocol.Done {
 		t.Errorf("behind the fence: %+v, %v", out, err)

@@ -3,6 +3,7 @@
 package etcd
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -10,35 +11,62 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/podhop/podhop/internal/etcd"
+	"github.com/podhop/podhop/internal/together"
 	"github.com/podhop/podhop/server/keep"
 )
 
 const (
 	prefix = "documents/"
-	// pageOf is how many documents are read in one request: 16 MiB at most.
+	// pageOf is how many documents are read in one request, of a list or of who asks at the same
+	// time: 16 MiB at most.
 	pageOf = 16
 	// retryFirst and retryMost are between two tries to watch.
 	retryFirst, retryMost = 50 * time.Millisecond, 2 * time.Second
 )
 
 // A Store implements keep.Store.
-type Store struct{ client *clientv3.Client }
+type Store struct {
+	client *clientv3.Client
+	reads  *together.Asker[string, keep.Document]
+}
 
 // New returns a Store. The client is of package internal/etcd: its keys are all ours.
-func New(client *clientv3.Client) *Store { return &Store{client} }
+func New(client *clientv3.Client) *Store {
+	s := &Store{client: client}
+	s.reads = together.New(pageOf, s.read)
+	return s
+}
 
-// Get implements keep.Store.
+// Get implements keep.Store. What is asked for at the same time is read at once, so that whoever makes
+// up keys costs no more of etcd the faster they do.
 func (s *Store) Get(ctx context.Context, key string) (keep.Document, error) {
-	ctx, cancel := context.WithTimeout(ctx, etcd.Timeout)
+	d, ok, err := s.reads.Get(ctx, key)
+	if err == nil && !ok {
+		err = keep.ErrNotFound
+	}
+	d.Value = bytes.Clone(d.Value) // another may have asked for the same
+	return d, etcd.Plain(err)
+}
+
+// read has those of the keys that there are, each as of the same revision.
+func (s *Store) read(keys []string) (map[string]keep.Document, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), etcd.Timeout)
 	defer cancel()
-	got, err := s.client.Get(ctx, prefix+key)
+	var ops []clientv3.Op
+	for _, key := range keys {
+		ops = append(ops, clientv3.OpGet(prefix+key))
+	}
+	got, err := s.client.Txn(ctx).Then(ops...).Commit()
 	if err != nil {
-		return keep.Document{}, etcd.Plain(err)
+		return nil, err
 	}
-	if len(got.Kvs) == 0 {
-		return keep.Document{}, keep.ErrNotFound
+	all := map[string]keep.Document{}
+	for i, key := range keys {
+		for _, kv := range got.Responses[i].GetResponseRange().Kvs {
+			all[key] = keep.Document{Key: key, Value: kv.Value, Revision: uint64(kv.ModRevision)}
+		}
 	}
-	return keep.Document{Key: key, Value: got.Kvs[0].Value, Revision: uint64(got.Kvs[0].ModRevision)}, nil
+	return all, nil
 }
 
 // List implements keep.Store.

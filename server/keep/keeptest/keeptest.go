@@ -24,7 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) (a, b keep.Store)) {
 	for name, test := range map[string]func(*testing.T, keep.Store, keep.Store){
 		"Documents": documents, "Invalid": invalid, "List": list, "Born again": bornAgain, "Own bytes": ownBytes,
 		"Writers": writers, "One of many": oneOfMany, "Watch": watch, "Slow watcher": slowWatcher, "Watch amid writes": watchAmidWrites,
-		"Change that fails": changeThatFails,
+		"Change that fails": changeThatFails, "Readers": readers,
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := open(t)
@@ -171,6 +171,27 @@ func writers(t *testing.T, a, b keep.Store) {
 	if got, err := a.Get(t.Context(), "counter"); err != nil || string(got.Value) != strconv.Itoa(4*each) {
 		t.Errorf("counted %s, %v", got.Value, err)
 	}
+}
+
+// Who reads at the same time gets what they asked for, each their own bytes.
+func readers(t *testing.T, a, b keep.Store) {
+	for i := range 5 {
+		put(t, a, fmt.Sprint("read/", i), strconv.Itoa(i), 0)
+	}
+	var all sync.WaitGroup
+	for n := range 200 {
+		all.Go(func() {
+			i := n % 10 // of which the half is there
+			got, err := b.Get(t.Context(), fmt.Sprint("read/", i))
+			if i < 5 && (err != nil || string(got.Value) != strconv.Itoa(i)) || i >= 5 && !errors.Is(err, keep.ErrNotFound) {
+				t.Errorf("document %d: %q, %v", i, got.Value, err)
+			}
+			for j := range got.Value {
+				got.Value[j] = 'x'
+			}
+		})
+	}
+	all.Wait()
 }
 
 func oneOfMany(t *testing.T, a, b keep.Store) {
