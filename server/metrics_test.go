@@ -14,12 +14,14 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/server/connections"
 )
 
 // Whatever the dashboard and the rules ask for is there to be asked.
 func TestDashboardAsksForWhatThereIs(t *testing.T) {
 	engine := newEngine("one")
 	s := newServer(t, engine, func(c *Config) {
+		c.Connections = connections.New(connections.Config{})
 		c.PageTLS = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return &tls.Certificate{Leaf: &x509.Certificate{DNSNames: []string{"podhop.example"}}}, nil
 		}}

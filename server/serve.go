@@ -49,6 +49,7 @@ func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
 	learning := make(chan struct{})
 	go func() { defer close(learning); s.classes.Run(ctx) }()
 	defer func() { cancel(nil); <-following; <-learning; s.classes.Flush() }()
+	plain = s.cfg.Connections.Listener(plain)
 	start(s.Handler(), func(server *http.Server) error {
 		if s.cfg.PageTLS == nil {
 			return server.Serve(plain)
@@ -57,13 +58,13 @@ func (s *Server) Serve(stop context.Context, plain, secure net.Listener) error {
 		return server.ServeTLS(plain, "", "")
 	})
 	if s.cfg.Redirect != nil {
-		start(s.cfg.Redirecting, func(server *http.Server) error { return server.Serve(s.cfg.Redirect) })
+		start(s.cfg.Redirecting, func(server *http.Server) error { return server.Serve(s.cfg.Connections.Listener(s.cfg.Redirect)) })
 	}
 	if secure != nil {
 		config := s.cfg.Certificates.TLS()
 		start(s.APIHandler(), func(server *http.Server) error {
 			server.TLSConfig = config
-			return server.ServeTLS(secure, "", "")
+			return server.ServeTLS(s.cfg.Connections.Listener(secure), "", "")
 		})
 	}
 	<-ctx.Done()

@@ -28,6 +28,7 @@ import (
 	"github.com/podhop/podhop/server/account"
 	"github.com/podhop/podhop/server/audit"
 	"github.com/podhop/podhop/server/classes"
+	"github.com/podhop/podhop/server/connections"
 	"github.com/podhop/podhop/server/gate"
 	"github.com/podhop/podhop/server/hosts"
 	"github.com/podhop/podhop/server/https"
@@ -108,6 +109,8 @@ type Config struct {
 	People *people.People
 	// Limits bound how often people do things; the zero Limits do not.
 	Limits Limits
+	// Connections bounds those of the listeners of Serve; nil: nothing does.
+	Connections *connections.Limit
 	// Accounts are those of an OpenID provider; nil: there are none.
 	Accounts *account.Provider
 	// Gate is what strangers are asked for before they open anything; the zero Gate asks for nothing.
@@ -190,6 +193,9 @@ func New(cfg Config) (*Server, error) {
 	page := new(shown)
 	s.cfg.PageTLS = page.watch(cfg.PageTLS)
 	s.metrics.registry.MustRegister(append(cfg.Collectors, checks{s}, gauges{s}, page)...)
+	if cfg.Connections != nil {
+		s.metrics.registry.MustRegister(cfg.Connections)
+	}
 	s.stream = stream.New(cfg.Stream)
 	s.views = views.New(cfg.Store, cfg.Log)
 	s.classes = s.newClasses()

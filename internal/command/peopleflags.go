@@ -20,6 +20,7 @@ type peopleConfig struct {
 	instructors   string
 	operatorToken string
 	limits        server.Limits
+	connections   connectionsConfig
 	gate          string
 	gateBits      int
 	accessTokens  string
@@ -43,6 +44,9 @@ func (c *peopleConfig) read() (err error) {
 		if c.operator, err = people.ReadToken(c.operatorToken); err != nil {
 			return fmt.Errorf("--operator-token-file: %w", err)
 		}
+	}
+	if err := c.connections.check(); err != nil {
+		return err
 	}
 	if err := c.oidc.read(); err != nil {
 		return err
@@ -78,6 +82,7 @@ func registerPeople(fs *flag.FlagSet, c *peopleConfig) {
 	fs.StringVar(&c.gate, "gate", gate.None, "what strangers must do before a session is opened for them: none, work (their browser computes for some seconds) or token (see --access-token-file)")
 	fs.IntVar(&c.gateBits, "gate-bits", 19, "`number` of bits of the work of --gate work: each more is twice as much; 19 is about a second of a laptop")
 	fs.StringVar(&c.accessTokens, "access-token-file", "", "`file` of the tokens of --gate token, one a line; a line that begins with # is none")
+	c.connections.register(fs)
 	c.oidc.register(fs)
 	c.audit.register(fs)
 	c.limits = server.DefaultLimits()

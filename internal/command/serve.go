@@ -24,6 +24,7 @@ import (
 	"github.com/podhop/podhop/lessons"
 	"github.com/podhop/podhop/lessons/reload"
 	"github.com/podhop/podhop/server"
+	"github.com/podhop/podhop/server/connections"
 	"github.com/podhop/podhop/server/keep"
 	"github.com/podhop/podhop/server/shelf"
 	"github.com/podhop/podhop/web"
@@ -323,6 +324,7 @@ func newServer(env *environment, cfg serveConfig, eng *engine.Engine, site *site
 	if err := cfg.people.apply(context.Background(), cfg.engine.Data, documents, &to); err != nil {
 		return nil, err
 	}
+	to.Connections = connections.New(cfg.people.connections.config(cfg.engine.World.OpenFiles, cfg.people.trusted, cfg.engine.Log))
 	var shared keep.Store
 	if site != nil {
 		shared = documents

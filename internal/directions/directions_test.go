@@ -93,6 +93,7 @@ var rules = []rule{
 		Why: "a gate knows work and tokens alone"},
 	{In: "/server/account/", Never: []string{"k8s.io", project}, Except: []string{project + "/server/people"}, Why: "accounts say who somebody is"},
 	{In: "/server/limit/", Never: []string{"k8s.io", "github.com", project}, Except: []string{"k8s.io/utils/lru"}, Why: "limits know keys and time alone"},
+	{In: "/server/connections/", Never: []string{"k8s.io", "net/http", project}, Except: []string{project + "/server/limit"}, Why: "connections are counted whatever they are for"},
 	{In: "/server/views/", Never: []string{"k8s.io", "github.com/go-chi", project}, Except: []string{project + "/server/keep"},
 		Why: "links are kept whatever they lead to"},
 	{In: "/server/classes/", Never: []string{"k8s.io", "net/http", "github.com/go-chi", project}, Except: []string{project + "/engine/model", project + "/internal/printable", project + "/server/keep"},

@@ -3,10 +3,13 @@ package e2e
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +18,9 @@ import (
 	"github.com/podhop/podhop/internal/chromium"
 	"github.com/podhop/podhop/internal/openid"
 )
+
+// connectionsEach is how many connections an address may have with the public site.
+const connectionsEach = 200
 
 // TestPublicSite is a site for strangers: they work before a session is opened, may sign in by
 // accounts, and the operator by their token; all of it is noted.
@@ -25,6 +31,7 @@ func TestPublicSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := start(t, t.TempDir(), "--nodes", "1", "--gate", "work", "--gate-bits", "12", "--limit-guesses", "1/h:3", "--instructors", "accounts",
+		"--max-connections-address", strconv.Itoa(connectionsEach),
 		"--oidc-issuer", provider.URL, "--oidc-client-id", openid.ClientID, "--oidc-client-secret-file", secret, "--oidc-instructors", "groups=teachers")
 	provider.LeadBackTo(s.URL + "/sign-in/callback")
 
@@ -65,6 +72,24 @@ func TestPublicSite(t *testing.T) {
 		}
 		if codes[http.StatusForbidden] != 3 || codes[http.StatusTooManyRequests] != 2 {
 			t.Errorf("five guesses are answered %v", codes)
+		}
+	})
+	t.Run("connections without end are an address' own trouble", func(t *testing.T) {
+		from := func(address string) *net.Dialer {
+			return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}, Timeout: time.Minute}
+		}
+		for range 3 * connectionsEach {
+			if c, err := from("127.0.0.3").Dial("tcp", strings.TrimPrefix(s.URL, "http://")); err == nil {
+				defer c.Close()
+			}
+		}
+		client := http.Client{Transport: &http.Transport{DialContext: from("127.0.0.2").DialContext}, Timeout: time.Minute}
+		defer client.CloseIdleConnections()
+		r := must(client.Get(s.URL + "/metrics"))
+		text := string(must(io.ReadAll(r.Body)))
+		r.Body.Close()
+		if r.StatusCode != http.StatusOK || !regexp.MustCompile(`podhop_connections_refused_total{reason="address"} [1-9]`).MatchString(text) {
+			t.Errorf("somebody else gets %d, and metrics of connections:\n%s", r.StatusCode, strings.Join(regexp.MustCompile(`(?m)^podhop_connections.*$`).FindAllString(text, -1), "\n"))
 		}
 	})
 	t.Run("what the server may reach no learner reaches", func(t *testing.T) {
