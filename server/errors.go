@@ -34,6 +34,7 @@ const (
 	typeConflict    = "urn:podhop:problem:conflict"
 	typeInvalid     = "urn:podhop:problem:invalid"
 	typeTooLarge    = "urn:podhop:problem:too-large"
+	typeQuota       = "urn:podhop:problem:quota"
 	typeFull        = "urn:podhop:problem:full"
 	typeNoTicket    = "urn:podhop:problem:no-ticket"
 	typeClosing     = "urn:podhop:problem:closing"

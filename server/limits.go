@@ -12,6 +12,7 @@ import (
 	"github.com/podhop/podhop/internal/problem"
 	"github.com/podhop/podhop/server/limit"
 	"github.com/podhop/podhop/server/people"
+	"github.com/podhop/podhop/server/shelf"
 )
 
 // Limits say how often things may be done; the zero Rate, always. People behind one address
@@ -23,6 +24,8 @@ type Limits struct {
 	// Changes are requests to the API that are no GET: pastes, requests, scripts, checks. They are
 	// of one session, and of one person; ChangesAddress are all from an address.
 	Changes, ChangesAddress limit.Rate
+	// Recordings are those that one person keeps here, RecordingsAddress all from an address.
+	Recordings, RecordingsAddress shelf.Quota
 	// Guesses are wrong codes and tokens from an address.
 	Guesses limit.Rate
 }
@@ -33,7 +36,8 @@ func DefaultLimits() Limits {
 	return Limits{
 		Open: limit.Rate{PerSecond: 0.5, Burst: 240}, OpenPerson: limit.Rate{PerSecond: 0.1, Burst: 30},
 		Changes: limit.Rate{PerSecond: 20, Burst: 400}, ChangesAddress: limit.Rate{PerSecond: 200, Burst: 4000},
-		Guesses: limit.Rate{PerSecond: 0.5, Burst: 60},
+		Guesses: limit.Rate{PerSecond: 0.5, Burst: 60}, Recordings: shelf.Quota{Files: 20, Bytes: 64 << 20},
+		RecordingsAddress: shelf.Quota{Files: 200, Bytes: 256 << 20},
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 	"github.com/podhop/podhop/engine/model"
 	"github.com/podhop/podhop/engine/recording"
 	"github.com/podhop/podhop/internal/problem"
+	"github.com/podhop/podhop/server/limit"
+	"github.com/podhop/podhop/server/people"
+	"github.com/podhop/podhop/server/shelf"
 )
 
 // getRecording answers what a session remembers, as a file.
@@ -143,7 +146,10 @@ func (s *Server) keep(w http.ResponseWriter, r *http.Request, file []byte) error
 	if s.cfg.Recordings == nil {
 		return &problem.Problem{Type: typeConflict, Title: "Not here", Status: http.StatusConflict, Detail: "This server keeps no recordings. Save it as a file."}
 	}
-	place, err := s.cfg.Recordings.Put(file)
+	place, err := s.cfg.Recordings.Put(file, s.keepers(r)...)
+	if full := new(shelf.QuotaError); errors.As(err, &full) {
+		return tooManyKept(full)
+	}
 	if err != nil {
 		return err
 	}
@@ -152,6 +158,32 @@ func (s *Server) keep(w http.ResponseWriter, r *http.Request, file []byte) error
 		ID: place.ID, URL: s.path(r, "/recordings/"+place.ID), Bytes: len(file), Key: place.Key, Until: place.Until.UTC().Format(time.RFC3339),
 	})
 	return nil
+}
+
+// keepers are those on whose account a recording is kept.
+func (s *Server) keepers(r *http.Request) []shelf.Owner {
+	who := people.From(r.Context())
+	if who.Is(people.Operator) {
+		return nil
+	}
+	owner := func(kind, name string, may shelf.Quota) shelf.Owner {
+		if name == "" {
+			return shelf.Owner{}
+		}
+		return shelf.Owner{Name: kind + ":" + name, May: may}
+	}
+	return []shelf.Owner{owner("person", who.ID, s.cfg.Limits.Recordings), owner("address", limit.Address(s.clientAddress(r)), s.cfg.Limits.RecordingsAddress)}
+}
+
+func tooManyKept(e *shelf.QuotaError) *problem.Problem {
+	who := "You keep"
+	if strings.HasPrefix(e.Owner.Name, "address:") {
+		who = "Your address keeps"
+	}
+	size := func(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/(1<<20)) }
+	return &problem.Problem{Type: typeQuota, Title: "Too many kept", Status: http.StatusForbidden,
+		Detail: fmt.Sprintf("%s %d recordings of %s MiB here, and may keep %d of %s MiB. Remove some, or save this one as a file.", who,
+			e.Has.Files, size(e.Has.Bytes), e.Owner.May.Files, size(e.Owner.May.Bytes))}
 }
 
 func (s *Server) kept(id string) ([]byte, error) {

@@ -90,6 +90,8 @@ func registerPeople(fs *flag.FlagSet, c *peopleConfig) {
 	fs.Var(&c.limits.OpenPerson, "limit-open-person", "the same `rate` of one person, or of one member of a class")
 	fs.Var(&c.limits.Changes, "limit-changes", "`rate` of pastes, requests, scripts, checks and the like of one session, and of one person")
 	fs.Var(&c.limits.ChangesAddress, "limit-changes-address", "the same `rate` of all from one address")
+	fs.Var(quotaFlag{&c.limits.Recordings}, "limit-recordings", "`number` and size of the recordings that one person keeps on the server: 20:64Mi is twenty, of 64 MiB together; off is no limit but that of all, 500 of 512 MiB, of which the oldest go first")
+	fs.Var(quotaFlag{&c.limits.RecordingsAddress}, "limit-recordings-address", "the same `number` and size of all from one address")
 	fs.Var(&c.limits.Guesses, "limit-guesses", "`rate` of wrong codes and tokens from one address; an IPv6 address is its /64 here")
 }
 

@@ -66,22 +66,27 @@ func Open(cfg Config) (*Shelf, error) {
 	for _, path := range half {
 		err = errors.Join(err, os.Remove(path))
 	}
-	return s, errors.Join(err, s.tidy(0))
+	return s, errors.Join(err, s.tidy(0), s.forget())
 }
 
-// Put keeps a file. The oldest give it room.
-func (s *Shelf) Put(data []byte) (Place, error) {
+// Put keeps a file on the account of its owners. The oldest give it room, but none if an owner has too
+// much: then it fails with a *QuotaError.
+func (s *Shelf) Put(data []byte, by ...Owner) (Place, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if int64(len(data)) > s.cfg.Bytes {
 		return Place{}, fmt.Errorf("%w: %d bytes are kept here, of all files together", model.ErrTooLarge, s.cfg.Bytes)
 	}
-	if err := s.tidy(int64(len(data))); err != nil {
+	err := s.may(int64(len(data)), by)
+	if err == nil {
+		err = s.tidy(int64(len(data)))
+	}
+	if err != nil {
 		return Place{}, err
 	}
 	key := strings.ToLower(rand.Text())
 	place := Place{ID: nameOf(key), Key: key, Until: time.Now().Add(s.cfg.Age)}
-	return place, s.write(place.ID, data)
+	return place, errors.Join(s.sign(place.ID, by), s.write(place.ID, data), s.forget())
 }
 
 // write has the file be there whole, whatever ends the server meanwhile.
@@ -137,7 +142,7 @@ func (s *Shelf) Remove(id, key string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return notFound(id)
 	}
-	return err
+	return errors.Join(err, s.forget())
 }
 
 // tidy removes what is too old, and the oldest until there is room for one more of so many bytes.
