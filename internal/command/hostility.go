@@ -30,6 +30,7 @@ func hostilities() []hostility {
 		{"programs that want all memory", hostilePods("busybox", 3, "while :; do tail -c 4000m /dev/zero; done & while :; do tail -c 4000m /dev/zero; done & wait")},
 		{"programs that fill the disk", hostilePods("busybox", 3, "while :; do dd if=/dev/zero of=/big bs=1M; rm -f /big; done")},
 		{"programs that log without end", hostilePods("busybox", 4, "exec yes a line of a log that nobody wants to read, and there is no end to it")},
+		{"a flood of packets", hostilePods("nicolaka/netshoot", 3, flooding)},
 		{"a flood of packets, looked at", hostileFlood},
 		{"pastes of large objects", hostilePastes},
 		{"API requests without a limit", hostileRequests},
@@ -106,7 +107,10 @@ func nap(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// hostileFlood has pods ping another node as fast as that answers, while somebody watches.
+// flooding pings another node as fast as that answers.
+const flooding = "for i in 1 2 3; do ping -f -q -s 1000 172.18.0.12 & done; wait"
+
+// hostileFlood has pods do that while somebody watches.
 func hostileFlood(ctx context.Context, s *engine.Session, doing *deeds) error {
 	_, stop, err := watch(doing.ctx, s)
 	if err != nil {
@@ -116,7 +120,7 @@ func hostileFlood(ctx context.Context, s *engine.Session, doing *deeds) error {
 		<-doing.ctx.Done()
 		_ = stop()
 	})
-	return hostilePods("nicolaka/netshoot", 3, "for i in 1 2 3; do ping -f -q -s 1000 172.18.0.12 & done; wait")(ctx, s, doing)
+	return hostilePods("nicolaka/netshoot", 3, flooding)(ctx, s, doing)
 }
 
 // large is what a large object has, in bytes: less than etcd would take.
