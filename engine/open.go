@@ -128,7 +128,7 @@ var (
 )
 
 func (s *Session) openNetwork(ctx context.Context, _ []network.Node) (err error) {
-	if s.users, err = nsexec.NewUserNS(s.engine.slots.ids(s.slot)); err != nil {
+	if s.users, err = nsexec.NewBoundedUserNS(s.engine.slots.ids(s.slot), sessionBounds()); err != nil {
 		return err
 	}
 	s.onClose(s.users.Close)
@@ -138,6 +138,14 @@ func (s *Session) openNetwork(ctx context.Context, _ []network.Node) (err error)
 	s.onClose(s.network.Close)
 	s.pods = newPods(s.users, s.network, s.log)
 	return s.pods.set(ctx, s.desired())
+}
+
+// sessionBounds are an eighth of what the server's user has, and more processes than a session's
+// cgroup lets there be: that says so by itself.
+func sessionBounds() nsexec.Bounds {
+	b := nsexec.ShareOf(8)
+	b.Processes = 2000
+	return b
 }
 
 // desired is the network as it should be now, but for its pods.

@@ -224,6 +224,45 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
+func TestBoundedUserNS(t *testing.T) {
+	before := fdCount(t)
+	u, err := NewBoundedUserNS(sessionMaps(), Bounds{InotifyInstances: 3, InotifyWatches: 30, Processes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	s, err := NewSandbox(u, "web-0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	above, err := unix.IoctlRetInt(u.FD(), unix.NS_GET_PARENT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(above)
+	for file, want := range map[string]string{"uid_map": mapsOf(u.Maps()), "gid_map": mapsOf(u.Maps())} {
+		out, err := exec.Command("nsenter", "--preserve-credentials", "--user="+u.Path(), "cat", "/proc/self/"+file).CombinedOutput()
+		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %q, want %q, %v", file, got, want, err)
+		}
+	}
+	if Current().Sysctl {
+		out, err := exec.Command("nsenter", "--preserve-credentials", "--user="+fdPath(above), "cat", "/proc/sys/user/max_inotify_instances", "/proc/sys/user/max_inotify_watches").CombinedOutput()
+		if err != nil || string(out) != "3\n30\n" {
+			t.Errorf("bounds %q, %v", out, err)
+		}
+	}
+	if got := fdCount(t); got != before+5 { // the namespace, the sandbox's three, above
+		t.Errorf("%d descriptors, had %d", got, before)
+	}
+	if _, err := NewBoundedUserNS([]IDMap{{Inner: 0, Outer: 1 << 30, Size: 1}}, Bounds{}); err == nil || !strings.Contains(err.Error(), "bounds") {
+		t.Errorf("ids that are not ours: %v", err)
+	}
+}
+
+func mapsOf(maps []IDMap) string { return fmt.Sprintf("%d", maps[0].Size) }
+
 func TestSandboxFails(t *testing.T) {
 	before := fdCount(t)
 	_, err := sandboxFDs(before+100, "x")
@@ -323,6 +362,16 @@ func BenchmarkNewNetNS(b *testing.B) {
 func BenchmarkNewUserNS(b *testing.B) {
 	for b.Loop() {
 		n, err := NewUserNS(sessionMaps())
+		if err != nil {
+			b.Fatal(err)
+		}
+		n.Close()
+	}
+}
+
+func BenchmarkNewBoundedUserNS(b *testing.B) {
+	for b.Loop() {
+		n, err := NewBoundedUserNS(sessionMaps(), ShareOf(8))
 		if err != nil {
 			b.Fatal(err)
 		}
