@@ -89,8 +89,10 @@ type plan struct {
 	userNS, netNS, ipcNS, utsNS, pidNS string
 	// mounts have their sources as the runtime shall see them.
 	mounts []Mount
-	// openFiles is RLIMIT_NOFILE's hard limit here, which cannot be raised.
+	// openFiles is RLIMIT_NOFILE's hard limit.
 	openFiles uint64
+	// terminals are how many pseudo-terminals there may be.
+	terminals int
 	// cgroups are the container's own, by where it sees them.
 	cgroups map[string]string
 }
@@ -131,12 +133,11 @@ func (p plan) oci() (*specs.Spec, error) {
 	if !path.IsAbs(cwd) {
 		return nil, fmt.Errorf("working directory %q is not absolute", cwd)
 	}
-	files := min(p.openFiles, 65536)
 	process := &specs.Process{
 		Terminal: s.TTY, User: user, Args: args, Cwd: cwd, NoNewPrivileges: !s.AllowPrivilegeEscalation,
 		Env:          environment(s, home),
 		Capabilities: &specs.LinuxCapabilities{Bounding: capabilities, Effective: capabilities, Permitted: capabilities},
-		Rlimits:      []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: min(files, 4096), Hard: files}},
+		Rlimits:      []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: min(p.openFiles, 4096), Hard: p.openFiles}},
 	}
 	if adj := s.Resources.OOMScoreAdj; adj > 0 { // less than our own would need a capability
 		process.OOMScoreAdj = &adj
@@ -144,7 +145,7 @@ func (p plan) oci() (*specs.Spec, error) {
 	out := &specs.Spec{
 		Version: "1.0.2", Process: process,
 		Root:   &specs.Root{Path: p.rootfs, Readonly: s.ReadonlyRootfs},
-		Mounts: slices.Concat(standardMounts(p.singleID), cgroupMounts(p.cgroups)),
+		Mounts: slices.Concat(standardMounts(p.singleID, p.terminals), cgroupMounts(p.cgroups)),
 		Linux:  &specs.Linux{Namespaces: p.namespaces(), MaskedPaths: maskedPaths, ReadonlyPaths: readonlyPaths, Sysctl: s.Sysctls},
 	}
 	if s.MaskedPaths != nil {
@@ -227,8 +228,8 @@ func (p plan) namespaces() []specs.LinuxNamespace {
 
 // standardMounts are containerd's. Where only root is mapped there is no group
 // tty to give terminals to.
-func standardMounts(singleID bool) []specs.Mount {
-	devpts := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
+func standardMounts(singleID bool, terminals int) []specs.Mount {
+	devpts := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", fmt.Sprintf("max=%d", terminals)}
 	if !singleID {
 		devpts = append(devpts, "gid=5")
 	}

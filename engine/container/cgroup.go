@@ -45,6 +45,8 @@ type cgroup struct {
 	// cores are what the session has, and with that the most that a group in it may be
 	// given; 0 is no limit.
 	cores float64
+	// sockets are the bytes that the session's sockets may hold; 0 is no limit.
+	sockets int64
 }
 
 // distinct are the folders without repetition.
@@ -60,8 +62,8 @@ func (c *cgroups) distinct(dirs map[string]string) []string {
 
 // inner makes a group that has others below it, and in version 2 no processes
 // of its own.
-func (c *cgroups) inner(parents map[string]string, name string, cores float64, r Resources) (*cgroup, error) {
-	g, err := c.make(parents, name, cores, r)
+func (c *cgroups) inner(in cgroup, name string, r Resources) (*cgroup, error) {
+	g, err := c.make(in, name, r)
 	if err == nil && c.v2 {
 		err = enableControllers(g.dirs["pids"])
 	}
@@ -72,18 +74,18 @@ func (c *cgroups) inner(parents map[string]string, name string, cores float64, r
 }
 
 // session makes the group of a session.
-func (c *cgroups) session(name string, r Resources) (*cgroup, error) {
-	return c.inner(c.dirs, name, r.cores(), r)
+func (c *cgroups) session(name string, sockets int64, r Resources) (*cgroup, error) {
+	return c.inner(cgroup{dirs: c.dirs, cores: r.cores(), sockets: sockets}, name, r)
 }
 
 // sub makes a container's group in this one.
 func (g *cgroup) sub(name string, r Resources) (*cgroup, error) {
-	return g.of.make(g.dirs, name, g.cores, r)
+	return g.of.make(*g, name, r)
 }
 
-func (c *cgroups) make(parents map[string]string, name string, cores float64, r Resources) (*cgroup, error) {
-	g := &cgroup{of: c, dirs: map[string]string{}, cores: cores}
-	for controller, parent := range parents {
+func (c *cgroups) make(in cgroup, name string, r Resources) (*cgroup, error) {
+	g := &cgroup{of: c, dirs: map[string]string{}, cores: in.cores, sockets: in.sockets}
+	for controller, parent := range in.dirs {
 		g.dirs[controller] = filepath.Join(parent, name)
 	}
 	for _, dir := range c.distinct(g.dirs) {
@@ -91,7 +93,7 @@ func (c *cgroups) make(parents map[string]string, name string, cores float64, r 
 			return nil, errors.Join(err, g.remove())
 		}
 	}
-	if err := g.limit(r); err != nil {
+	if err := errors.Join(g.limit(r), g.limitSockets()); err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
 	return g, nil

@@ -38,7 +38,7 @@ func TestVersion2(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer removeTree(c.dirs["pids"], time.Second)
-	g, err := c.make(c.dirs, "session", 0, Resources{})
+	g, err := c.make(cgroup{dirs: c.dirs}, "session", Resources{})
 	if err != nil {
 		t.Fatal(err)
 	}

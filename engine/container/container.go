@@ -17,13 +17,15 @@ type Container struct {
 	spec    Spec
 	config  *specs.Spec
 	key     string // of its seccomp filter
-	root    string // folder on the session's file system: upper, work, rootfs
-	bundle  string
-	cgroup  *cgroup
-	disk    disk
-	out     *output
-	done    chan struct{}
-	meter   meter
+	// terminals is how many pseudo-terminals it may have; needs session.mu.
+	terminals int
+	root      string // folder on the session's file system: upper, work, rootfs
+	bundle    string
+	cgroup    *cgroup
+	disk      disk
+	out       *output
+	done      chan struct{}
+	meter     meter
 
 	mu     sync.Mutex
 	status Status

@@ -85,7 +85,7 @@ func (c *Container) create(ctx context.Context) error {
 // plan gathers what the configuration needs to know, and makes it.
 func (c *Container) plan(ctx context.Context, rootfs string) (*specs.Spec, error) {
 	s := c.session
-	p := plan{spec: c.spec, rootfs: rootfs, singleID: s.host.SingleID(), openFiles: s.host.env.OpenFiles, cgroups: c.cgroup.mounts(), userNS: s.cfg.UserNS.Path()}
+	p := plan{spec: c.spec, rootfs: rootfs, singleID: s.host.SingleID(), openFiles: openFilesOf(s.cfg.Limits.Pids, allFiles(), s.host.env.OpenFiles), terminals: s.giveTerminals(c), cgroups: c.cgroup.mounts(), userNS: s.cfg.UserNS.Path()}
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func (s *Session) Group(in *Group, name string, r Resources) (*Group, error) {
 		return nil, ErrClosed
 	}
 	var err error
-	if g.cgroup, err = parent.of.inner(parent.dirs, name, parent.cores, r); err != nil {
+	if g.cgroup, err = parent.of.inner(*parent, name, r); err != nil {
 		return nil, fmt.Errorf("cgroup %s: %w", name, err)
 	}
 	return g, nil

@@ -21,7 +21,7 @@ var nginxImage = image.Image{Config: v1.Config{Entrypoint: []string{"/docker-ent
 
 func TestBundle(t *testing.T) {
 	uid := int64(101)
-	p := plan{rootfs: "/run/podhop/s/1/fs/c/a/rootfs", userNS: "/proc/1/fd/7", netNS: "/proc/1/fd/8", ipcNS: "/proc/1/fd/9", utsNS: "/proc/1/fd/10", openFiles: 1 << 20,
+	p := plan{rootfs: "/run/podhop/s/1/fs/c/a/rootfs", userNS: "/proc/1/fd/7", netNS: "/proc/1/fd/8", ipcNS: "/proc/1/fd/9", utsNS: "/proc/1/fd/10", openFiles: 65536, terminals: 32,
 		accounts: accounts{users: []account{{"nginx", 101, 101, "/nonexistent"}}, groups: []groupLine{{"web", 500, []string{"nginx"}}}},
 		mounts: []Mount{{Source: "/s/sub", Destination: "/data/sub"}, {Source: "/s/data", Destination: "/data/", Readonly: true},
 			{Source: "/s/shm", Destination: "/dev/shm"}},

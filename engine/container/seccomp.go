@@ -54,7 +54,7 @@ func seccompProfile(capabilities []string, singleID, unconfined bool) (*specs.Li
 	if len(p.Architectures) > 1 {
 		p.Architectures = p.Architectures[:1]
 	}
-	remove := slices.Concat(denied, []string{"socket"})
+	remove := slices.Concat(denied, absent, []string{"socket", "setsockopt", "prctl"})
 	if singleID {
 		remove = append(remove, identity...)
 	}
@@ -74,6 +74,7 @@ func seccompProfile(capabilities []string, singleID, unconfined bool) (*specs.Li
 			p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: []string{"socket"}, Action: specs.ActErrno, ErrnoRet: &eperm,
 				Args: []specs.LinuxSeccompArg{{Index: 0, Value: domain, Op: specs.OpEqualTo}}})
 		}
+		p.Syscalls = append(p.Syscalls, kernelPrograms(false)...)
 	} else {
 		kept := p.Syscalls[:0]
 		for _, s := range p.Syscalls {
@@ -87,6 +88,7 @@ func seccompProfile(capabilities []string, singleID, unconfined bool) (*specs.Li
 			p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: []string{"socket"}, Action: specs.ActAllow,
 				Args: []specs.LinuxSeccompArg{{Index: 0, Value: domain, Op: specs.OpEqualTo}}})
 		}
+		p.Syscalls = append(p.Syscalls, kernelPrograms(true)...)
 	}
 	p.Syscalls = append(p.Syscalls, specs.LinuxSyscall{Names: fatal, Action: specs.ActKillProcess})
 	if singleID {

@@ -22,7 +22,7 @@ func ownProfile(own *specs.LinuxSeccomp, singleID bool) (*specs.LinuxSeccomp, er
 		return a == specs.ActAllow || a == specs.ActLog || a == specs.ActTrace
 	}
 	p := &specs.LinuxSeccomp{DefaultAction: own.DefaultAction, DefaultErrnoRet: own.DefaultErrnoRet, Flags: own.Flags}
-	limited := slices.Concat(denied, []string{"socket", "clone", "clone3"})
+	limited := slices.Concat(denied, absent, []string{"socket", "clone", "clone3", "setsockopt", "prctl"})
 	if singleID {
 		limited = append(limited, identity...)
 	}
@@ -88,6 +88,12 @@ func ownProfile(own *specs.LinuxSeccomp, singleID bool) (*specs.LinuxSeccomp, er
 			for _, domain := range socketDomains {
 				where(specs.ActAllow, "socket", specs.LinuxSeccompArg{Value: domain, Op: specs.OpEqualTo})
 			}
+		}
+	}
+	for _, s := range kernelPrograms(!all) {
+		s.Names = slices.DeleteFunc(s.Names, func(name string) bool { return !may(name) })
+		if len(s.Names) > 0 {
+			p.Syscalls = append(p.Syscalls, s)
 		}
 	}
 	return p, nil

@@ -33,6 +33,9 @@ type SessionConfig struct {
 	// Limits are for all containers of the session together; the default is
 	// 1000 processes, and no limit of memory or CPU.
 	Limits Resources
+	// SocketBytes is what the sockets of all containers together may hold in the kernel, sent or
+	// not read yet; the default is a 64th of the machine's memory, see limitSockets.
+	SocketBytes int64
 	// OnForbidden, if set, is told of a container whose process made a system call that ends
 	// it (see fatal); it has exited then.
 	OnForbidden func(id string)
@@ -68,6 +71,9 @@ func (h *Host) OpenSession(cfg SessionConfig) (*Session, error) {
 	}
 	if cfg.Limits.Pids == 0 {
 		cfg.Limits.Pids = 1000
+	}
+	if cfg.SocketBytes == 0 {
+		cfg.SocketBytes = defaultSocketBytes()
 	}
 	if cfg.ID == "" || strings.ContainsAny(cfg.ID, "/:,\x00") || strings.HasPrefix(cfg.ID, ".") {
 		return nil, fmt.Errorf("session id %q is no folder's name", cfg.ID)
@@ -111,7 +117,7 @@ func (s *Session) open() error {
 	}
 	if s.host.cgroups != nil {
 		var err error
-		if s.cgroup, err = s.host.cgroups.session(s.cfg.ID, s.cfg.Limits); err != nil {
+		if s.cgroup, err = s.host.cgroups.session(s.cfg.ID, s.cfg.SocketBytes, s.cfg.Limits); err != nil {
 			return err
 		}
 	}
