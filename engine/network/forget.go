@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,13 +27,17 @@ const (
 func (n *Network) forget(ip netip.Addr) error {
 	var errs []error
 	for _, node := range n.desired.Nodes {
+		space := n.spaces[NodeVertex(node.Name)]
 		var m message
 		// What it opened, and what was opened to it, by whatever address.
 		m.forget(ip, ctTupleOrig)
 		m.forget(ip, ctTupleReply)
-		refused, err := n.spaces[NodeVertex(node.Name)].nf.do(&m, m.seq)
+		refused, err := space.nf.do(&m, m.seq)
 		if err == nil && len(refused) > 0 {
 			err = refused[0].err
+		}
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+			err = space.forgetListed(ip)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("conntrack of %s: %w", node.Name, err))
@@ -56,4 +61,28 @@ func (m *message) forget(ip netip.Addr, direction uint16) {
 	m.u32(direction, ctFilterSource)
 	m.unnest(filter)
 	m.end(at)
+}
+
+// forgetListed does the same where the kernel picks nothing by itself (Debian 12's 6.1): it has
+// all connections of the namespace listed.
+func (s *space) forgetListed(ip netip.Addr) error {
+	return s.ns.Do(func() error {
+		_, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, netlink.InetFamily(afOf(ip)), sourceOf(ip))
+		if errors.Is(err, netlink.ErrDumpInterrupted) {
+			return nil // what came meanwhile is no longer this pod's
+		}
+		return err
+	})
+}
+
+// sourceOf are the connections that have an address as the source of one of their directions.
+type sourceOf netip.Addr
+
+func (s sourceOf) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+	for _, t := range []netlink.IPTuple{flow.Forward, flow.Reverse} {
+		if a, ok := netip.AddrFromSlice(t.SrcIP); ok && a.Unmap() == netip.Addr(s) {
+			return true
+		}
+	}
+	return false
 }

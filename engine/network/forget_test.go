@@ -12,8 +12,13 @@ import (
 // With a pod's address its connections go, on all nodes, and nobody else's: what
 // it opened, and what was opened to it by a Service's address too. An IPv6 address goes.
 func TestDetachForgets(t *testing.T) {
-	for _, f := range []family{v4, v6} {
-		t.Run(pick(f, "IPv4", "IPv6"), func(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		family family
+		listed bool // as on a kernel that does not pick by itself what to forget
+	}{{"IPv4", v4, false}, {"IPv6", v6, false}, {"listed", v4, true}} {
+		f := tt.family
+		t.Run(tt.name, func(t *testing.T) {
 			l := openLab(t, Config{}, desired(2, Routed, true))
 			a, b, c := l.pod("a", "node-1"), l.pod("b", "node-2"), l.pod("c", "node-2")
 			ip, service := pick(f, "ip", "ip6"), pick(f, "10.96.0.7", "fd00:10:96::7")
@@ -50,7 +55,13 @@ func TestDetachForgets(t *testing.T) {
 			until(t, "the datagrams are tracked", func() bool {
 				return known("node-1", a) == 2 && known("node-2", a) == 2 && known("node-2", b) == 1 && known("node-2", c) == 3
 			})
-			if err := l.Detach(t.Context(), a.ID); err != nil {
+			if tt.listed {
+				for _, node := range []string{"node-1", "node-2"} {
+					if err := l.spaces[NodeVertex(node)].forgetListed(a.IP); err != nil {
+						t.Fatal(err)
+					}
+				}
+			} else if err := l.Detach(t.Context(), a.ID); err != nil {
 				t.Fatal(err)
 			}
 			if f == v6 {
