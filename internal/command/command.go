@@ -44,6 +44,7 @@ var errUsage = errors.New("usage")
 // 0, 1 for a failure, 2 for a wrong call.
 func Main(ctx context.Context, release string, args []string) int {
 	env := &environment{version: release, stdout: os.Stdout, stderr: os.Stderr}
+	_ = os.Setenv("PATH", withSystem(os.Getenv("PATH")))
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage(env.stdout)
 		return map[bool]int{true: 2, false: 0}[len(args) == 0]
