@@ -18,16 +18,40 @@ import (
 // cgroup namespace of ours we mount them again: they begin with the group that we are in, and
 // who may write is whoever owns that group, as everywhere.
 
-// wantOwnCgroups tells whether what is mounted at root cannot be written, at its top.
-func wantOwnCgroups(root string) bool {
+// wantOwnCgroups tells whether what is mounted at root cannot be written, at its top, or is not
+// for us to write there, because we were given a part of it (own is /proc/PID/cgroup).
+func wantOwnCgroups(root, own string) bool {
 	if unix.Access("/proc/self/ns/cgroup", unix.F_OK) != nil {
 		return false // a kernel without
 	}
 	var fs unix.Statfs_t
 	if unix.Statfs(root, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC {
-		return unix.Access(root, unix.W_OK) != nil
+		return unix.Access(root, unix.W_OK) != nil || delegated(root, own)
 	}
 	return unix.Access(filepath.Join(root, "memory"), unix.W_OK) != nil
+}
+
+// delegated tells whether systemd gave the group of version 2 that we are in to whom it started
+// there (Delegate=yes, which it notes as systemd.resource-control(5) says): the limits of that
+// unit are for sessions too, and beside it all groups are systemd's.
+func delegated(root, own string) bool {
+	text, err := os.ReadFile(own)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::/")
+		if !ok {
+			continue
+		}
+		for _, mark := range []string{"trusted.delegate", "user.delegate"} { // the first is root's to read
+			value := make([]byte, 8)
+			if n, err := unix.Getxattr(filepath.Join(root, path), mark, value); err == nil && string(value[:n]) == "1" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // mountCgroups mounts the hierarchies that /proc/PID/cgroup names onto the fresh /sys: those of

@@ -34,6 +34,45 @@ func TestControllersOf(t *testing.T) {
 	}
 }
 
+// Only the group that the process is in is looked at, and only a mark that says yes counts.
+func TestDelegated(t *testing.T) {
+	root := t.TempDir()
+	for path, mark := range map[string]string{"given.service": "1", "given.service/below": "", "kept.service": "0", "plain.service": ""} {
+		dir := filepath.Join(root, "system.slice", path)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if mark == "" {
+			continue
+		}
+		if err := unix.Setxattr(dir, "user.delegate", []byte(mark), 0); errors.Is(err, unix.EOPNOTSUPP) {
+			t.Skip("no attributes here: ", err)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		name, own string
+		want      bool
+	}{
+		{"a unit with Delegate=yes", "0::/system.slice/given.service\n", true},
+		{"a group below it", "0::/system.slice/given.service/below\n", false},
+		{"a unit that says no", "0::/system.slice/kept.service\n", false},
+		{"a unit that says nothing", "0::/system.slice/plain.service\n", false},
+		{"a hybrid", "4:memory:/system.slice/given.service\n0::/system.slice/plain.service\n", false},
+		{"none that is there", "0::/gone\n", false},
+		{"the root", "0::/\n", false},
+	} {
+		own := filepath.Join(t.TempDir(), "cgroup")
+		if err := os.WriteFile(own, []byte(tt.own), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := delegated(root, own); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+	}
+}
+
 // ownTop is a folder of groups that can be written where there are limits at all.
 func ownTop() string {
 	if Current().Cgroup == "v2" {

@@ -120,7 +120,7 @@ func Supervise(cfg SuperviseConfig) (exitCode int, err error) {
 		}
 		ids = idsAs(ids, *as)
 	}
-	p := parcel{inside: inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0 || as != nil, OwnCgroups: as != nil || wantOwnCgroups(cgroupRoot)}}
+	p := parcel{inside: inside{Listeners: map[string]int{}, IDs: ids, Rootless: os.Geteuid() != 0 || as != nil, OwnCgroups: as != nil || wantOwnCgroups(cgroupRoot, "/proc/self/cgroup")}}
 	defer p.close()
 	// The write end lives as long as we do, and is nobody else's.
 	life, lifeW, err := os.Pipe()
