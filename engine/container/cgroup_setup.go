@@ -5,12 +5,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
+
+// errNotOurs says what to do. systemd leaves a login's own group root's.
+var errNotOurs = errors.New("the cgroup that the server was started in is not its user's; where systemd runs, have it make one that is: systemd-run --user --scope -p Delegate=yes podhop serve")
 
 // newCgroups takes folder podhop/key of each hierarchy, emptied of what a
 // former server left. version is nsexec's. The error says why there are none.
@@ -48,6 +52,9 @@ func newCgroups(root, version, key string) (*cgroups, error) {
 				}
 				break
 			}
+		}
+		if errors.Is(failed, fs.ErrPermission) {
+			return nil, fmt.Errorf("%w: %w", errNotOurs, failed)
 		}
 		if failed != nil {
 			return nil, failed
