@@ -32,8 +32,8 @@ type member struct {
 }
 
 // CreateContainer prepares a container in a sandbox.
-func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config *runtimeapi.ContainerConfig, _ *runtimeapi.PodSandboxConfig) (string, error) {
-	if err := r.afford(ctx, containerCost); err != nil {
+func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config *runtimeapi.ContainerConfig, sandboxConfig *runtimeapi.PodSandboxConfig) (string, error) {
+	if err := r.afford(ctx, containerCost, sandboxConfig.GetMetadata()); err != nil {
 		return "", err
 	}
 	r.mu.Lock()

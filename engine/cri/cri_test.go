@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,13 @@ func newFixture(t *testing.T, with ...func(*cri.Config)) *fixture {
 		}
 	})
 	return f
+}
+
+// told reports whether there was an event.
+func (f *fixture) told(event string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Contains(f.events, event)
 }
 
 func podConfig(name string) *runtimeapi.PodSandboxConfig {

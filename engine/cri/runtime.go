@@ -1,6 +1,7 @@
 package cri
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -46,8 +47,10 @@ type Config struct {
 	// Event records an event about a pod (type Normal or Warning); may be nil.
 	Event func(namespace, name, uid, eventType, reason, message string)
 	// Share is what the node's session has of the server; nil is without end.
-	Share  Share
-	Logger *slog.Logger
+	Share Share
+	// WaitReport is how long a pod waits for that before an event tells; the default is 5 s.
+	WaitReport time.Duration
+	Logger     *slog.Logger
 }
 
 // Runtime is one node's RuntimeService. Safe for concurrent use.
@@ -89,6 +92,7 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.PullReport == 0 {
 		cfg.PullReport = 10 * time.Second
 	}
+	cfg.WaitReport = cmp.Or(cfg.WaitReport, 5*time.Second)
 	r := &Runtime{
 		cfg:       cfg,
 		log:       cfg.Logger,

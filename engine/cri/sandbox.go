@@ -53,7 +53,7 @@ func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandb
 	if err := refuseHostNamespaces(ns); err != nil {
 		return "", err
 	}
-	if err := r.afford(ctx, sandboxCost); err != nil {
+	if err := r.afford(ctx, sandboxCost, config.GetMetadata()); err != nil {
 		return "", err
 	}
 	s.host = ns.Network == runtimeapi.NamespaceMode_NODE
@@ -128,7 +128,7 @@ func (r *Runtime) StopPodSandbox(ctx context.Context, id string) error {
 		return nil // as the protocol wants it
 	}
 	if ready {
-		if err := r.afford(ctx, endCost); err != nil {
+		if err := r.afford(ctx, endCost, s.config.GetMetadata()); err != nil {
 			return err
 		}
 	}

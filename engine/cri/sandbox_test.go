@@ -131,7 +131,7 @@ func (empty) Pay(time.Duration) {}
 
 func TestShare(t *testing.T) {
 	share := empty{make(chan time.Duration, 2)}
-	f := newFixture(t, func(c *cri.Config) { c.Share = share })
+	f := newFixture(t, func(c *cri.Config) { c.Share, c.WaitReport = share, time.Millisecond })
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
@@ -140,6 +140,12 @@ func TestShare(t *testing.T) {
 	}()
 	if cost := <-share.asked; cost <= 0 {
 		t.Errorf("a sandbox costs %s", cost)
+	}
+	const told = "default/web Normal Waiting Other sessions need the server, too: this session's pods start and end one after the other"
+	for deadline := time.Now().Add(time.Minute); !f.told(told); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no event tells: %q", f.events)
+		}
 	}
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {

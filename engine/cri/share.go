@@ -3,6 +3,8 @@ package cri
 import (
 	"context"
 	"time"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
 // What something takes of the server's cores on a machine that has nothing else to do, about, with
@@ -29,9 +31,16 @@ type all struct{}
 func (all) Work(context.Context, time.Duration) error { return nil }
 func (all) Pay(time.Duration)                         {}
 
-// afford waits until the session may have something done that costs so much, or the node is shut down.
-func (r *Runtime) afford(ctx context.Context, cost time.Duration) error {
+// afford waits until the session may have something done for a pod that costs so much, or the node
+// is shut down.
+func (r *Runtime) afford(ctx context.Context, cost time.Duration, pod *runtimeapi.PodSandboxMetadata) error {
 	ctx, cancel := r.until(ctx)
 	defer cancel()
+	late := time.AfterFunc(r.cfg.WaitReport, func() {
+		if r.cfg.Event != nil && ctx.Err() == nil {
+			r.cfg.Event(pod.GetNamespace(), pod.GetName(), pod.GetUid(), "Normal", "Waiting", "Other sessions need the server, too: this session's pods start and end one after the other")
+		}
+	})
+	defer late.Stop()
 	return r.cfg.Share.Work(ctx, cost)
 }
