@@ -27,7 +27,7 @@ help: ## list the targets
 
 .PHONY: run
 run: setup build images ## set everything up, and serve the playground on http://localhost:8080
-	@exec bin/podhop serve --listen $(LISTEN) --data $(DATA)
+	@exec $$(.ci/scope) bin/podhop serve --listen $(LISTEN) --data $(DATA)
 
 .PHONY: setup
 setup: ## install what is missing, through Debian's packages
