@@ -54,7 +54,7 @@ func newCgroups(root, version, key string) (*cgroups, error) {
 			}
 		}
 		if errors.Is(failed, fs.ErrPermission) {
-			return nil, fmt.Errorf("%w: %w", errNotOurs, failed)
+			return nil, fmt.Errorf("%w: %w", failed, errNotOurs)
 		}
 		if failed != nil {
 			return nil, failed
