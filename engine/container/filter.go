@@ -22,7 +22,9 @@ type filter struct {
 // confine gives a container's configuration its seccomp filter.
 func (h *Host) confine(c *Container) (err error) {
 	if c.spec.Seccomp != nil { // of their own there may be any number: none is kept
-		c.config.Linux.Seccomp, err = ownProfile(c.spec.Seccomp, h.SingleID())
+		if c.config.Linux.Seccomp, err = ownProfile(c.spec.Seccomp, h.SingleID()); err == nil {
+			c.config.Linux.Seccomp.ListenerPath = h.rings.path
+		}
 		return err
 	}
 	h.mu.Lock()
@@ -33,6 +35,7 @@ func (h *Host) confine(c *Container) (err error) {
 		if err != nil {
 			return err
 		}
+		profile.ListenerPath = h.rings.path
 		f = &filter{profile: profile}
 		h.filters[c.key] = f
 	}
@@ -41,7 +44,7 @@ func (h *Host) confine(c *Container) (err error) {
 		return nil
 	}
 	c.config.Annotations = map[string]string{bpfAnnotation: f.bpf}
-	c.config.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} // not read beside the annotation
+	c.config.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: h.rings.path} // its rules are not read beside the annotation
 	return nil
 }
 

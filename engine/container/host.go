@@ -45,6 +45,7 @@ type Host struct {
 	// idmaps tells whether the kernel can map the ids of a tmpfs mount (6.3 and
 	// later). Where not, each session has layers of its own, with its own ids.
 	idmaps bool
+	rings  *rings
 
 	mu       sync.Mutex
 	sessions map[string]*Session
@@ -92,6 +93,9 @@ func New(cfg Config) (*Host, error) {
 	}
 	if !h.idmaps && !h.SingleID() {
 		cfg.Log.Warn("this kernel cannot map the ids of a tmpfs (Linux 6.3 can): every session keeps image layers of its own, which costs memory")
+	}
+	if h.rings, err = newRings(h); err != nil {
+		return nil, errors.Join(err, h.layers.close())
 	}
 	key := sha256.Sum256([]byte(cfg.Name))
 	if h.cgroups, err = newCgroups(cgroupRoot, env.Cgroup, hex.EncodeToString(key[:6])); err != nil {
@@ -154,6 +158,7 @@ func (h *Host) Close() error {
 	for _, s := range open {
 		errs = append(errs, s.Close())
 	}
+	h.rings.close()
 	errs = append(errs, h.layers.close())
 	if h.cgroups != nil {
 		for _, dir := range h.cgroups.distinct(h.cgroups.dirs) {

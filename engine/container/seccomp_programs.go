@@ -19,10 +19,11 @@ var doors = []struct {
 	// arg is one of these values.
 	arg    uint
 	values []uint64
-	errno  unix.Errno
+	errno  unix.Errno // 0 has the server answer, see rings
 }{
 	// A program that attaches a filter filters by itself then, as libpcap does.
 	{"setsockopt", equal(1, unix.SOL_SOCKET), 2, []uint64{unix.SO_ATTACH_FILTER, unix.SO_ATTACH_REUSEPORT_CBPF}, unix.ENOPROTOOPT},
+	{"setsockopt", equal(1, unix.SOL_PACKET), 2, []uint64{unix.PACKET_RX_RING, unix.PACKET_TX_RING}, 0},
 	{"prctl", nil, 0, []uint64{unix.PR_SET_SECCOMP}, unix.EINVAL},
 }
 
@@ -40,24 +41,31 @@ func equal(index uint, value uint64) []specs.LinuxSeccompArg {
 func kernelPrograms(allow bool) (out []specs.LinuxSyscall) {
 	nosys := uint(unix.ENOSYS)
 	out = append(out, specs.LinuxSyscall{Names: append([]string(nil), absent...), Action: specs.ActErrno, ErrnoRet: &nosys})
+	var levels []uint64
 	for _, r := range doors {
-		errno := uint(r.errno)
+		errno, action := uint(r.errno), specs.ActErrno
+		if errno == 0 {
+			action = specs.ActNotify
+		}
 		for _, value := range r.values {
-			out = append(out, specs.LinuxSyscall{Names: []string{r.call}, Action: specs.ActErrno, ErrnoRet: &errno, Args: append(equal(r.arg, value), r.level...)})
+			rule := specs.LinuxSyscall{Names: []string{r.call}, Action: action, Args: append(equal(r.arg, value), r.level...)}
+			if errno != 0 {
+				rule.ErrnoRet = &errno
+			}
+			out = append(out, rule)
 		}
-		if !allow {
-			continue
-		}
-		lets := func(args ...specs.LinuxSeccompArg) {
-			out = append(out, specs.LinuxSyscall{Names: []string{r.call}, Action: specs.ActAllow, Args: args})
-		}
-		for _, level := range r.level {
-			for _, other := range others(level.Index, level.ValueTwo) {
-				lets(other)
+		if allow {
+			for _, other := range others(r.arg, r.values...) {
+				out = append(out, specs.LinuxSyscall{Names: []string{r.call}, Action: specs.ActAllow, Args: append([]specs.LinuxSeccompArg{other}, r.level...)})
 			}
 		}
-		for _, other := range others(r.arg, r.values...) {
-			lets(append([]specs.LinuxSeccompArg{other}, r.level...)...)
+		for _, level := range r.level {
+			levels = append(levels, level.ValueTwo)
+		}
+	}
+	if allow {
+		for _, other := range others(1, levels...) {
+			out = append(out, specs.LinuxSyscall{Names: []string{"setsockopt"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{other}})
 		}
 	}
 	return out

@@ -49,6 +49,7 @@ type Session struct {
 	dir    string // of the server
 	mapped bool   // ids differ from the server's
 	logs   *rate.Limiter
+	rings  *rate.Limiter // requests for them
 
 	mounting sync.Mutex // held while what is mounted below Dir changes
 
@@ -78,7 +79,7 @@ func (h *Host) OpenSession(cfg SessionConfig) (*Session, error) {
 	if cfg.ID == "" || strings.ContainsAny(cfg.ID, "/:,\x00") || strings.HasPrefix(cfg.ID, ".") {
 		return nil, fmt.Errorf("session id %q is no folder's name", cfg.ID)
 	}
-	s := &Session{host: h, cfg: cfg, dir: filepath.Join(h.cfg.Dir, "s", cfg.ID), logs: newPace(cfg.LogBytes), containers: map[string]*Container{}, lowers: map[string]*lower{}}
+	s := &Session{host: h, cfg: cfg, dir: filepath.Join(h.cfg.Dir, "s", cfg.ID), logs: newPace(cfg.LogBytes), rings: rate.NewLimiter(rate.Every(ringsEach), ringsAtOnce), containers: map[string]*Container{}, lowers: map[string]*lower{}}
 	for _, m := range cfg.UserNS.Maps() {
 		s.mapped = s.mapped || m.Inner != m.Outer
 	}

@@ -38,6 +38,13 @@ def reuseport(): sock(51)
 def upper(): # the kernel looks at 32 bits alone
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     call(libc.syscall(54, s.fileno(), ctypes.c_long(1 << 32 | 1), ctypes.c_long(1 << 32 | 26), filter, 16))
+def ringof(option, mib):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    kept.append(s)
+    s.setsockopt(263, option, struct.pack("IIII", 1 << 16, mib << 4, 2048, mib << 9))
+def ring(): ringof(5, 4)
+def sendring(): ringof(13, 4)
+def largering(): ringof(5, 2000)
 def prctl():
     call(libc.prctl(38, 1, 0, 0, 0))
     call(libc.prctl(22, 2, filter, 0, 0))
@@ -112,6 +119,9 @@ func TestShared(t *testing.T) {
 				{"socketfilter", 10, "0 ENOPROTOOPT"},
 				{"reuseport", 10, "0 ENOPROTOOPT"},
 				{"upper", 10, "0 ENOPROTOOPT"},
+				{"ring", 100, "16 ENOMEM"},
+				{"sendring", 100, "16 ENOMEM"},
+				{"largering", 1, "0 ENOMEM"},
 				{"prctl", 1, "0 EINVAL"},
 				{"seccomp", 1, "0 ENOSYS"},
 				{"common", 1, "0 0"},
@@ -124,6 +134,9 @@ func TestShared(t *testing.T) {
 			// Sessions without bounds of their own have what they had.
 			if got := execOutput(t, start(other), "python3", "-c", hoard, "timer", "100"); strings.TrimSpace(got) != "100 enough" {
 				t.Errorf("another session got %q timers", got)
+			}
+			if err := c.Remove(); err != nil {
+				t.Error(err)
 			}
 		})
 	}
