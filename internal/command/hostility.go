@@ -32,12 +32,44 @@ func hostilities() []hostility {
 		{"programs that log without end", hostilePods("busybox", 4, "exec yes a line of a log that nobody wants to read, and there is no end to it")},
 		{"a flood of packets", hostilePods("nicolaka/netshoot", 3, flooding)},
 		{"a flood of packets, looked at", hostileFlood},
+		{"connections without end", hostilePods("python:3", 3, "exec python3 -c '"+hostileConnections+"'")},
+		{"handshakes with the API server", hostilePods("python:3", 3, "exec python3 -c '"+hostileHandshakes+"'")},
 		{"pastes of large objects", hostilePastes},
 		{"API requests without a limit", hostileRequests},
 		{"watches of what changes", hostileWatches},
 		{"pods that come and go", hostileChurn},
 	}
 }
+
+// hostileConnections has the kernel remember as many connections as it takes: each socket is one
+// to a Service's address, and all namespaces share what they are looked up in.
+const hostileConnections = `
+import socket, threading
+def ask():
+    while True:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try: s.sendto(b"x", ("10.96.0.10", 53))
+        except OSError: pass
+        s.close()
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("10.96.0.1", 443))
+        s.close()
+for i in range(4): threading.Thread(target=ask).start()
+`
+
+// hostileHandshakes has the session's API server, which is a part of this process, begin TLS with
+// pods again and again.
+const hostileHandshakes = `
+import socket, ssl, threading
+c = ssl.create_default_context()
+c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+def ask():
+    while True:
+        try: c.wrap_socket(socket.create_connection(("10.96.0.1", 443))).close()
+        except OSError: pass
+for i in range(16): threading.Thread(target=ask).start()
+`
 
 // deeds are goroutines that end together.
 type deeds struct {
