@@ -81,6 +81,7 @@ func Restore(s State) *Tenant {
 			it.expires = e.Expires.UnixNano()
 		}
 		b.items = append(b.items, it)
+		t.room.used += cost(it)
 		t.populated[e.Resource] = struct{}{}
 	}
 	for prefix, b := range t.buckets {

@@ -61,6 +61,7 @@ type Tenant struct {
 	age       age
 	closed    bool
 	unread    atomic.Int64 // bytes that watches have queued
+	room      room
 }
 
 // NewTenant returns an empty tenant. Its first revision is 1, as etcd's is.
@@ -75,7 +76,7 @@ func (t *Tenant) Clone() *Tenant {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	n := NewTenant()
-	n.rev, n.clock, n.populated = t.rev, t.clock, maps.Clone(t.populated)
+	n.rev, n.clock, n.populated, n.room = t.rev, t.clock, maps.Clone(t.populated), t.room
 	for prefix, b := range t.buckets {
 		nb := &bucket{resource: b.resource, items: slices.Clone(b.items), compacted: t.rev}
 		n.buckets[prefix] = nb
@@ -206,6 +207,9 @@ func (t *Tenant) get(prefix, key string) (item, uint64) {
 func (t *Tenant) put(ctx context.Context, prefix string, gr schema.GroupResource, seen uint64, next item) (rev uint64, ok bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.room.has(t.buckets[prefix], next) {
+		return 0, false, errSpace
+	}
 	if by, ok := t.journal.(Batcher); ok {
 		return t.stage(ctx, by, prefix, gr, seen, next)
 	}
@@ -240,6 +244,7 @@ func (t *Tenant) commit(prefix string, b *bucket, next item) {
 	}
 	t.age.look(t.clock(), t.rev)
 	t.rev = next.rev
+	t.room.used += cost(next) - cost(old)
 	switch {
 	case next.data == nil:
 		b.items = slices.Delete(b.items, i, i+1)
@@ -291,6 +296,7 @@ func (t *Tenant) Rewrite(prefix string, f func(data []byte) ([]byte, error)) err
 		if err != nil {
 			return err
 		}
+		t.room.used += int64(len(data) - len(b.items[i].data))
 		b.items[i].data = data
 	}
 	return nil
