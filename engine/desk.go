@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -38,7 +39,7 @@ func (s *Session) openDesk(context.Context, []network.Node) error {
 		Capabilities: deskCapabilities, Limits: deskLimits, Log: s.log,
 		Image: s.engine.deskImage, Home: s.deskHome, Hosts: s.deskHosts, Resolv: deskResolv,
 	})
-	s.terminals = terminal.NewSet(terminal.Config{})
+	s.terminals = terminal.NewSet(terminal.Config{Prefix: strings.ToLower(rand.Text()[:5]) + "-"})
 	s.onClose(s.terminals.Close)
 	s.onClose(s.shells.close)
 	s.onClose(s.desk.Close) // and with it what the terminals would wait for

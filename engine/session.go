@@ -107,6 +107,9 @@ func (s *Session) end(forGood bool) error {
 		s.life.telling.Unlock()
 		if !forGood {
 			s.feed.Leave()
+			if s.terminals != nil { // it was not opened to the end
+				s.terminals.Leave()
+			}
 		}
 		for i := len(s.undo) - 1; i >= 0; i-- {
 			errs = append(errs, s.undo[i]())

@@ -141,9 +141,47 @@ func TestTerminalEnds(t *testing.T) {
 }
 
 func TestTerminalIsGone(t *testing.T) {
-	p := openTerminal(t, "/s/demo", chromium.Options{Allow: "WebSocket"})
+	p := openTerminal(t, "/s/demo", chromium.Options{Allow: "status of 404"})
 	p.server.Cluster("demo").CloseTerminals()
-	p.Until(`document.querySelectorAll("[data-terminal]").length === 0 && document.querySelector(".terminal-none")`)
+	p.Until(`document.querySelector(".terminal-note")?.textContent.includes("This terminal is no longer there.")`)
+	p.Click("[data-again]")
+	p.Until(says("learner:~$") + ` && !document.querySelector(".terminal-frame:not([hidden]) .terminal-note p") && document.querySelectorAll("[data-terminal]").length === 1`)
+}
+
+// Terminals that end with their server are followed by new ones on the same screens, which say so
+// until somebody types.
+func TestTerminalsAreRenewed(t *testing.T) {
+	p := openTerminal(t, "/s/demo", chromium.Options{Allow: "WebSocket"})
+	c := p.server.Cluster("demo")
+	p.command("echo first")
+	p.Until(says("first"))
+	p.Click("[data-new]")
+	p.Until(`document.querySelector("[data-terminal='t2'][aria-selected=true]") && ` + says("learner:~$"))
+	p.command("echo second")
+	p.Until(says("second"))
+	p.Type("half a comm")
+	p.Until(says("half a comm"))
+	c.LoseTerminals()
+	const told = `document.querySelector(".terminal-frame:not([hidden]) .terminal-note")?.textContent.includes("What ran here ended with its server. This is a new shell.")`
+	p.Until(told + ` && ` + says("second") + ` && [...` + shown + `.matchAll(/learner:~\$/g)].length >= 3 && document.activeElement.closest(".terminal-frame:not([hidden])")`)
+	eventually(t, "there are two new ones", func() bool { return len(c.Terminals()) == 2 })
+	front := chromium.Eval[string](p.Tab, `document.querySelector("[data-terminal][aria-selected=true]").dataset.terminal`)
+	if !strings.HasPrefix(front, "tagain-") && !strings.HasPrefix(front, "again-") || chromium.Eval[int](p.Tab, `document.querySelectorAll("[data-terminal]").length`) != 2 {
+		t.Errorf("the one in front is %s", front)
+	}
+	p.Type("echo third\n")
+	p.Until(says("third") + ` && !document.querySelector(".terminal-frame:not([hidden]) .terminal-note p")`)
+	if got := c.Terminal(front).Typed; got != "" {
+		t.Errorf("%q waits for Enter: what was typed before is the new shell's", got)
+	}
+	// The other one is renewed too, behind.
+	chromium.Eval[bool](p.Tab, `(document.querySelector("[data-terminal][aria-selected=false]").click(), true)`)
+	p.Until(told + ` && ` + says("first"))
+	p.command("echo fourth")
+	p.Until(says("fourth"))
+	if n := len(c.Terminals()); n != 2 {
+		t.Errorf("there are %d terminals", n)
+	}
 }
 
 func TestTerminalKeys(t *testing.T) {

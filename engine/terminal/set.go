@@ -3,6 +3,7 @@ package terminal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -13,8 +14,15 @@ import (
 	"github.com/podhop/podhop/engine/model"
 )
 
+// ErrAway is what a viewer gets when the server goes away and the session goes on elsewhere, without
+// its terminals.
+var ErrAway = errors.New("the terminal ends with its server")
+
 // Config bounds a Set. Zero fields take the defaults named.
 type Config struct {
+	// Prefix begins the IDs, which go on with a number: by another one they are told from those of the
+	// Set that a session had at another server.
+	Prefix string
 	// Open is how many terminals may run at once: 12. As many that have ended are kept.
 	Open int
 	// Kept is how much is kept of what a terminal's program writes last, in bytes: 256 KiB.
@@ -77,7 +85,7 @@ func (s *Set) Open(ctx context.Context, place string, run Program) (model.Termin
 		return model.Terminal{}, fmt.Errorf("%w: %d terminals are open, and there may be no more: close one first", model.ErrConflict, n)
 	}
 	s.last++
-	t := newTerminal(s.cfg, model.Terminal{ID: strconv.Itoa(s.last), Place: place})
+	t := newTerminal(s.cfg, model.Terminal{ID: s.cfg.Prefix + strconv.Itoa(s.last), Place: place})
 	s.all = append(s.all, t)
 	s.work.Add(1)
 	s.mu.Unlock()
@@ -177,16 +185,28 @@ func (s *Set) View(id string) (*Viewer, error) {
 	return t.view()
 }
 
+// Leave ends all programs without a word of that, for a session that goes on elsewhere: viewers get
+// ErrAway.
+func (s *Set) Leave() {
+	for _, t := range s.take() {
+		t.leave()
+	}
+}
+
 // Close ends all programs, and waits for them.
 func (s *Set) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	all := s.all
-	s.all = nil
-	s.mu.Unlock()
-	for _, t := range all {
+	for _, t := range s.take() {
 		t.close()
 	}
 	s.work.Wait()
 	return nil
+}
+
+// take leaves the Set without terminals, for good.
+func (s *Set) take() []*terminal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.all
+	s.all, s.closed = nil, true
+	return all
 }

@@ -22,7 +22,7 @@ type terminal struct {
 
 	// ctx ends when the terminal is to go; ended is closed when its program is over.
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	ended  chan struct{}
 
 	mu      sync.Mutex
@@ -35,7 +35,7 @@ type terminal struct {
 func newTerminal(cfg Config, info model.Terminal) *terminal {
 	t := &terminal{cfg: cfg, info: info, pace: rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Rate), input: make(chan []byte), sizes: make(chan Size, 1),
 		ended: make(chan struct{}), kept: kept{size: cfg.Kept}, viewers: map[*Viewer]struct{}{}, changed: make(chan struct{})}
-	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.ctx, t.cancel = context.WithCancelCause(context.Background())
 	t.sizes <- Size{Columns: 80, Rows: 24}
 	return t
 }
@@ -62,7 +62,15 @@ func (t *terminal) end(code int) {
 }
 
 // close ends the program, and lets the viewers go.
-func (t *terminal) close() { t.cancel() }
+func (t *terminal) close() { t.cancel(model.ErrClosed) }
+
+// leave is close for a session that goes on elsewhere.
+func (t *terminal) leave() { t.cancel(ErrAway) }
+
+// gone is why there is no more to see.
+func (t *terminal) gone() error {
+	return fmt.Errorf("terminal %s: %w", t.info.ID, context.Cause(t.ctx))
+}
 
 // Read is the program's.
 func (t *terminal) Read(p []byte) (int, error) {

@@ -391,3 +391,39 @@ func TestClose(t *testing.T) {
 		t.Errorf("open: %v", err)
 	}
 }
+
+// Viewers of a session that goes on elsewhere are told that, not how its programs were ended, and
+// those of its next Set are others.
+func TestLeave(t *testing.T) {
+	s := NewSet(Config{Prefix: "first-"})
+	waits := func(ctx context.Context, p IO) (int, error) {
+		p.Started()
+		<-ctx.Done()
+		return 137, nil
+	}
+	term := open(t, s, waits)
+	v := view(t, s, term.ID)
+	if _, err := v.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := make(chan error, 1)
+	go func() { _, err := v.Next(t.Context()); next <- err }()
+	s.Leave()
+	if err := <-next; !errors.Is(err, ErrAway) {
+		t.Errorf("the viewer: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := v.Next(t.Context()); !errors.Is(err, ErrAway) {
+		t.Errorf("the viewer, when all is closed: %v", err)
+	}
+	if _, err := s.Open(t.Context(), "client", waits); !errors.Is(err, model.ErrClosed) {
+		t.Errorf("open: %v", err)
+	}
+	again := NewSet(Config{Prefix: "second-"})
+	defer again.Close()
+	if other := open(t, again, waits); term.ID != "first-1" || other.ID != "second-1" {
+		t.Errorf("they are called %s and %s", term.ID, other.ID)
+	}
+}

@@ -40,7 +40,7 @@ type Seen struct {
 }
 
 // Next waits for more to see. It fails with ctx's error, or with model.ErrClosed when the
-// terminal is gone.
+// terminal is gone, or ErrAway when its server goes.
 func (v *Viewer) Next(ctx context.Context) (Seen, error) {
 	for {
 		seen, changed, err := v.next()
@@ -63,7 +63,7 @@ func (v *Viewer) next() (seen Seen, changed <-chan struct{}, err error) {
 	defer t.mu.Unlock()
 	switch {
 	case t.ctx.Err() != nil:
-		return seen, nil, fmt.Errorf("terminal %s: %w", t.info.ID, model.ErrClosed)
+		return seen, nil, t.gone()
 	case v.lost || v.at < t.kept.begin():
 		v.lost, v.at = false, t.kept.whole()
 		seen.Reset = true
@@ -96,7 +96,7 @@ func (v *Viewer) Type(ctx context.Context, p []byte) error {
 	case <-v.t.ended:
 		return nil
 	case <-v.t.ctx.Done():
-		return fmt.Errorf("terminal: %w", model.ErrClosed)
+		return v.t.gone()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

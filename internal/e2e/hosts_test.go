@@ -25,6 +25,7 @@ import (
 	"nhooyr.io/websocket"
 
 	"github.com/podhop/podhop/engine/model"
+	"github.com/podhop/podhop/internal/chromium"
 	"github.com/podhop/podhop/internal/etcd/etcdtest"
 )
 
@@ -271,12 +272,14 @@ func TestHosts(t *testing.T) {
 		y := x.through(x.other(id), id)
 		w := y.write("drain")
 		w.more(t)
+		again := x.types(t, y)
 		begun := time.Now()
 		x.hosts[was].stop(syscall.SIGTERM)
 		until(t, patience, "another has it", func() string { return x.served(was, id, y.server) })
 		t.Logf("it was served again %v after the signal", time.Since(begun).Round(time.Millisecond))
 		w.more(t)
 		w.lost(t, y)
+		again()
 		x.start(was)
 	})
 	t.Run("kill", func(t *testing.T) {
@@ -285,7 +288,7 @@ func TestHosts(t *testing.T) {
 		y := x.through(x.other(id), id)
 		w := y.write("kill")
 		w.more(t)
-		goOn := x.looks(t, y)
+		goOn, again := x.looks(t, y), x.types(t, y)
 		begun := time.Now()
 		x.hosts[was].stop(syscall.SIGKILL)
 		until(t, patience, "another has it", func() string { return x.served(was, id, y.server) })
@@ -295,6 +298,7 @@ func TestHosts(t *testing.T) {
 		w.more(t)
 		w.lost(t, y)
 		goOn()
+		again()
 		x.start(was)
 	})
 	t.Run("stopped", func(t *testing.T) { x.stopped(t, id) })
@@ -509,6 +513,27 @@ func (x *site) looks(t *testing.T, y *session) (goOn func()) {
 			}
 			return ""
 		})
+	}
+}
+
+// types has a learner type into a terminal of their page, through a host; what it returns waits until
+// that page tells, by itself and without being loaded again, that the shell ended with its server,
+// and types into the next one.
+func (x *site) types(t *testing.T, y *session) (again func()) {
+	t.Helper()
+	const screen = `document.querySelector(".terminal-frame:not([hidden]) .xterm-rows")?.innerText`
+	p := chromium.Open(t, y.server.URL+"/s/"+y.ID, chromium.Options{Theirs: true}) // it logs what it could not reach
+	p.UntilIn(patience, `document.querySelector(".link.live")`)
+	p.Click("#tab-terminal")
+	p.UntilIn(patience, screen+`?.includes("$")`)
+	chromium.Eval[bool](p, `(document.querySelector(".terminal-frame:not([hidden]) textarea").focus(), window.same = true)`)
+	p.Type("echo $((6*7))\n")
+	p.UntilIn(patience, screen+`.includes("\n42")`)
+	return func() {
+		t.Helper()
+		p.UntilIn(patience, `window.same && document.querySelector(".terminal-note")?.textContent.includes("This is a new shell.")`)
+		p.Type("echo $((7*7))\n")
+		p.UntilIn(patience, screen+`.includes("\n49") && `+screen+`.includes("\n42") && !document.querySelector(".terminal-note p")`)
 	}
 }
 

@@ -65,6 +65,8 @@ func (s *Stream) terminal(w http.ResponseWriter, r *http.Request, v *terminal.Vi
 	}()
 	err = s.show(ctx, conn, v)
 	switch cause := context.Cause(ctx); {
+	case errors.Is(err, terminal.ErrAway) || errors.Is(cause, terminal.ErrAway):
+		conn.Close(websocket.StatusGoingAway, terminal.ErrAway.Error())
 	case errors.Is(err, model.ErrClosed) || errors.Is(cause, model.ErrClosed):
 		conn.Close(Gone, "the terminal is gone")
 	case cause == ErrEnded:

@@ -242,6 +242,7 @@ func TestTerminalCloseCodes(t *testing.T) {
 	}{
 		{"the terminal is closed", func(set *terminal.Set, _ func(), _ *Remote) { set.Delete("1") }, Gone},
 		{"the session is closed", func(set *terminal.Set, _ func(), _ *Remote) { set.Close() }, Gone},
+		{"the session goes on elsewhere", func(set *terminal.Set, _ func(), _ *Remote) { set.Leave() }, websocket.StatusGoingAway},
 		{"the server goes away", func(_ *terminal.Set, stop func(), _ *Remote) { stop() }, websocket.StatusGoingAway},
 		{"no JSON", func(_ *terminal.Set, _ func(), r *Remote) {
 			r.conn.Write(context.Background(), websocket.MessageText, []byte("hello"))

@@ -3,7 +3,7 @@
 import type { TerminalSay } from "../model";
 import { pause, STEADY } from "../state/pace";
 
-export type LineState = "connecting" | "live" | "waiting" | "ended" | "gone";
+export type LineState = "connecting" | "live" | "waiting" | "ended" | "gone" | "lost";
 
 export interface Listener {
   /** All that is kept follows from here. */
@@ -28,10 +28,11 @@ export class Line {
   #pumping = 0;
   #over = false;
 
-  /** There tells whether the terminal is still there: null if nobody can say. */
+  /** There tells whether the terminal is still there: null if nobody can say, "lost" if it ended with
+   *  its server. */
   constructor(
     private readonly path: string,
-    private readonly there: () => Promise<boolean | null>,
+    private readonly there: () => Promise<boolean | "lost" | null>,
     private readonly listener: Listener,
   ) {
     addEventListener("online", this.#now);
@@ -134,6 +135,7 @@ export class Line {
     const there = await this.there();
     if (this.#over || this.#socket) return;
     if (there === false) return this.#end("gone", 0);
+    if (there === "lost") return this.#end("lost", 0);
     this.listener.state("waiting", 0);
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.connect(), pause(LONGEST_WAIT, this.#tries++));
@@ -146,7 +148,7 @@ export class Line {
     this.connect();
   };
 
-  #end(state: "ended" | "gone", code: number): void {
+  #end(state: "ended" | "gone" | "lost", code: number): void {
     this.close();
     this.listener.state(state, code);
   }

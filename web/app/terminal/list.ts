@@ -23,17 +23,43 @@ export const size = signal<{ columns: number; rows: number } | null>(null);
 /** The terminal in front. */
 export const current = computed(() => terminals.value?.find((t) => t.id === chosen.value) ?? terminals.value?.at(-1));
 
+const listed = async () => (JSON.parse(await ask("GET", "/terminals")) as Terminal[] | null) ?? [];
+
 /** Asks the server which there are; the answer says whether the session is there, null if nobody answers. */
 export async function look(): Promise<boolean | null> {
   try {
-    terminals.value = (JSON.parse(await ask("GET", "/terminals")) as Terminal[] | null) ?? [];
+    terminals.value = await listed();
     refused.value = "";
     return true;
   } catch (problem) {
-    const status = problem instanceof Problem ? problem.status : 0;
     if (terminals.value === null) refused.value = said(problem);
-    return status === 404 || status === 410 ? false : null;
+    return gone(problem) ? false : null;
   }
+}
+
+// What an ID begins with is the same for all terminals of one server's session, and another when the
+// session was opened anew.
+const life = (t: Terminal): string => t.id.replace(/\d+$/, "");
+
+/** Whether a terminal is still there, null if nobody answers; "lost" if it ended with its server, and
+ *  the session goes on at another. */
+export async function still(t: Terminal): Promise<boolean | "lost" | null> {
+  try {
+    const all = await listed();
+    if (all.some((x) => x.id === t.id)) return true;
+    if (!looking && !all.some((x) => life(x) === life(t))) return "lost";
+    terminals.value = all;
+    return false;
+  } catch (problem) {
+    return gone(problem) ? false : null;
+  }
+}
+
+/** One in the place of one that is lost: another page's that did the same, or a new one. */
+export async function instead(of: Terminal): Promise<Terminal> {
+  const mine = terminals.peek() ?? [];
+  const another = (await listed()).find((t) => t.place === of.place && !t.ended && !mine.some((m) => m.id === t.id));
+  return another ?? (JSON.parse(await ask("POST", "/terminals", json({ place: of.place } satisfies NewTerminal))) as Terminal);
 }
 
 /** Opens one and brings it to the front. */
@@ -94,4 +120,5 @@ function short(place: string): string {
   return (kind === "pod" ? rest[1] : rest[0]) ?? place;
 }
 
+const gone = (problem: unknown) => problem instanceof Problem && (problem.status === 404 || problem.status === 410);
 const said = (problem: unknown) => (problem instanceof Error ? problem.message : String(problem));

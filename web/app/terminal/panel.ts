@@ -1,13 +1,14 @@
 // The tab Terminal: a later chunk, drawn into <terminal-panel> when it is first in sight.
-import { effect, untracked } from "@preact/signals-core";
+import { batch, effect, untracked } from "@preact/signals-core";
 import { html, nothing, render, type TemplateResult } from "lit-html";
 import type { Terminal } from "../model";
 import { announce } from "../state/announce";
 import { moveInList } from "../state/keys";
 import { looking } from "../state/data";
+import { pause } from "../state/pace";
 import { reveal } from "../state/reveal";
 import { type How, wanted } from "../state/terminals";
-import { chosen, close, current, look, nameOf, open, placeOf, refused, terminals } from "./list";
+import { chosen, close, current, instead, look, nameOf, open, placeOf, refused, terminals } from "./list";
 import { readAloud, searching } from "./options";
 import { Screen } from "./screen";
 import { searchView } from "./search";
@@ -113,7 +114,41 @@ function framed(t: Terminal, area: HTMLElement): Screen {
   note.setAttribute("role", "status");
   frame.append(note);
   effect(() => void render(noteView(screen), note));
+  effect(() => {
+    if (screen.state.value.state === "lost") void renew(screen);
+  });
   return screen;
+}
+
+// A terminal that ended with its server, while the session goes on at another, is followed by a new one
+// of the same place, on the same screen. A pod's containers may take a while to run again.
+const RENEWALS = 8; // tries
+const LONGEST = 8_000; // ms between two
+
+async function renew(screen: Screen): Promise<void> {
+  const lost = screen.terminal;
+  for (let tries = 0; tries < RENEWALS; tries++) {
+    const t = await inTurn(() => instead(lost).then((t) => exchange(screen, t))).catch(() => null);
+    if (t || !screens.has(lost.id)) return; // or it was closed meanwhile
+    await new Promise((done) => setTimeout(done, pause(LONGEST, tries)));
+  }
+  screen.giveUp();
+}
+
+function exchange(screen: Screen, t: Terminal): boolean {
+  const before = screen.terminal.id;
+  const frame = frameOf(screen);
+  if (screens.get(before) !== screen) return true;
+  screens.delete(before);
+  screens.set(t.id, screen);
+  frame.id = `terminal-${t.id}`;
+  frame.setAttribute("aria-labelledby", `terminal-tab-${t.id}`);
+  screen.renew(t);
+  batch(() => {
+    terminals.value = (terminals.value ?? []).map((x) => (x.id === before ? t : x));
+    if (chosen.value === before) chosen.value = t.id;
+  });
+  return true;
 }
 
 function noteView(screen: Screen): TemplateResult | typeof nothing {
@@ -124,10 +159,12 @@ function noteView(screen: Screen): TemplateResult | typeof nothing {
       return html`<p>The program ended${code === 0 ? "" : `, with code ${code}`}.</p>${again}`;
     case "gone":
       return html`<p>This terminal is no longer there.</p>${again}`;
+    case "lost":
+      return html`<p>What ran here ended with its server. A new shell is on its way.</p>`;
     case "waiting":
       return html`<p>The line to it is broken. It comes back by itself.</p>`;
     default:
-      return nothing;
+      return screen.renewed.value ? html`<p>What ran here ended with its server. This is a new shell.</p>` : nothing;
   }
 }
 

@@ -11,22 +11,29 @@ import { colors, dark } from "./colors";
 import { keyHandler } from "./keys";
 import { Line, type LineState } from "./line";
 import { answerOnce } from "./answers";
-import { current, look, nameOf, over, size, terminals } from "./list";
+import { current, nameOf, over, size, still } from "./list";
 import { readAloud } from "./options";
 import { found } from "./search";
 
 const BEHIND = 4 << 20; // bytes that wait to be drawn, of more than that the newest are enough
 const STARTS = 3000; // ms that a shell may take to its first prompt
 const REPLAY = 400; // ms that a repaint takes
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const RESET = "\x1bc";
+// A program that cannot tidy up any more may have left the mouse to itself, or keys and pastes as it wanted
+// them (xterm's ctlseqs), or the other screen on: all of that ends, and what stood on this one stays.
+const OTHER = "\x1b[?1049l";
+const ABANDONED = "\x1b[?9;1000;1002;1003;1005;1006;1015;1004;2004;1l\x1b>\x1b[!p\r\n";
 
 export class Screen {
   readonly element = document.createElement("div");
   readonly state = signal<{ state: LineState; code: number }>({ state: "connecting", code: 0 });
+  /** Whether it shows another terminal than it did, and nobody has typed since. */
+  readonly renewed = signal(false);
   readonly #term: XTerm;
   readonly #fit = new FitAddon();
   readonly search = new SearchAddon();
-  readonly #line: Line;
+  #line: Line;
   readonly #resized = new ResizeObserver(() => this.fit());
   #behind = 0;
   #hungUp = false;
@@ -36,14 +43,14 @@ export class Screen {
   #follow: () => void = () => undefined;
 
   constructor(
-    readonly terminal: Terminal,
+    public terminal: Terminal,
     parent: Element,
   ) {
     this.element.className = "terminal-screen";
     parent.append(this.element);
     this.#term = new XTerm({
       allowProposedApi: true, // search marks what it found
-      cursorBlink: !still.matches,
+      cursorBlink: !calm.matches,
       cursorInactiveStyle: "outline",
       fontFamily: getComputedStyle(this.element).getPropertyValue("--mono"),
       fontSize: 13,
@@ -68,21 +75,14 @@ export class Screen {
       return false;
     });
     answerOnce(this.#term, () => Date.now() < this.#replays);
-    this.#line = new Line(`${data!.api}/terminals/${encodeURIComponent(terminal.id)}`, () => this.#there(), {
-      reset: () => {
-        this.#replays = Date.now() + REPLAY;
-        this.#term.write("\x1bc"); // in its turn, after what still waits to be drawn
-      },
-      output: (bytes) => this.#output(bytes),
-      state: (state, code) => this.#told(state, code),
-    });
+    this.#line = this.#dial(RESET);
     this.#term.onData((text) => this.#type(text));
     this.#term.onBinary((text) => this.#line.send(Uint8Array.from(text, (c) => c.charCodeAt(0))));
     this.#term.onResize(({ cols, rows }) => looking || this.#line.size(cols, rows));
     this.#resized.observe(this.element);
     dark.addEventListener("change", this.#recolor);
     addEventListener("podhop-theme", this.#recolor);
-    still.addEventListener("change", this.#calm);
+    calm.addEventListener("change", this.#calm);
     // Who looks on has it as large as it is to who types, whatever room there is.
     if (looking) this.#follow = effect(() => void (size.value && this.#term.resize(size.value.columns, size.value.rows)));
     this.fit();
@@ -100,6 +100,35 @@ export class Screen {
 
   focus(): void {
     this.#term.focus();
+  }
+
+  /** Shows another terminal below what the one before has written. What was typed for that one is
+   *  nobody's. */
+  renew(t: Terminal): void {
+    this.#line.close();
+    this.terminal = t;
+    this.renewed.value = true;
+    this.#born = performance.now();
+    this.#line = this.#dial((this.#term.buffer.active.type === "alternate" ? OTHER : "") + ABANDONED);
+    this.#line.size(this.#term.cols, this.#term.rows);
+  }
+
+  /** It is lost, and there is no other. */
+  giveUp(): void {
+    this.#told("gone", 0);
+  }
+
+  // What comes first follows on what begin has done to the screen.
+  #dial(begin: string): Line {
+    return new Line(`${data!.api}/terminals/${encodeURIComponent(this.terminal.id)}`, () => still(this.terminal), {
+      reset: () => {
+        this.#replays = Date.now() + REPLAY;
+        this.#term.write(begin); // in its turn, after what still waits to be drawn
+        begin = RESET;
+      },
+      output: (bytes) => this.#output(bytes),
+      state: (state, code) => this.#told(state, code),
+    });
   }
 
   /** What is selected goes to the clipboard; false if nothing is. */
@@ -138,7 +167,7 @@ export class Screen {
     this.#resized.disconnect();
     dark.removeEventListener("change", this.#recolor);
     removeEventListener("podhop-theme", this.#recolor);
-    still.removeEventListener("change", this.#calm);
+    calm.removeEventListener("change", this.#calm);
     this.#line.close();
     this.#term.dispose();
     this.element.remove();
@@ -146,6 +175,7 @@ export class Screen {
 
   #type(text: string): void {
     this.#replays = 0; // somebody is here
+    this.renewed.value = false;
     this.#line.type(text);
   }
 
@@ -175,14 +205,9 @@ export class Screen {
     });
   }
 
-  async #there(): Promise<boolean | null> {
-    const session = await look();
-    return session ? terminals.peek()!.some((t) => t.id === this.terminal.id) : session;
-  }
-
   #told(state: LineState, code: number): void {
     this.state.value = { state, code };
-    this.#term.options.disableStdin = looking || state === "ended" || state === "gone";
+    this.#term.options.disableStdin = looking || state === "ended" || state === "gone" || state === "lost";
     if (state === "ended") over(this.terminal.id, code);
   }
 
@@ -191,6 +216,6 @@ export class Screen {
   };
 
   #calm = (): void => {
-    this.#term.options.cursorBlink = !still.matches;
+    this.#term.options.cursorBlink = !calm.matches;
   };
 }

@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -20,9 +21,10 @@ const (
 
 // terminals are those of one cluster.
 type terminals struct {
-	mu   sync.Mutex
-	next int
-	all  []*terminal
+	mu     sync.Mutex
+	prefix string // of IDs; "t" without one
+	next   int
+	all    []*terminal
 }
 
 // terminal is a told shell and those who look at it.
@@ -87,7 +89,7 @@ func (all *terminals) open(place string) model.Terminal {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	all.next++
-	t := &terminal{told: model.Terminal{ID: fmt.Sprint("t", all.next), Place: place}, viewers: map[*viewer]bool{}}
+	t := &terminal{told: model.Terminal{ID: fmt.Sprint(cmp.Or(all.prefix, "t"), all.next), Place: place}, viewers: map[*viewer]bool{}}
 	t.sh = shell{out: t.write, end: t.end}
 	t.sh.begin()
 	t.flush()
@@ -131,8 +133,20 @@ func (all *terminals) remove(id string) bool {
 		}
 	}
 	all.mu.Unlock()
-	t.cut()
+	t.close()
 	return true
+}
+
+// close tells all who look that it is gone (4404), and hangs up.
+func (t *terminal) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for v := range t.viewers {
+		t.queue(v, func() error {
+			_ = writeFrame(v.conn, opClose, []byte{0x11, 0x34})
+			return net.ErrClosed
+		})
+	}
 }
 
 // cut breaks the lines of all who look, as a bad network would.
@@ -256,10 +270,22 @@ func (c *Cluster) CutTerminals() {
 	}
 }
 
-// CloseTerminals ends all of them behind the viewers' backs.
+// CloseTerminals ends all of them behind the viewers' backs, as another page does.
 func (c *Cluster) CloseTerminals() {
 	for _, info := range c.terminals.list() {
 		c.terminals.remove(info.ID)
+	}
+}
+
+// LoseTerminals ends all of them as a server does that is killed, and the next one has none yet.
+func (c *Cluster) LoseTerminals() {
+	all := &c.terminals
+	all.mu.Lock()
+	lost := all.all
+	all.prefix, all.next, all.all = all.prefix+"again-", 0, nil
+	all.mu.Unlock()
+	for _, t := range lost {
+		t.cut()
 	}
 }
 
