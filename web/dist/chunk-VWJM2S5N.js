@@ -1,1 +1,0 @@
-import{b as t}from"./chunk-3XQ2F47G.js";import{c as i,e as r}from"./chunk-L3I3O6ZJ.js";var n=i(0),c=()=>import("./demo-CCQRAZEE.js"),f=t?c().then(o=>(o.look(),o)):null,s=!1;function a(o){for(let e of o)n.value=e.watching?.count??(e.snapshot?e.snapshot.watching??0:n.peek());f?.then(e=>e.receive(o))}r(()=>{t||s||n.value===0||(s=!0,c().then(o=>o.present()))});export{n as a,a as b};
