@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/podhop/podhop/engine/network"
 )
 
@@ -24,6 +26,10 @@ func APIServerNames() []string {
 		"10.96.0.1", apiServer.Addr().String(),
 	}
 }
+
+// mostInside is how many connections programs of the cluster may have with its API server; others wait
+// for their turn. They are descriptors of this process, which all sessions share.
+const mostInside = 1000
 
 // openControlPlane serves the session's API to its pods, nodes and client, over
 // TLS. Nobody but the session reaches it, and its tokens are the session's: there is
@@ -46,7 +52,7 @@ func (s *Session) openControlPlane(context.Context, []network.Node) error {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	s.work.Go(func() {
-		if err := server.ServeTLS(l, "", ""); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.ServeTLS(netutil.LimitListener(l, mostInside), "", ""); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Warn("the API server in the cluster", "err", err)
 		}
 	})

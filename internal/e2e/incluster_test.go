@@ -1,8 +1,14 @@
 package e2e
 
 import (
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // inCluster asks the API as a program in a pod does: with the files of its service
@@ -70,6 +76,32 @@ subjects: [{kind: ServiceAccount, name: default}]
 			t.Error(out)
 		}
 	})
+	x.run(t, "connections without end", func(t *testing.T, x *session) {
+		before := s.openFiles()
+		done := make(chan error, 1)
+		go func() {
+			out, err := x.tryKubectl("", "exec", "shell", "--", "bash", "-c", "for n in 1 2 3; do (for i in $(seq 700); do exec {fd}<>/dev/tcp/172.18.0.10/6443 || exit; done; echo all; sleep 2) & done; wait")
+			if strings.Count(out, "all") != 3 {
+				err = errors.Join(err, errors.New(out))
+			}
+			done <- err
+		}()
+		most := 0
+		for over := false; !over; {
+			select {
+			case err := <-done:
+				if over = true; err != nil {
+					t.Error(err)
+				}
+			case <-time.After(50 * time.Millisecond):
+				most = max(most, s.openFiles()-before)
+			}
+		}
+		if most > 1300 { // of 2,100, and some are others'
+			t.Errorf("one pod has the server open %d files", most)
+		}
+		t.Logf("the server has %d more files open", most)
+	})
 	x.run(t, "from outside the cluster", func(t *testing.T, x *session) {
 		for _, from := range []string{"client", "node/node-2"} {
 			if a := x.send(from, "172.18.0.10:6443").Answers[0]; a.Outcome != "answered" {
@@ -77,4 +109,16 @@ subjects: [{kind: ServiceAccount, name: default}]
 			}
 		}
 	})
+}
+
+// openFiles is how many descriptors the server has.
+func (s *server) openFiles() int {
+	s.t.Helper()
+	r := must(http.Get(s.URL + "/metrics"))
+	defer r.Body.Close()
+	m := regexp.MustCompile(`(?m)^process_open_fds (\S+)$`).FindSubmatch(must(io.ReadAll(r.Body)))
+	if m == nil {
+		s.t.Fatal("there are no metrics of descriptors")
+	}
+	return int(must(strconv.ParseFloat(string(m[1]), 64)))
 }
