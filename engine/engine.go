@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -171,6 +172,9 @@ func New(ctx context.Context, cfg Config) (e *Engine, err error) {
 		e.log.Info("sessions share user ids: there are too few for one range each", "ids", cfg.World.SubIDs, "sessions", cfg.MaxSessions)
 	}
 	if e.runtime, err = versionOf(ctx, cfg.OCIRuntime); err != nil {
+		return e, err
+	}
+	if _, err = exec.LookPath("nft"); err != nil { // no session opens without it
 		return e, err
 	}
 	if err = e.openImages(); err != nil {
