@@ -25,12 +25,13 @@ func (all) Wait() time.Duration { return 0 }
 const (
 	// account is how much work is paid for at once.
 	account = 5 * time.Millisecond
-	// besides is how much more work a journey is than to join and to tell it: to read it from
-	// the rings, to encode it for who watches, to collect the garbage.
-	besides = 1
+	// besides is how much more is paid for a journey than what it takes to join and to tell it:
+	// as much again is spent to read it from the rings, to encode it for who watches and to collect
+	// the garbage; and it is dear, because fewer samples are as good.
+	besides = 3
 	// A rest lasts as long as its session is to wait, within bounds: shorter ones would leave
 	// few journeys whole in between, and after longer ones others may be gone.
-	restLeast, restMost = 250 * time.Millisecond, time.Second
+	restLeast, restMost = 500 * time.Millisecond, 2 * time.Second
 	// remembered is how long it is known when a rest began or ended: until all that passed
 	// then has been told.
 	remembered = 5 * time.Second
