@@ -249,7 +249,8 @@ func (l *lab) send(from, to string) (who string) {
 	return who
 }
 
-// get answers who answered, and the journeys that it took.
+// get answers who answered, and the journeys that it took: those of its connection, if one
+// began, because the one before may end only now.
 func (l *lab) get(t *trace.Tracer, from, to string) (who string, all []model.Journey) {
 	l.t.Helper()
 	l.mu.Lock()
@@ -265,6 +266,10 @@ func (l *lab) get(t *trace.Tracer, from, to string) (who string, all []model.Jou
 		if j.From == from && j.Destination == to {
 			all = append(all, j)
 		}
+	}
+	if i := slices.IndexFunc(all, func(j model.Journey) bool { return j.Summary == "SYN" }); i >= 0 {
+		connection := all[i].Conversation
+		all = slices.DeleteFunc(all, func(j model.Journey) bool { return j.Conversation != connection })
 	}
 	return who, all
 }
