@@ -38,6 +38,8 @@ func hostilities() []hostility {
 		{"API requests without a limit", hostileRequests},
 		{"watches of what changes", hostileWatches},
 		{"pods that come and go", hostileChurn},
+		{"Services that come and go", hostileServices},
+		{"probes by programs", hostileProbes},
 	}
 }
 
@@ -207,6 +209,8 @@ func hostileClient(ctx context.Context, kind string) error {
 		doing.repeat(500, c.watch)
 	case "churn":
 		doing.repeat(16, c.churn)
+	case "services":
+		doing.repeat(16, c.service)
 	default:
 		return errUsage
 	}
@@ -259,6 +263,43 @@ func (c asker) churn(ctx context.Context, worker, turn int) {
 		`{"metadata":{"name":%q},"spec":{"containers":[{"name":"c","image":"busybox","command":["sleep","1000"]}]}}`, name))
 	_ = nap(ctx, 200*time.Millisecond)
 	_, _ = c.ask(ctx, "DELETE", "/api/v1/namespaces/default/pods/"+name+"?gracePeriodSeconds=0", "")
+}
+
+// service makes a Service with endpoints, of which each worker has a hundred, the oldest of which goes.
+func (c asker) service(ctx context.Context, worker, turn int) {
+	name := fmt.Sprintf("service-%d-%d", worker, turn)
+	_, _ = c.ask(ctx, "POST", "/api/v1/namespaces/default/services", fmt.Sprintf(`{"metadata":{"name":%q},"spec":{"ports":[{"port":80}]}}`, name))
+	_, _ = c.ask(ctx, "POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", fmt.Sprintf(
+		`{"metadata":{"name":%[1]q,"labels":{"kubernetes.io/service-name":%[1]q}},"addressType":"IPv4","endpoints":[{"addresses":["10.1.2.3"]},{"addresses":["10.1.2.4"]}],"ports":[{"port":80}]}`, name))
+	_, _ = c.ask(ctx, "DELETE", fmt.Sprintf("/api/v1/namespaces/default/services/service-%d-%d", worker, turn-100), "")
+}
+
+func hostileServices(ctx context.Context, s *engine.Session, doing *deeds) error {
+	return hostileAPI(ctx, s, doing, "services")
+}
+
+// hostileProbes has the kubelets start two programs a second in each of many pods.
+func hostileProbes(ctx context.Context, s *engine.Session, _ *deeds) error {
+	var paste bytes.Buffer
+	for i := range 24 {
+		fmt.Fprintf(&paste, `---
+apiVersion: v1
+kind: Pod
+metadata: {name: hostile-%d}
+spec:
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: c
+    image: busybox
+    command: [sleep, "100000"]
+    livenessProbe: &probe {exec: {command: ["true"]}, periodSeconds: 1, timeoutSeconds: 10}
+    readinessProbe: *probe
+`, i)
+	}
+	if err := s.BenchPaste(ctx, paste.Bytes()); err != nil {
+		return err
+	}
+	return hostileRuns(ctx, s)
 }
 
 func hostileRequests(ctx context.Context, s *engine.Session, doing *deeds) error {
