@@ -33,6 +33,11 @@ type member struct {
 
 // CreateContainer prepares a container in a sandbox.
 func (r *Runtime) CreateContainer(ctx context.Context, sandboxID string, config *runtimeapi.ContainerConfig, sandboxConfig *runtimeapi.PodSandboxConfig) (string, error) {
+	leave, err := r.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	if err := r.afford(ctx, containerCost, sandboxConfig.GetMetadata()); err != nil {
 		return "", err
 	}

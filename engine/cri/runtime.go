@@ -65,6 +65,8 @@ type Runtime struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	calls sync.WaitGroup // that make something; Close waits for them
+
 	mu        sync.Mutex
 	closed    bool
 	changed   func(podUID string)
@@ -109,6 +111,17 @@ func New(cfg Config) (*Runtime, error) {
 	return r, nil
 }
 
+// enter is for calls that make something: none begins once the node is shut down.
+func (r *Runtime) enter() (leave func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	r.calls.Add(1)
+	return r.calls.Done, nil
+}
+
 // Images is the node's ImageManagerService.
 func (r *Runtime) Images() *ImageService { return r.images }
 
@@ -150,6 +163,7 @@ func (r *Runtime) Close(ctx context.Context) error {
 	r.members, r.sandboxes = map[string]*member{}, map[string]*sandbox{}
 	r.mu.Unlock()
 	r.cancel()
+	r.calls.Wait() // they clean up by themselves what they made
 
 	var (
 		wg   sync.WaitGroup

@@ -45,6 +45,11 @@ func (s *sandbox) namespaces() *runtimeapi.NamespaceOption {
 
 // RunPodSandbox makes a pod's namespaces and joins them to the network.
 func (r *Runtime) RunPodSandbox(ctx context.Context, config *runtimeapi.PodSandboxConfig, handler string) (string, error) {
+	leave, err := r.enter()
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	if handler != "" && handler != r.cfg.Name {
 		return "", fmt.Errorf("no runtime for %q is configured", handler)
 	}
