@@ -132,11 +132,27 @@ func (s *Session) scrap(m *machine, client kubernetes.Interface) error {
 	defer cancel()
 	err := s.halt(ctx, m)
 	s.nodes.remove(m)
-	err = errors.Join(err, os.RemoveAll(s.root(m)))
+	err = errors.Join(err, s.wipe(ctx, s.root(m)))
 	if derr := client.CoreV1().Nodes().Delete(ctx, m.Name, metav1.DeleteOptions{}); derr != nil && !apierrors.IsNotFound(derr) {
 		err = errors.Join(err, derr)
 	}
 	return err
+}
+
+// wipe removes a machine's folder. What its kubelet was about to do when it was stopped may still
+// be done once, and mount a volume or write a file there.
+func (s *Session) wipe(ctx context.Context, root string) error {
+	for {
+		err := errors.Join(s.containers.UnmountBelow(root), os.RemoveAll(root))
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // StopNode switches a machine off, as by its power button: its kubelet says
