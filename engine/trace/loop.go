@@ -163,7 +163,7 @@ func (l *loop) take(now int64) {
 	for i := range ways {
 		w := &ways[i]
 		if l.rests.torn(w, l.hold.Load()) {
-			l.governor.left(w.Sights())
+			l.governor.left(len(frames(w)))
 			continue
 		}
 		j := l.explainer.Journey(w)

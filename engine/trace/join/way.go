@@ -102,16 +102,6 @@ func (w *Way) Seen() bool {
 	return false
 }
 
-// Sights is at how many devices the packet was captured.
-func (w *Way) Sights() (n int) {
-	for i := range w.Steps {
-		if s := w.Steps[i].Seen; s != nil && !s.Inferred {
-			n++
-		}
-	}
-	return n
-}
-
 // Last is when a device saw the packet last; 0 if none did.
 func (w *Way) Last() int64 {
 	for _, s := range slices.Backward(w.Steps) {
